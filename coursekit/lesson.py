@@ -1,0 +1,183 @@
+"""Two sentences a lesson says to its reader: "this is the number" and "what do you think?".
+
+`expect` states a headline number and checks it, on every machine that runs the notebook. `predict`
+asks the learner for the probability p of a statement before its truth y (0 or 1) is shown, and
+scores the answer by the Brier score, (p - y)^2: 0 is perfect, 0.25 is what p = 0.5 always gets.
+"""
+
+import math
+from types import EllipsisType
+from typing import Any
+
+from coursekit import progress
+
+__all__ = ["ExpectationFailed", "Guess", "expect", "predict", "prediction_record"]
+
+
+class ExpectationFailed(AssertionError):
+    """A number in the course is not what the text says it is."""
+
+
+def expect(
+    what: str,
+    value: Any,
+    target: float | bool | None = None,
+    within: float = 0,
+    *,
+    at_least: float | None = None,
+    at_most: float | None = None,
+) -> None:
+    """State a number of the course and check it; print what is the same on every machine.
+
+    Exactly one of `target`, `at_least` and `at_most` is given. The printed line names the target,
+    not the value, because the value's last digits differ from machine to machine.
+
+    Args:
+        what: What the number is, in a few words.
+        value: A number, a bool, or a tensor or array of one element.
+        target: What it should be, up to `within` either way (exactly, by default).
+        within: How far the value may be from the target.
+        at_least: The smallest value that agrees.
+        at_most: The largest value that agrees.
+
+    Raises:
+        ExpectationFailed: The value disagrees, or is NaN or infinite.
+        TypeError: An argument is not a number.
+        ValueError: None or several of the three forms, or a tolerance that cannot be met.
+    """
+    forms = {"target": target, "at_least": at_least, "at_most": at_most}
+    given = {name: _number(bound, name) for name, bound in forms.items() if bound is not None}
+    if len(given) != 1:
+        found = " and ".join(given) or "none of them"
+        raise ValueError(f"expect needs exactly one of target, at_least and at_most; got {found}.")
+    ((form, bound),) = given.items()
+    within = _tolerance(within, form, bound)
+    value = _number(value, "value")
+    if isinstance(bound, bool) != isinstance(value, bool):
+        raise TypeError(f"value is {value!r} but {form} is {bound!r}: a bool needs a bool.")
+
+    # A hair of slack, so that 0.47 agrees with 0.44 ± 0.03 although floats cannot write either.
+    reach = within * (1 + 1e-9)
+    agrees = math.isfinite(value) and {
+        "target": abs(value - bound) <= reach,
+        "at_least": value >= bound,
+        "at_most": value <= bound,
+    }.get(form, False)
+    claim = _claim(form, bound, within)
+    if not agrees:
+        raise ExpectationFailed(
+            f"{what}: expected {claim}, got {_written(value)}. Did a cell above change? If not, "
+            "other versions of the packages may be installed: run `python -m coursekit doctor`."
+        )
+    print(f"✓ {what}: {claim}")
+
+
+def _tolerance(within: Any, form: str, bound: float | bool) -> float:
+    within = _number(within, "within")
+    if isinstance(within, bool) or within < 0 or not math.isfinite(within):
+        raise ValueError(f"within must be a finite number, zero or more; got {within!r}.")
+    if within and (form != "target" or isinstance(bound, bool)):
+        raise ValueError(f"within={within!r} goes with a numeric target only; leave it out.")
+    if not math.isfinite(bound):
+        raise ValueError(f"{form} must be finite; got {bound!r}.")
+    return within
+
+
+def _claim(form: str, bound: float | bool, within: float) -> str:
+    if form != "target":
+        return f"{form.replace('_', ' ')} {_written(bound)}"
+    return f"{_written(bound)} ± {_written(within)}" if within else _written(bound)
+
+
+def _written(number: float | bool) -> str:
+    if isinstance(number, bool):
+        return str(number)
+    return f"{number:,}" if isinstance(number, int) else f"{number:.6g}"
+
+
+def _number(value: Any, name: str) -> float | int | bool:
+    """`value` as a plain Python number, whatever library it comes from."""
+    if hasattr(value, "item"):
+        try:
+            value = value.item()
+        except (ValueError, RuntimeError) as error:
+            raise TypeError(f"{name} must be one number; got {_kind(value)}.") from error
+    if not isinstance(value, (bool, int, float)):
+        raise TypeError(f"{name} must be a number; got {_kind(value)}: {value!r:.80}.")
+    return value
+
+
+def _kind(value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    return type(value).__name__ + (f" of shape {tuple(shape)}" if shape is not None else "")
+
+
+class Guess:
+    """What the learner said about a statement, waiting for the outcome."""
+
+    def __init__(self, name: str, statement: str, probability: float | None) -> None:
+        self.name = name
+        self.statement = statement
+        self.probability = probability
+
+    def resolve(self, outcome: bool) -> None:
+        """Print whether the statement is true; score and record the guess, if there was one.
+
+        Raises:
+            TypeError: `outcome` is not a single bool.
+        """
+        outcome = _number(outcome, "outcome")
+        if not isinstance(outcome, bool):
+            raise TypeError(f"outcome must be True or False; got {outcome!r}.")
+        print(f"{outcome}: {self.statement}")
+        if self.probability is None:
+            return
+        score = (self.probability - outcome) ** 2
+        print(f"You said {self.probability:g}. Brier score: {score:.4g}.")
+        entry = {"probability": self.probability, "outcome": outcome}
+        progress.update(lambda data: data["predictions"].update({self.name: entry}))
+
+
+def predict(name: str, statement: str, probability: float | EllipsisType | None) -> Guess:
+    """Commit to the probability that `statement` is true, before the result is shown.
+
+    Args:
+        name: Identifies the guess in the progress file; the same name replaces the earlier guess.
+        statement: A sentence that will turn out true or false.
+        probability: Between 0 and 1; `...` means no answer, which is fine.
+
+    Returns:
+        The guess: call its `resolve(outcome)` when the result is known.
+
+    Raises:
+        ValueError: The probability is not a number from 0 to 1.
+    """
+    if probability is ... or probability is None:
+        print(f"{statement}\nNo guess yet: put a probability in place of `...` and run this again.")
+        return Guess(name, statement, None)
+    probability = _probability(probability)
+    print(f"{statement}\nYou say it is true with probability {probability:g}.")
+    return Guess(name, statement, probability)
+
+
+def prediction_record() -> tuple[list[float], list[bool]]:
+    """All guesses of the learner so far, ready for a reliability diagram.
+
+    Returns:
+        `(probabilities, outcomes)`, two lists of the same length.
+    """
+    guesses = progress.read()["predictions"].values()
+    return [guess["probability"] for guess in guesses], [guess["outcome"] for guess in guesses]
+
+
+def _probability(value: Any) -> float:
+    advice = "a probability is a number from 0 (surely false) to 1 (surely true)"
+    try:
+        number = float(_number(value, "probability"))
+    except TypeError:
+        raise ValueError(f"probability is {value!r:.40}, but {advice}, such as 0.8.") from None
+    if 1 < number <= 100:
+        raise ValueError(f"probability is {value!r}, but {advice}: write {number / 100:g}?")
+    if not 0 <= number <= 1:
+        raise ValueError(f"probability is {value!r}, but {advice}.")
+    return number

@@ -1,0 +1,204 @@
+"""Log-probability of candidate answers: ask a model by looking, not by listening.
+
+The probability a model gives to an answer a_1 .. a_n after a prompt is the product of
+P(a_i | prompt, a_1 .. a_{i-1}); its logarithm is a sum. Many answers share a prompt and many
+prompts share their beginning, so each shared piece is computed once, kept in the key-value cache,
+and reused; and logits are computed only at the positions where a probability is read.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
+from dataclasses import dataclass
+from itertools import islice
+from os.path import commonprefix
+
+import torch
+from torch import Tensor
+from transformers import Cache, DynamicCache
+
+from coursekit.llm.pretrained import LanguageModel
+
+# Tokens whose keys and values one batch may hold; for SmolLM2-135M 8,192 tokens are 380 MB.
+TOKENS_PER_BATCH = 8192
+# Rows of logits one batch may ask for; 256 x 49,152 float32 is 50 MB.
+LOGIT_ROWS_PER_BATCH = 256
+
+Ids = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """One answer to be scored: where it stands in the result, what it follows, its tokens."""
+
+    place: tuple[int, int]
+    context: Ids
+    answer: Ids
+
+
+@torch.inference_mode()
+def score_choices(
+    lm: LanguageModel, prompts: Sequence[str], choices: Sequence[Sequence[str]]
+) -> list[Tensor]:
+    """Log-probability of every candidate continuation, given its prompt.
+
+    Prompt and choice are tokenised *together*, as the model would have read them. Where the border
+    falls inside a token (a prompt that ends in a space, or in half a word), that token belongs to
+    the answer, and the context ends before it.
+
+    Args:
+        lm: the model to ask.
+        prompts: the texts to continue.
+        choices: for each prompt its candidate continuations, usually starting with a space.
+
+    Returns:
+        For each prompt a float32 tensor ``(n_choices,)`` on the CPU: the summed log-probability of
+        each choice's tokens, in nats. These are not normalised over the choices.
+
+    Raises:
+        TypeError: if a prompt or a choice is not a string, or ``prompts`` is a single string.
+        ValueError: if the lengths differ, a prompt or choice is empty, a prompt has no choice, or
+            prompt and choice do not fit into the model's context.
+    """
+    candidates = _tokenize(lm, prompts, choices)
+    scores = [torch.zeros(len(options)) for options in choices]
+    prefix_ids, prefix_cache = _shared_prefix(lm, candidates)
+
+    by_length = defaultdict(list)
+    for context, group in _group_by_context(candidates).items():
+        by_length[len(context)].append((context, group))
+    for length, contexts in by_length.items():
+        # Rows of one length need no padding, hence no attention mask: right for any causal model.
+        answers_per_context = max(len(group) for _, group in contexts)
+        rows = max(1, TOKENS_PER_BATCH // (length * answers_per_context))
+        for batch in _batches(contexts, min(rows, LOGIT_ROWS_PER_BATCH)):
+            _score_batch(lm, batch, len(prefix_ids), prefix_cache, scores)
+    return scores
+
+
+def _score_batch(
+    lm: LanguageModel,
+    batch: list[tuple[Ids, list[_Candidate]]],
+    n_prefix: int,
+    prefix_cache: Cache | None,
+    scores: list[Tensor],
+) -> None:
+    """Score all candidates of contexts of one length, adding to ``scores`` in place."""
+    rests = torch.tensor([context[n_prefix:] for context, _ in batch], device=lm.device)
+    cache = _rows_of(prefix_cache, torch.zeros(len(batch), dtype=torch.long, device=lm.device))
+    output = lm.model(rests, past_key_values=cache, use_cache=True, logits_to_keep=1)
+
+    # The first token of every answer is read off the end of its context.
+    log_probs = output.logits[:, -1].float().log_softmax(dim=-1)
+    by_length = defaultdict(list)
+    for row, (_, group) in enumerate(batch):
+        for candidate in group:
+            i, j = candidate.place
+            scores[i][j] = log_probs[row, candidate.answer[0]]
+            by_length[len(candidate.answer)].append((row, candidate))
+    by_length.pop(1, None)
+
+    # Longer answers go on from the cache, again one length at a time; the last token is only read.
+    for length, members in by_length.items():
+        for part in _batches(members, max(1, LOGIT_ROWS_PER_BATCH // (length - 1))):
+            answers = torch.tensor([c.answer for _, c in part], device=lm.device)
+            rows = torch.tensor([row for row, _ in part], device=lm.device)
+            output = lm.model(
+                answers[:, :-1], past_key_values=_rows_of(cache, rows), use_cache=True
+            )
+            logits, targets = output.logits.float(), answers[:, 1:].unsqueeze(-1)
+            log_probs = logits.gather(-1, targets).squeeze(-1) - logits.logsumexp(dim=-1)
+            for (_, candidate), total in zip(part, log_probs.sum(dim=-1).tolist(), strict=True):
+                i, j = candidate.place
+                scores[i][j] += total
+
+
+def _tokenize(
+    lm: LanguageModel, prompts: Sequence[str], choices: Sequence[Sequence[str]]
+) -> list[_Candidate]:
+    """Check the input and split every prompt + choice into context and answer tokens."""
+    _check_texts(prompts, choices)
+    joined = [prompt + choice for prompt, options in zip(prompts, choices) for choice in options]
+    prompt_ids = lm.tokenizer(list(prompts)).input_ids
+    joined_ids = iter(lm.tokenizer(joined).input_ids)
+    limit = getattr(lm.model.config, "max_position_embeddings", None)
+
+    candidates = []
+    for i, options in enumerate(choices):
+        for j, ids in enumerate(islice(joined_ids, len(options))):
+            border = len(commonprefix([prompt_ids[i], ids]))
+            # A prompt that is one token long and merges with the choice leaves nothing before it.
+            if border == 0:
+                raise ValueError(
+                    f"prompts[{i}] = {prompts[i]!r} merges into one token with choices[{i}][{j}] = "
+                    f"{options[j]!r}, so nothing is left to condition on. Make the prompt longer, "
+                    f"or put a space before the choice."
+                )
+            if limit is not None and len(ids) > limit:
+                raise ValueError(
+                    f"prompts[{i}] with choices[{i}][{j}] has {len(ids)} tokens, but the model "
+                    f"reads at most {limit}. Shorten the prompt."
+                )
+            candidates.append(_Candidate((i, j), tuple(ids[:border]), tuple(ids[border:])))
+    return candidates
+
+
+def _check_texts(prompts: Sequence[str], choices: Sequence[Sequence[str]]) -> None:
+    if isinstance(prompts, str):
+        raise TypeError("prompts must be a list of strings, found one string: write [prompt].")
+    if len(prompts) != len(choices):
+        raise ValueError(
+            f"prompts and choices must have the same length, found {len(prompts)} and "
+            f"{len(choices)}: give each prompt its own list of choices."
+        )
+    for i, (prompt, options) in enumerate(zip(prompts, choices)):
+        if isinstance(options, str):
+            raise TypeError(f"choices[{i}] must be a list of strings, found one string.")
+        if len(options) == 0:
+            raise ValueError(f"choices[{i}] is empty: give at least one candidate answer.")
+        for name, text in [(f"prompts[{i}]", prompt)] + [
+            (f"choices[{i}][{j}]", option) for j, option in enumerate(options)
+        ]:
+            if not isinstance(text, str):
+                raise TypeError(f"{name} must be a string, found {type(text).__name__}.")
+            if text == "":
+                raise ValueError(f"{name} is empty: give at least one character.")
+
+
+def _group_by_context(candidates: Iterable[_Candidate]) -> dict[Ids, list[_Candidate]]:
+    groups = defaultdict(list)
+    for candidate in candidates:
+        groups[candidate.context].append(candidate)
+    return groups
+
+
+def _shared_prefix(lm: LanguageModel, candidates: list[_Candidate]) -> tuple[Ids, Cache | None]:
+    """Tokens that every context begins with, and their key-value cache ``(1, ...)``."""
+    contexts = [candidate.context for candidate in candidates]
+    # Every context keeps at least one token of its own, off which its answers are read.
+    shortest = min(map(len, contexts), default=1)
+    prefix = commonprefix([context[: shortest - 1] for context in contexts])
+    if not prefix:
+        return (), None
+    cache = DynamicCache(config=lm.model.config)
+    ids = torch.tensor([prefix], device=lm.device)
+    lm.model(ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
+    return prefix, cache
+
+
+def _rows_of(cache: Cache | None, rows: Tensor) -> Cache | None:
+    """A new cache made of the given rows, with repeats; the original stays as it is."""
+    if cache is None:
+        return None
+    # Copying the layers but not their tensors is enough: selecting rows makes new tensors.
+    new = copy(cache)
+    new.layers = [copy(layer) for layer in cache.layers]
+    new.batch_select_indices(rows)
+    return new
+
+
+def _batches(items: list, size: int) -> Iterator[list]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -1,0 +1,48 @@
+"""Models that several tests share: the embedded one, and tiny random ones with its tokenizer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+
+from coursekit.llm import LanguageModel, load
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> LanguageModel:
+    """The embedded model, loaded once a session, on the CPU."""
+    return load(device="cpu")
+
+
+@pytest.fixture(scope="session", params=["llama", "gpt2"])
+def tiny_lm(request: pytest.FixtureRequest, smollm2: LanguageModel) -> LanguageModel:
+    """A random model of two layers that reads SmolLM2's tokens: as exact as a big one, and fast."""
+    torch.manual_seed(0)
+    vocab_size = smollm2.model.config.vocab_size
+    if request.param == "llama":
+        config = LlamaConfig(
+            vocab_size=vocab_size,
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            max_position_embeddings=128,
+            initializer_range=0.3,
+        )
+        model = LlamaForCausalLM(config)
+    else:
+        config = GPT2Config(
+            vocab_size=vocab_size,
+            n_embd=32,
+            n_layer=2,
+            n_head=4,
+            n_positions=128,
+            initializer_range=0.3,
+        )
+        model = GPT2LMHeadModel(config)
+    model = model.eval().requires_grad_(False)
+    return replace(smollm2, name=f"tiny-{request.param}", model=model)

@@ -1,0 +1,152 @@
+"""Scores of candidate answers: against the plain computation, at every kind of border."""
+
+import pytest
+import torch
+
+from coursekit.llm import choices as choices_module
+from coursekit.llm.choices import score_choices
+
+HEAD = "Q: What is the capital of Italy?\nA: Rome\n\nQ: What is the capital of "
+PROMPTS = [HEAD + country + "?\nA:" for country in ["France", "Burkina Faso", "Peru", "Chad"]]
+CHOICES = [
+    [" Paris", " Lyon", " Saint-Pierre-et-Miquelon"],
+    [" Ouagadougou"],
+    [" Lima", " Quito", " La Paz", " Santiago de Chile", " Bogotá"],
+    [" N'Djamena", " Moundou"],
+]
+
+
+def plain_score(lm, prompt, choice):
+    """Tokenise together, run the whole text alone, add up the answer's log-probabilities."""
+    prompt_ids = lm.tokenizer(prompt).input_ids
+    ids = lm.tokenizer(prompt + choice).input_ids
+    border = next(
+        (i for i, (a, b) in enumerate(zip(prompt_ids, ids, strict=False)) if a != b),
+        len(prompt_ids),
+    )
+    with torch.no_grad():
+        log_probs = lm.model(torch.tensor([ids])).logits[0].log_softmax(-1)
+    return sum(log_probs[t - 1, ids[t]].item() for t in range(border, len(ids)))
+
+
+def assert_plain(lm, prompts, choices):
+    found = score_choices(lm, prompts, choices)
+    assert [len(scores) for scores in found] == [len(options) for options in choices]
+    for prompt, options, scores in zip(prompts, choices, found, strict=True):
+        expected = torch.tensor([plain_score(lm, prompt, option) for option in options])
+        torch.testing.assert_close(scores, expected, atol=1e-4, rtol=0)
+
+
+def test_equals_the_plain_computation(tiny_lm):
+    assert_plain(tiny_lm, PROMPTS, CHOICES)
+
+
+def test_equals_the_plain_computation_on_the_embedded_model(smollm2):
+    assert_plain(smollm2, PROMPTS, CHOICES)
+
+
+def test_the_embedded_model_knows_paris(smollm2):
+    [scores] = score_choices(smollm2, PROMPTS[:1], CHOICES[:1])
+    assert scores.argmax() == 0
+
+
+@pytest.mark.parametrize(
+    ("prompts", "choices"),
+    [
+        (["Hello", "Goodbye, my"], [[" world"], [" love", " dear friend"]]),  # nothing shared
+        (["The", "The cat"], [[" cat", " dog"], [" sat"]]),  # one prompt is the other's beginning
+        (["Same prompt"] * 3, [[" a"], [" a", " b"], [" a b c"]]),  # one context, many questions
+        (["Once upon"], [[" a time", " a time there was", " a"]]),  # one choice begins another
+        (["Equal"], [[" yes", " yes"]]),  # two equal choices
+    ],
+    ids=["unrelated", "nested", "repeated", "prefix", "equal"],
+)
+def test_prompts_of_every_relation(tiny_lm, prompts, choices):
+    assert_plain(tiny_lm, prompts, choices)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "choice"),
+    [
+        ("The answer is ", "Paris"),  # the space belongs to the token " Paris"
+        ("I live in Pa", "ris"),  # the border falls inside a word
+        ("Count: 12", "34"),
+        ("A line\n", "\nAnother"),
+        ("Price: €", "5"),
+        ("日本の首", "都は東京"),  # characters of several bytes
+        ("Flag: \U0001f1eb", "\U0001f1f7"),  # half an emoji
+    ],
+)
+def test_the_border_is_exact_wherever_it_falls(tiny_lm, prompt, choice):
+    assert_plain(tiny_lm, [prompt], [[choice]])
+
+
+def test_context_and_answer_are_the_tokens_of_the_joint_text(smollm2):
+    [candidate] = choices_module._tokenize(smollm2, ["The answer is "], [["Paris"]])
+    assert smollm2.tokenizer.decode(candidate.context) == "The answer is"
+    assert smollm2.tokenizer.decode(candidate.answer) == " Paris"
+
+
+def test_probabilities_of_all_one_token_answers_sum_to_one(tiny_lm):
+    # Every token of the vocabulary that continues the prompt as a token of its own.
+    vocabulary = [tiny_lm.tokenizer.decode([i]) for i in range(400, 900)]
+    words = [word for word in vocabulary if word.startswith(" ") and word.strip().isalpha()]
+    [scores] = score_choices(tiny_lm, ["The answer is"], [words])
+    ids = tiny_lm.tokenizer("The answer is", return_tensors="pt").input_ids
+    probs = tiny_lm.model(ids).logits[0, -1].softmax(-1)
+    expected = probs[[tiny_lm.tokenizer(word).input_ids[0] for word in words]]
+    torch.testing.assert_close(scores.exp(), expected, atol=1e-6, rtol=1e-4)
+    assert len(words) > 100
+
+
+@pytest.mark.parametrize("limit", [1, 40])
+def test_batches_of_any_size_give_the_same_scores(tiny_lm, monkeypatch, limit):
+    expected = score_choices(tiny_lm, PROMPTS, CHOICES)
+    monkeypatch.setattr(choices_module, "TOKENS_PER_BATCH", limit)
+    monkeypatch.setattr(choices_module, "LOGIT_ROWS_PER_BATCH", max(1, limit // 10))
+    found = score_choices(tiny_lm, PROMPTS, CHOICES)
+    for a, b in zip(found, expected, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-4, rtol=0)
+
+
+def test_logits_are_computed_only_where_they_are_read(tiny_lm, monkeypatch):
+    asked = []
+
+    def spy(module, args, kwargs, output):
+        asked.append(output.logits.shape[0] * output.logits.shape[1])
+
+    hook = tiny_lm.model.register_forward_hook(spy, with_kwargs=True)
+    try:
+        score_choices(tiny_lm, PROMPTS, CHOICES)
+    finally:
+        hook.remove()
+    n_answer_tokens = sum(
+        len(candidate.answer) - 1
+        for candidate in choices_module._tokenize(tiny_lm, PROMPTS, CHOICES)
+    )
+    # One row for the shared prefix, one a prompt, and one for each answer token but the last.
+    assert sum(asked) == 1 + len(PROMPTS) + n_answer_tokens
+
+
+def test_no_prompts_give_no_scores(tiny_lm):
+    assert score_choices(tiny_lm, [], []) == []
+
+
+@pytest.mark.parametrize(
+    ("prompts", "choices", "error", "message"),
+    [
+        ("prompt", [[" a"]], TypeError, r"write \[prompt\]"),
+        (["prompt"], [" a"], TypeError, r"choices\[0\] must be a list"),
+        (["prompt"], [[" a"], [" b"]], ValueError, "same length, found 1 and 2"),
+        (["prompt", "x"], [[" a"], []], ValueError, r"choices\[1\] is empty"),
+        (["prompt"], [[" a", ""]], ValueError, r"choices\[0\]\[1\] is empty"),
+        ([""], [[" a"]], ValueError, r"prompts\[0\] is empty"),
+        (["prompt"], [[3]], TypeError, r"choices\[0\]\[0\] must be a string, found int"),
+        ([None], [[" a"]], TypeError, r"prompts\[0\] must be a string"),
+        (["P"], [["aris"]], ValueError, "nothing is left to condition on"),
+        (["word " * 200], [[" a"]], ValueError, "reads at most 128"),
+    ],
+)
+def test_bad_input_is_named(tiny_lm, prompts, choices, error, message):
+    with pytest.raises(error, match=message):
+        score_choices(tiny_lm, prompts, choices)
