@@ -173,9 +173,11 @@ def prediction_record() -> tuple[list[float], list[bool]]:
 def _probability(value: Any) -> float:
     advice = "a probability is a number from 0 (surely false) to 1 (surely true)"
     try:
-        number = float(_number(value, "probability"))
+        number = _number(value, "probability")
     except TypeError:
-        raise ValueError(f"probability is {value!r:.40}, but {advice}, such as 0.8.") from None
+        number = True
+    if isinstance(number, bool):
+        raise ValueError(f"probability is {value!r:.40}, but {advice}, such as 0.8.")
     if 1 < number <= 100:
         raise ValueError(f"probability is {value!r}, but {advice}: write {number / 100:g}?")
     if not 0 <= number <= 1:

@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["path", "read", "update"]
+__all__ = ["NEW_EXERCISE", "path", "read", "update"]
 
 SCHEMA = 1
+NEW_EXERCISE = {"tries": 0, "done": False, "hints": 0, "solution_seen": False}
 LOCK_SECONDS = 1.0
 
 Data = dict[str, Any]
@@ -45,7 +46,7 @@ def read() -> Data:
     """
     where = path()
     data = _empty()
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, RuntimeError):
         data = _read_file(where)
     for change in _unsaved[where]:
         change(data)
@@ -60,13 +61,13 @@ def update(change: Callable[[Data], None]) -> None:
         where.parent.mkdir(parents=True, exist_ok=True)
         with _lock(where):
             data = _load(where)
-            for waiting in _unsaved[where]:
-                waiting(data)
+            waiting = list(_unsaved[where])
+            for one in waiting:
+                one(data)
             _write(where, data)
-    except OSError as error:
+            del _unsaved[where][: len(waiting)]  # another thread may have added more meanwhile
+    except (OSError, RuntimeError) as error:  # filelock says RuntimeError where locks do not exist
         _warn_once(where, error)
-    else:
-        _unsaved[where].clear()
 
 
 def _read_file(where: Path) -> Data:
@@ -75,7 +76,10 @@ def _read_file(where: Path) -> Data:
     try:
         with _lock(where):
             return _load(where)
-    except OSError:  # a folder that may be read but not written: no lock is possible, nor needed
+    except (
+        OSError,
+        RuntimeError,
+    ):  # a folder that may be read but not written: no lock is possible, nor needed
         return _load(where)
 
 
@@ -116,9 +120,10 @@ def _is_sound(data: Any) -> bool:
                 for entry in data["predictions"].values()
             )
             and all(
-                isinstance(entry, dict)
+                type(entry.get(field)) is type(default)
                 for notebook in data["exercises"].values()
                 for entry in notebook.values()
+                for field, default in NEW_EXERCISE.items()
             )
         )
     except (TypeError, KeyError, AttributeError):
@@ -138,7 +143,7 @@ def _write(where: Path, data: Data) -> None:
     handle, temporary = tempfile.mkstemp(prefix=where.name, suffix=".tmp", dir=where.parent)
     try:
         with open(handle, "w", encoding="utf-8") as file:
-            json.dump(data, file, indent=1, sort_keys=True, ensure_ascii=False)
+            json.dump(data, file, indent=1, ensure_ascii=False)
         os.replace(temporary, where)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -146,10 +151,10 @@ def _write(where: Path, data: Data) -> None:
         raise
 
 
-def _warn_once(where: Path, error: OSError) -> None:
+def _warn_once(where: Path, error: Exception) -> None:
     if where not in _warned:
         _warned.add(where)
-        reason = error.strerror or error
+        reason = getattr(error, "strerror", None) or error
         _say(f"progress cannot be saved ({reason}); it is kept until this session ends.")
 
 

@@ -12,8 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
-from itertools import islice
-from os.path import commonprefix
+from itertools import islice, takewhile
 
 import torch
 from torch import Tensor
@@ -87,8 +86,11 @@ def _score_batch(
 ) -> None:
     """Score all candidates of contexts of one length, adding to ``scores`` in place."""
     rests = torch.tensor([context[n_prefix:] for context, _ in batch], device=lm.device)
-    cache = _rows_of(prefix_cache, torch.zeros(len(batch), dtype=torch.long, device=lm.device))
-    output = lm.model(rests, past_key_values=cache, use_cache=True, logits_to_keep=1)
+    copies = torch.zeros(len(batch), dtype=torch.long, device=lm.device)  # of the only row, 0
+    output = lm.model(
+        rests, past_key_values=_rows_of(prefix_cache, copies), use_cache=True, logits_to_keep=1
+    )
+    cache = output.past_key_values
 
     # The first token of every answer is read off the end of its context.
     log_probs = output.logits[:, -1].float().log_softmax(dim=-1)
@@ -120,7 +122,13 @@ def _tokenize(
 ) -> list[_Candidate]:
     """Check the input and split every prompt + choice into context and answer tokens."""
     _check_texts(prompts, choices)
-    joined = [prompt + choice for prompt, options in zip(prompts, choices) for choice in options]
+    joined = [
+        prompt + choice
+        for prompt, options in zip(prompts, choices, strict=True)
+        for choice in options
+    ]
+    if not joined:  # the tokenizer refuses an empty list
+        return []
     prompt_ids = lm.tokenizer(list(prompts)).input_ids
     joined_ids = iter(lm.tokenizer(joined).input_ids)
     limit = getattr(lm.model.config, "max_position_embeddings", None)
@@ -128,13 +136,17 @@ def _tokenize(
     candidates = []
     for i, options in enumerate(choices):
         for j, ids in enumerate(islice(joined_ids, len(options))):
-            border = len(commonprefix([prompt_ids[i], ids]))
-            # A prompt that is one token long and merges with the choice leaves nothing before it.
+            border = _n_shared([prompt_ids[i], ids])
             if border == 0:
                 raise ValueError(
                     f"prompts[{i}] = {prompts[i]!r} merges into one token with choices[{i}][{j}] = "
                     f"{options[j]!r}, so nothing is left to condition on. Make the prompt longer, "
                     f"or put a space before the choice."
+                )
+            if border == len(ids):
+                raise ValueError(
+                    f"choices[{i}][{j}] = {options[j]!r} adds no token to its prompt: this "
+                    f"tokenizer drops it. Give an answer that has text in it."
                 )
             if limit is not None and len(ids) > limit:
                 raise ValueError(
@@ -153,7 +165,7 @@ def _check_texts(prompts: Sequence[str], choices: Sequence[Sequence[str]]) -> No
             f"prompts and choices must have the same length, found {len(prompts)} and "
             f"{len(choices)}: give each prompt its own list of choices."
         )
-    for i, (prompt, options) in enumerate(zip(prompts, choices)):
+    for i, (prompt, options) in enumerate(zip(prompts, choices, strict=True)):
         if isinstance(options, str):
             raise TypeError(f"choices[{i}] must be a list of strings, found one string.")
         if len(options) == 0:
@@ -176,16 +188,22 @@ def _group_by_context(candidates: Iterable[_Candidate]) -> dict[Ids, list[_Candi
 
 def _shared_prefix(lm: LanguageModel, candidates: list[_Candidate]) -> tuple[Ids, Cache | None]:
     """Tokens that every context begins with, and their key-value cache ``(1, ...)``."""
-    contexts = [candidate.context for candidate in candidates]
+    contexts = {candidate.context for candidate in candidates}
     # Every context keeps at least one token of its own, off which its answers are read.
-    shortest = min(map(len, contexts), default=1)
-    prefix = commonprefix([context[: shortest - 1] for context in contexts])
+    n_prefix = min(_n_shared(contexts), min(map(len, contexts)) - 1)
+    prefix = next(iter(contexts))[:n_prefix]
     if not prefix:
         return (), None
     cache = DynamicCache(config=lm.model.config)
     ids = torch.tensor([prefix], device=lm.device)
     lm.model(ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
     return prefix, cache
+
+
+def _n_shared(sequences: Iterable[Sequence[int]]) -> int:
+    """How many tokens all sequences begin with."""
+    columns = zip(*sequences, strict=False)
+    return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
 
 
 def _rows_of(cache: Cache | None, rows: Tensor) -> Cache | None:

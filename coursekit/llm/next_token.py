@@ -8,7 +8,7 @@ window, so memory depends on the window and the vocabulary, never on the length 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -43,6 +43,41 @@ class NextTokenPredictions:
 
     def __len__(self) -> int:
         return len(self.confidence)
+
+
+def token_windows(
+    lm: LanguageModel, texts: Sequence[str], context: int = 256, per_text: int = 3
+) -> tuple[Tensor, Tensor]:
+    """Take a few windows from each of many texts: an equal say for each, whatever its length.
+
+    Args:
+        lm: the model whose tokenizer is used.
+        texts: the documents. One shorter than a window gives none.
+        context: inputs in a window, as in `next_token_logits`.
+        per_text: windows to take from the beginning of each text, at most.
+
+    Returns:
+        Token ids ``(W, context + 1)``, and for each window the index of its text ``(W,)``: windows
+        of one text are related, so resample and split by text.
+
+    Raises:
+        ValueError: if no text is long enough, or ``per_text`` or ``context`` is not positive.
+    """
+    _check_context(lm, context)
+    if per_text < 1:
+        raise ValueError(f"per_text must be at least 1, found {per_text}.")
+    windows, text_index = [], []
+    for index, text in enumerate(texts):
+        ids = lm.tokenizer(text, verbose=False).input_ids
+        starts = range(0, len(ids) - context, context + 1)[:per_text]
+        windows += [ids[start : start + context + 1] for start in starts]
+        text_index += [index] * len(starts)
+    if not windows:
+        raise ValueError(
+            f"none of the {len(texts)} texts has the {context + 1} tokens of one window. Give "
+            f"longer texts, or a smaller context."
+        )
+    return torch.tensor(windows), torch.tensor(text_index)
 
 
 @torch.inference_mode()
@@ -133,12 +168,12 @@ def _read_block(logits: Tensor, targets: Tensor, first_window: int) -> NextToken
 
 
 def _blocks(documents: Tensor, context: int) -> Iterator[Tensor]:
-    """Cut ``(D, T)`` token ids into blocks of windows ``(W, L + 1)``: L inputs and their targets."""
+    """Cut ``(D, T)`` token ids into blocks of windows ``(W, L + 1)``: L inputs, one target more."""
     n_predicted = documents.shape[1] - 1
     n_full = n_predicted // context
     windows_per_block = max(1, TOKENS_PER_BLOCK // context)
     if n_full:
-        # Neighbouring windows share one token: the last target of one is the next one's first input.
+        # Neighbours share one token: the last target of one is the first input of the next.
         full = documents[:, : n_full * context + 1].unfold(1, context + 1, context).flatten(0, 1)
         yield from full.split(windows_per_block)
     if n_predicted % context:
@@ -147,7 +182,7 @@ def _blocks(documents: Tensor, context: int) -> Iterator[Tensor]:
 
 
 def _token_ids(lm: LanguageModel, text: str | Tensor) -> Tensor:
-    """Token ids ``(D, T)`` of a string or tensor, with T at least 2."""
+    """Token ids ``(D, T)`` of a string or a tensor, with T at least 2."""
     if isinstance(text, str):
         # `verbose=False`: the tokenizer would warn that the text is longer than the model's limit.
         ids = lm.tokenizer(text, return_tensors="pt", verbose=False).input_ids.long()

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from coursekit.llm import next_token
-from coursekit.llm.next_token import next_token_logits, next_token_predictions
+from coursekit.llm.next_token import next_token_logits, next_token_predictions, token_windows
 
 TEXT = "The cat sat on the mat. " * 7
 
@@ -15,9 +15,10 @@ def plain_predictions(lm, ids, context):
     rows = []
     for start in range(0, len(ids) - 1, context):
         window = ids[start : start + context + 1]
-        probs = lm.model(window[None, :-1]).logits[0].softmax(-1)
+        logits = lm.model(window[None, :-1]).logits[0]
+        probs = logits.softmax(-1)
         for t, target in enumerate(window[1:]):
-            distribution = torch.distributions.Categorical(probs=probs[t])
+            distribution = torch.distributions.Categorical(logits=logits[t])
             order = probs[t].argsort(descending=True)
             rows.append(
                 {
@@ -124,3 +125,27 @@ def test_a_context_out_of_range_is_refused(tiny_lm, context):
 def test_a_temperature_that_is_not_positive_is_refused(tiny_lm, temperature):
     with pytest.raises(ValueError, match="temperature must be"):
         next_token_predictions(tiny_lm, TEXT, temperature=temperature)
+
+
+def test_windows_come_from_the_beginning_of_each_long_enough_text(tiny_lm):
+    texts = ["Too short.", TEXT, TEXT.upper(), TEXT[:100]]
+    ids = [tiny_lm.tokenizer(text).input_ids for text in texts]
+    windows, text_index = token_windows(tiny_lm, texts, context=15, per_text=2)
+    assert text_index.tolist() == [1, 1, 2, 2, 3]
+    assert windows[0].tolist() == ids[1][:16]
+    assert windows[1].tolist() == ids[1][16:32]
+    assert windows[4].tolist() == ids[3][:16]
+
+
+def test_a_text_of_exactly_one_window_gives_it(tiny_lm):
+    n_tokens = len(tiny_lm.tokenizer(TEXT).input_ids)
+    assert len(token_windows(tiny_lm, [TEXT], context=n_tokens - 1)[0]) == 1
+    with pytest.raises(ValueError, match=f"has the {n_tokens + 1} tokens"):
+        token_windows(tiny_lm, [TEXT], context=n_tokens)
+
+
+def test_no_windows_of_no_texts(tiny_lm):
+    with pytest.raises(ValueError, match="none of the 0 texts"):
+        token_windows(tiny_lm, [])
+    with pytest.raises(ValueError, match="per_text must be at least 1"):
+        token_windows(tiny_lm, [TEXT], per_text=0)

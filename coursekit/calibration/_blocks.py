@@ -1,0 +1,24 @@
+"""Wide tables in bounded memory: `(N, C)` a few rows at a time.
+
+A language model gives 49,152 numbers for every token. In float64 a thousand tokens take 400 MB,
+so whatever needs a working copy of the table takes it block by block.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+#: Numbers in a block: 2 MB in float64, which a processor's cache holds.
+BLOCK_SIZE = 2**18
+
+
+def row_blocks(table: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield `(rows, labels)` of consecutive rows of `table (N, C)` with their `labels (N,)`.
+
+    The rows are a float64 copy, free to be overwritten.
+    """
+    n_rows = max(1, BLOCK_SIZE // table.shape[1])
+    for start in range(0, len(table), n_rows):
+        block = slice(start, start + n_rows)
+        yield table[block].to(torch.float64, copy=True), labels[block]

@@ -1,0 +1,192 @@
+"""Checks of arguments, in one place, so that every public function refuses the same mistakes.
+
+Each check returns the argument as a tensor in the form the caller computes with, or raises an
+error that names the argument, what was found, what was expected and what to do. Nothing is
+silently repaired: a NaN or a probability of 1.2 is a bug upstream, and clipping would hide it.
+"""
+
+import operator
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+#: What the public functions accept: a tensor, a NumPy array or a (nested) list of numbers.
+ArrayLike: TypeAlias = Tensor | np.ndarray | list | tuple
+
+#: How far the probabilities of one row may sum from 1. Softmax in float32 stays within 1e-6;
+#: in half precision it does not, and its probabilities are too coarse for these statistics.
+SUM_TOLERANCE = 1e-4
+
+
+def to_tensor(value: ArrayLike, name: str) -> Tensor:
+    """Return numbers as a tensor, without a copy where possible."""
+    if not isinstance(value, Tensor):
+        try:
+            # Through NumPy, so that a list of Python floats keeps its 64 bits (torch takes 32).
+            value = torch.from_numpy(np.require(value, requirements=["C", "W"]))
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"{name} must be a tensor, an array or a list of numbers; "
+                f"found {type(value).__name__}: {error}"
+            ) from error
+    if value.is_complex():
+        raise TypeError(f"{name} must hold real numbers; found {value.dtype}")
+    # The MPS backend has no float64, in which all sums are taken.
+    return value.detach().cpu() if value.device.type == "mps" else value.detach()
+
+
+def as_confidence(value: ArrayLike, name: str = "confidence") -> Tensor:
+    """Return probabilities `(N,)` as a floating-point tensor."""
+    confidence = to_tensor(value, name)
+    _require_shape(confidence, 1, "(N,)", name)
+    if not confidence.is_floating_point():
+        confidence = confidence.double()
+    _require_unit_interval(confidence, name)
+    return confidence
+
+
+def as_correct(value: ArrayLike, name: str = "correct") -> Tensor:
+    """Return outcomes `(N,)`, given as booleans or as zeros and ones, as a bool tensor."""
+    correct = to_tensor(value, name)
+    _require_shape(correct, 1, "(N,)", name)
+    if correct.dtype == torch.bool:
+        return correct
+    binary = (correct == 0) | (correct == 1)
+    if not binary.all():
+        raise ValueError(
+            f"{name} must hold only True and False, or 1 and 0; "
+            f"found {correct[~binary][0].item():g}. Compare prediction and truth first, for "
+            "example with top_label(probs, labels)"
+        )
+    return correct == 1
+
+
+def as_confidence_and_correct(confidence: ArrayLike, correct: ArrayLike) -> tuple[Tensor, Tensor]:
+    """Return predictions and outcomes of the same length, on the same device."""
+    confidence, correct = as_confidence(confidence), as_correct(correct)
+    require_same_length(confidence=confidence, correct=correct)
+    return confidence, correct.to(confidence.device)
+
+
+def as_probs_and_labels(probs: ArrayLike, labels: ArrayLike) -> tuple[Tensor, Tensor]:
+    """Return probabilities `(N, C)` whose rows sum to one, and class indices `(N,)`."""
+    probs = as_rows(probs, "probs")
+    _require_unit_interval(probs, "probs")
+    total = probs.sum(dim=1, dtype=torch.promote_types(probs.dtype, torch.float32))
+    deviation = (total - 1).abs().max().item()
+    if deviation > SUM_TOLERANCE:
+        raise ValueError(
+            f"each row of probs must sum to 1 within {SUM_TOLERANCE:g}; found a row that is off "
+            f"by {deviation:.2g}. Apply softmax over the last axis, in float32 or better"
+        )
+    return probs, as_labels(labels, probs)
+
+
+def as_logits_and_labels(logits: ArrayLike, labels: ArrayLike) -> tuple[Tensor, Tensor]:
+    """Return finite logits `(N, C)` and class indices `(N,)`."""
+    logits = as_logits(logits)
+    return logits, as_labels(labels, logits)
+
+
+def as_logits(value: ArrayLike, name: str = "logits") -> Tensor:
+    """Return finite logits `(N, C)` as a floating-point tensor."""
+    logits = as_rows(value, name)
+    _finite_range(logits, name)
+    return logits
+
+
+def as_rows(value: ArrayLike, name: str) -> Tensor:
+    """Return `(N, C)`, with at least two classes, as a floating-point tensor."""
+    rows = to_tensor(value, name)
+    _require_shape(rows, 2, "(N, C)", name)
+    if rows.shape[1] < 2:
+        raise ValueError(f"{name} must have at least 2 classes; found shape {tuple(rows.shape)}")
+    return rows if rows.is_floating_point() else rows.double()
+
+
+def as_labels(value: ArrayLike, rows: Tensor, name: str = "labels") -> Tensor:
+    """Return class indices `(N,)` as int64, one for each of the rows `(N, C)`."""
+    labels = to_tensor(value, name)
+    _require_shape(labels, 1, "(N,)", name)
+    if labels.is_floating_point() or labels.dtype == torch.bool:
+        raise TypeError(f"{name} must be integers (class indices); found {labels.dtype}")
+    labels = labels.to(rows.device, torch.int64)
+    if len(labels) != len(rows):
+        raise ValueError(
+            f"{name} must have one entry for each of the {len(rows)} rows; found {len(labels)}"
+        )
+    low, high = (bound.item() for bound in labels.aminmax())
+    if low < 0 or high >= rows.shape[1]:
+        raise ValueError(
+            f"{name} must lie in 0 .. {rows.shape[1] - 1} for {rows.shape[1]} classes; "
+            f"found {low if low < 0 else high}"
+        )
+    return labels
+
+
+def as_group_index(value: ArrayLike, n_rows: int, name: str = "groups") -> Tensor:
+    """Return groups `(N,)`, given as numbers or strings, numbered from 0 on the CPU."""
+    groups = np.asarray(value.cpu() if isinstance(value, Tensor) else value)
+    if groups.shape != (n_rows,):
+        raise ValueError(
+            f"{name} must have shape ({n_rows},), one entry a row; found shape {groups.shape}"
+        )
+    return torch.from_numpy(np.unique(groups, return_inverse=True)[1])
+
+
+def as_count(value: int, name: str) -> int:
+    """Return a whole number of at least one."""
+    try:
+        count = operator.index(value)
+    except TypeError as error:
+        raise TypeError(f"{name} must be a whole number; found {value!r}") from error
+    if count < 1:
+        raise ValueError(f"{name} must be at least 1; found {count}")
+    return count
+
+
+def require_choice(value: str, choices: tuple[str, ...], name: str) -> None:
+    """Refuse an option that is not one of `choices`."""
+    if value not in choices:
+        expected = ", ".join(repr(choice) for choice in choices)
+        raise ValueError(f"{name} must be one of {expected}; found {value!r}")
+
+
+def require_level(level: float) -> None:
+    """Refuse a confidence level outside the open interval (0, 1)."""
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie strictly between 0 and 1, such as 0.95; found {level}")
+
+
+def require_same_length(**tensors: Tensor) -> None:
+    """Refuse tensors, passed by the name of their argument, whose first axes differ."""
+    if len({len(tensor) for tensor in tensors.values()}) > 1:
+        found = ", ".join(f"{name} {len(tensor)}" for name, tensor in tensors.items())
+        raise ValueError(f"{' and '.join(tensors)} must have the same length; found {found}")
+
+
+def _require_shape(tensor: Tensor, ndim: int, shape: str, name: str) -> None:
+    if tensor.ndim != ndim:
+        raise ValueError(f"{name} must have shape {shape}; found shape {tuple(tensor.shape)}")
+    if tensor.numel() == 0:
+        raise ValueError(f"{name} must not be empty; found shape {tuple(tensor.shape)}")
+
+
+def _finite_range(tensor: Tensor, name: str) -> tuple[float, float]:
+    """Return the extremes, in one pass and with no temporary; NaN and infinity show in them."""
+    low, high = (bound.item() for bound in tensor.aminmax())
+    if not np.isfinite([low, high]).all():
+        found = next(bound for bound in (low, high) if not np.isfinite(bound))
+        raise ValueError(f"{name} must be finite; found {found}. Look for it where {name} is made")
+    return low, high
+
+
+def _require_unit_interval(tensor: Tensor, name: str) -> None:
+    low, high = _finite_range(tensor, name)
+    if low < 0 or high > 1:
+        raise ValueError(
+            f"{name} must lie in [0, 1]; found {low if low < 0 else high:g}. "
+            "For logits apply softmax first, for percentages divide by 100"
+        )

@@ -1,0 +1,111 @@
+r"""How good are predicted probabilities? One number for a whole set of predictions.
+
+Accuracy looks only at the most probable class. The negative log-likelihood and the Brier score
+look at the probabilities too, and they are *proper*: their expectation is smallest for the true
+probabilities, so a model cannot gain by stating anything but what it believes:
+
+$$\mathrm{NLL} = -\frac1N \sum_i \ln p_i(y_i), \qquad
+  \mathrm{Brier} = \frac1N \sum_i \sum_c \bigl(p_i(c) - [c = y_i]\bigr)^2 .$$
+"""
+
+import torch
+from torch import Tensor
+
+from coursekit.calibration._blocks import row_blocks
+from coursekit.calibration._validation import (
+    ArrayLike,
+    as_confidence_and_correct,
+    as_probs_and_labels,
+)
+
+
+def top_label(probs: ArrayLike, labels: ArrayLike) -> tuple[Tensor, Tensor]:
+    """Reduce each prediction to its most probable class: how sure, and was it right.
+
+    Args:
+        probs: Probabilities `(N, C)`; each row sums to 1 within 1e-4.
+        labels: The true classes `(N,)`, integers in 0 .. C - 1.
+
+    Returns:
+        `confidence (N,)`, the largest probability, and `correct (N,)`, bool. Among equally
+        probable classes the first one is the prediction.
+
+    Raises:
+        ValueError: If an argument has a wrong shape, is empty or not a probability, or a label
+            is out of range.
+        TypeError: If the labels are not integers.
+    """
+    probs, labels = as_probs_and_labels(probs, labels)
+    confidence, predicted = probs.max(dim=1)
+    return confidence, predicted == labels
+
+
+def accuracy(probs: ArrayLike, labels: ArrayLike) -> float:
+    """Return the fraction of predictions `probs (N, C)` whose top class is in `labels (N,)`.
+
+    Raises:
+        ValueError, TypeError: As `top_label`.
+    """
+    _, correct = top_label(probs, labels)
+    return correct.double().mean().item()
+
+
+def negative_log_likelihood(probs: ArrayLike, labels: ArrayLike) -> float:
+    """Return the mean negative log-probability of the truth, in nats.
+
+    Also called log loss and cross-entropy. Lies in [0, inf]: a single truth that was given
+    probability 0 makes it infinite. Nothing is clipped, because that is what the score says
+    about a model which calls the truth impossible.
+
+    Args:
+        probs: Probabilities `(N, C)`; each row sums to 1 within 1e-4.
+        labels: The true classes `(N,)`, integers in 0 .. C - 1.
+
+    Raises:
+        ValueError, TypeError: As `top_label`.
+
+    Reference:
+        I. J. Good, "Rational decisions", Journal of the Royal Statistical Society B 14, 1952.
+    """
+    probs, labels = as_probs_and_labels(probs, labels)
+    of_truth = probs.gather(1, labels[:, None]).double()
+    return of_truth.log().mean().neg().item() + 0.0  # the sum turns -0.0 into 0.0
+
+
+def brier_score(probs: ArrayLike, labels: ArrayLike) -> float:
+    """Return the squared distance of the probabilities from the truth, summed over classes.
+
+    Averaged over samples; lies in [0, 2]. With two classes it is twice `binary_brier_score`.
+
+    Args:
+        probs: Probabilities `(N, C)`; each row sums to 1 within 1e-4.
+        labels: The true classes `(N,)`, integers in 0 .. C - 1.
+
+    Raises:
+        ValueError, TypeError: As `top_label`.
+
+    Reference:
+        G. W. Brier, "Verification of forecasts expressed in terms of probability", Monthly
+        Weather Review 78, 1950, equation 2.
+    """
+    probs, labels = as_probs_and_labels(probs, labels)
+    total = torch.zeros((), dtype=torch.float64, device=probs.device)
+    for rows, truth in row_blocks(probs, labels):
+        rows.scatter_add_(1, truth[:, None], -torch.ones_like(truth, dtype=rows.dtype)[:, None])
+        total += rows.square_().sum()
+    return total.item() / len(probs)
+
+
+def binary_brier_score(confidence: ArrayLike, correct: ArrayLike) -> float:
+    """Return the mean squared distance between a probability and what happened, in [0, 1].
+
+    Args:
+        confidence: Predicted probabilities `(N,)` of an event.
+        correct: Whether the event happened `(N,)`, bool or 0 and 1.
+
+    Raises:
+        ValueError: If an argument has a wrong shape, is empty, or has values out of range.
+        TypeError: If an argument does not hold numbers.
+    """
+    confidence, correct = as_confidence_and_correct(confidence, correct)
+    return (confidence.double() - correct.double()).square().mean().item()

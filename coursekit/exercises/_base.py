@@ -1,0 +1,205 @@
+"""What every kind of exercise shares: its texts, `check`, `hint`, `solution` and the record.
+
+A kind of exercise overrides `_judge`, which turns an answer into a `Result`. It runs under a time
+limit, in a thread of its own, so it may call and compare whatever the learner hands in.
+"""
+
+import ast
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from coursekit import progress
+from coursekit.exercises._running import run_limited
+
+__all__ = [
+    "Exercise",
+    "Mistake",
+    "Result",
+    "Status",
+    "answer_name",
+    "not_attempted",
+    "not_yet",
+    "print_wrapped",
+]
+
+SECONDS = 5.0
+WIDTH = 80
+
+
+class Status(Enum):
+    """How an answer fared."""
+
+    NOT_ATTEMPTED = "not attempted"
+    CORRECT = "correct"
+    MISTAKE = "a known mistake"
+    WRONG = "wrong"
+    FAILED = "raised an exception"
+    TIMEOUT = "did not finish"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `check` found: a status, the message shown, and the name of the mistake if known."""
+
+    status: Status
+    message: str
+    mistake: str | None = None
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong answer that learners really give, and the sentence that teaches.
+
+    Attributes:
+        name: A few words, unique in the exercise.
+        wrong: For a function, a function with this mistake; for a value, the wrong value, or a
+            function of no arguments that gives it.
+        message: What went wrong and where to look, at most 400 characters.
+    """
+
+    name: str
+    wrong: Any
+    message: str
+
+
+class Exercise:
+    """One exercise of a notebook.
+
+    Attributes:
+        last_result: What the last `check` found.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        title: str,
+        stub: str,
+        solution: str,
+        hints: Sequence[str] = (),
+        insight: str = "",
+    ) -> None:
+        self.name = name
+        self.title = title
+        self.stub = textwrap.dedent(stub).strip()
+        self.solution_source = textwrap.dedent(solution).strip()
+        self.hints = tuple(hints)
+        self.insight = insight
+        self.last_result: Result | None = None
+        self._hints_given = 0
+
+    def check(self, answer: Any, seconds: float = SECONDS) -> None:
+        """Say whether the answer is right, and if not, why. Never raises, whatever the answer."""
+        self.last_result, printed = self._examine(answer, seconds)
+        print_wrapped(self.last_result.message)
+        if self.last_result.status is Status.NOT_ATTEMPTED:
+            return
+        done = self.last_result.status is Status.CORRECT
+        if printed and not done:
+            print_wrapped(f"It printed: {textwrap.shorten(printed, 120)}")
+        self._record(
+            lambda entry: entry.update(tries=entry["tries"] + 1, done=entry["done"] or done)
+        )
+
+    def hint(self) -> None:
+        """Print the next hint; after the last one, the last one again."""
+        if not self.hints:
+            print_wrapped("There are no hints here: every answer you try is explained.")
+            return
+        number = min(self._hints_given + 1, len(self.hints))
+        self._hints_given = number
+        print_wrapped(f"Hint {number} of {len(self.hints)}: {self.hints[number - 1]}")
+        self._record(lambda entry: entry.update(hints=max(entry["hints"], number)))
+
+    def solution(self) -> None:
+        """Print the solution."""
+        print(self.solution_source)
+        self._record(lambda entry: entry.update(solution_seen=True))
+
+    def wrong_answer(self, mistake: Mistake) -> Any:
+        """What a learner who makes this mistake gives to `check`."""
+        return mistake.wrong
+
+    def _examine(self, answer: Any, seconds: float) -> tuple[Result, str]:
+        """Judge the answer in a thread of its own: the result, and what was printed meanwhile."""
+        if answer is None or answer is ...:
+            return not_attempted(), ""
+        self._prepare()
+        run = run_limited(lambda: self._judge(answer), seconds)
+        if not run.finished:
+            message = f"your answer did not finish in {seconds:g} s. Does a loop never end?"
+            return not_yet(message, Status.TIMEOUT), run.printed
+        if run.error is not None:  # the answer broke the comparison: it cannot be printed, say
+            message = f"your answer could not be read: {type(run.error).__name__}."
+            return not_yet(message, Status.FAILED), run.printed
+        return run.value, run.printed
+
+    def _prepare(self) -> None:
+        """Compute what the learner's time limit should not pay for."""
+
+    def _judge(self, answer: Any) -> Result:
+        raise NotImplementedError
+
+    def _correct(self) -> Result:
+        return Result(Status.CORRECT, f"Correct. {self.insight}".strip())
+
+    def _record(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Note a change in the learner's progress file, if the exercise belongs to a notebook."""
+        notebook = _notebook_of(self)
+        if notebook is None:
+            return
+
+        def in_file(data: dict[str, Any]) -> None:
+            entries = data["exercises"].setdefault(notebook, {})
+            change(entries.setdefault(self.name, dict(progress.NEW_EXERCISE)))
+
+        progress.update(in_file)
+
+
+def not_attempted(returned_none: bool = False) -> Result:
+    """The result for an untouched stub."""
+    why = "Your function returns None: fill it in, and `return` the result." * returned_none
+    return Result(
+        Status.NOT_ATTEMPTED,
+        f"Not attempted yet. {why or 'Put your answer in place of `...` and run this again.'}",
+    )
+
+
+def not_yet(message: str, status: Status = Status.WRONG, mistake: str | None = None) -> Result:
+    """The result for a wrong answer."""
+    return Result(status, f"Not yet: {message}", mistake)
+
+
+def _notebook_of(exercise: Exercise) -> str | None:
+    """The name of the exercise module that holds the exercise under its name."""
+    for name, module in list(sys.modules.items()):
+        package, _, notebook = name.rpartition(".")
+        if package == "coursekit.exercises" and getattr(module, exercise.name, None) is exercise:
+            return notebook
+    return None
+
+
+def print_wrapped(text: str, indent: str = "") -> None:
+    """Print text wrapped at 80 characters; lines after the first are indented."""
+    text = text.encode("utf-8", "backslashreplace").decode()  # a lone surrogate cannot be printed
+    for paragraph in text.splitlines():
+        print(textwrap.fill(paragraph, WIDTH, subsequent_indent=indent, break_long_words=False))
+
+
+def answer_name(source: str) -> str:
+    """The name that a stub or a solution binds last, at top level.
+
+    Raises:
+        ValueError: It binds none.
+    """
+    for statement in reversed(ast.parse(source).body):
+        match statement:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                return name
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                return name
+    raise ValueError(f"this source defines no function and assigns no name: {source!r:.80}.")

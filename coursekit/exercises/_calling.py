@@ -1,0 +1,86 @@
+"""Call a function the way a learner's function must be called, and describe the call in words.
+
+The function gets a copy of the arguments, so that whatever it does to them harms nobody; whether it
+changed them is noted.
+"""
+
+import copy
+import inspect
+import textwrap
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from coursekit.exercises._comparing import has_blank, is_data, same, show
+from coursekit.exercises._running import Stopped
+
+__all__ = ["Call", "call", "is_blank", "misfit", "shown", "what_was_raised"]
+
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a function: its output or its error, and whether it changed its arguments."""
+
+    output: Any = None
+    error: BaseException | None = None
+    changed: bool = False
+
+
+def call(function: Function, args: tuple[Any, ...]) -> Call:
+    """Call the function on a copy of the arguments; only the time limit stops this."""
+    given = copy.deepcopy(args)
+    try:
+        output = function(*given)
+    except Stopped:
+        raise
+    except BaseException as error:
+        return Call(error=error)
+    pairs = zip(args, given, strict=True)
+    changed = any(is_data(old) and not same(old, new, rtol=0, atol=0) for old, new in pairs)
+    return Call(output, changed=changed)
+
+
+def is_blank(made: Call, expected: Any) -> bool:
+    """Whether the call shows that the stub, or a `...` in it, is still to be filled in."""
+    if made.error is not None:
+        return isinstance(made.error, NotImplementedError) or "ellipsis" in str(made.error).lower()
+    return has_blank(made.output) or (made.output is None and expected is not None)
+
+
+def misfit(function: Function, args: tuple[Any, ...]) -> str | None:
+    """Why the function cannot take these arguments; None when it can or nobody knows."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return None
+    try:
+        signature.bind(*args)
+    except TypeError as error:
+        return str(error)
+    return None
+
+
+def shown(function: Function, args: tuple[Any, ...]) -> str:
+    """The arguments of a call as text: "probs = [0.2, 0.8], label = 1"."""
+    try:
+        names = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        names = []
+    names += [f"argument {i + 1}" for i in range(len(names), len(args))]
+    limit = 240 // len(args) if args else 0
+    return ", ".join(f"{name} = {show(arg, limit)}" for name, arg in zip(names, args, strict=False))
+
+
+def what_was_raised(function: Function, error: BaseException) -> str:
+    """The error and the learner's own line: "ZeroDivisionError: ... (line 3: `return 1 / 0`)"."""
+    text = textwrap.shorten(" ".join(str(error).split()), 160)
+    said = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    file = getattr(getattr(function, "__code__", None), "co_filename", None)
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    if not own:
+        return said
+    line = f": `{own[-1].line}`" if own[-1].line else ""
+    return f"{said} (line {own[-1].lineno}{line})"

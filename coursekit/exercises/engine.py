@@ -1,0 +1,342 @@
+r'''Exercises that answer the learner in one clear sentence, and never with a crash.
+
+A notebook NN_name has one module, `coursekit/exercises/name.py`. The first line of its docstring is
+the notebook's number and title; every exercise is an attribute with the exercise's own name:
+
+    """11 Next-token calibration."""
+
+    import torch
+    from coursekit.exercises.engine import ChoiceExercise, FunctionExercise, Mistake, ValueExercise
+
+    mean_confidence = FunctionExercise(
+        name="mean_confidence",
+        title="The mean confidence of the top label",
+        reference=lambda probs: probs.max(dim=-1).values.mean(),
+        inputs=lambda rng: (torch.tensor(rng.dirichlet([1.0, 1.0, 1.0], size=4)),),
+        mistakes=[
+            Mistake(
+                name="over samples",
+                wrong=lambda probs: probs.max(dim=0).values.mean(),
+                message="You took the maximum over the samples; each sample has its own top label.",
+            ),
+            Mistake(...),
+        ],
+        hints=["Which axis of probs holds the classes?", "Maximum over it, then mean."],
+        stub="def my_mean_confidence(probs):\n    ...",
+        solution="def my_mean_confidence(probs):\n    return probs.max(dim=-1).values.mean()",
+    )
+
+The notebook has `from coursekit.exercises import next_token_calibration as exercises`, a cell with
+the stub and `exercises.mean_confidence.check(my_mean_confidence)`, and offers `.hint()` and
+`.solution()`. Stub and solution are source text that binds the same name; `math` and `torch` are
+imported for them, anything else they import themselves. `tests/exercises/test_all_exercises.py`
+finds every exercise and proves that the solution passes, that each mistake gets its own message,
+that the untouched stub is "not attempted" and that garbage does no harm.
+'''
+
+import copy
+import inspect
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from coursekit.exercises._base import (
+    Exercise,
+    Mistake,
+    Result,
+    Status,
+    answer_name,
+    not_attempted,
+    not_yet,
+    print_wrapped,
+)
+from coursekit.exercises._calling import Call, call, is_blank, misfit, shown, what_was_raised
+from coursekit.exercises._comparing import (
+    a_kind,
+    difference,
+    has_blank,
+    kind,
+    same,
+    show,
+)
+
+__all__ = [
+    "ChoiceExercise",
+    "Exercise",
+    "FunctionExercise",
+    "Mistake",
+    "Result",
+    "Status",
+    "ValueExercise",
+    "answer_name",
+]
+
+
+class FunctionExercise(Exercise):
+    """The learner writes a function; it is run on hidden inputs and compared with a reference.
+
+    Args:
+        name: Name of the attribute that holds this exercise.
+        title: What the function computes, in a few words.
+        reference: The right function, preferably not the one of `solution` but an independent one.
+        inputs: Takes a `numpy.random.Generator`, gives the tuple of arguments for one call. Small
+            ones (a few rows) make good messages. Each call gets its own copy.
+        mistakes: Wrong functions that learners write. Recognised by what they return, so on the
+            hidden inputs each must differ from the reference and from the others.
+        hints: From a nudge to nearly the answer.
+        stub: Source text the learner starts from. Running it untouched must return `...` or None,
+            or fail because of a `...` in it.
+        solution: Source text of a right function with the same name.
+        insight: A sentence or two shown with "Correct."
+        close: `close(expected, got) -> bool`, where a tolerance of 1e-4 does not fit.
+        diagnose: `diagnose(function, args, output) -> str | None`: the message for a mistake that
+            shows only in how the function behaves; called for every draw, on right outputs too.
+        draws: How many hidden inputs.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        title: str,
+        reference: Callable[..., Any],
+        inputs: Callable[[Any], tuple[Any, ...]],
+        mistakes: Sequence[Mistake],
+        hints: Sequence[str],
+        stub: str,
+        solution: str,
+        insight: str = "",
+        close: Callable[[Any, Any], bool] = same,
+        diagnose: Callable[[Callable[..., Any], tuple[Any, ...], Any], str | None] | None = None,
+        draws: int = 3,
+    ) -> None:
+        super().__init__(
+            name=name, title=title, stub=stub, solution=solution, hints=hints, insight=insight
+        )
+        self.reference = reference
+        self.inputs = inputs
+        self.mistakes = tuple(mistakes)
+        self.close = close
+        self.diagnose = diagnose
+        self.draws = draws
+
+    @cached_property
+    def cases(self) -> list[tuple[tuple[Any, ...], Any]]:
+        """The hidden inputs, the same in every session, and what the reference makes of them."""
+        import numpy as np
+
+        seed = zlib.crc32(self.name.encode())
+        drawn = [self.inputs(np.random.default_rng([seed, i])) for i in range(self.draws)]
+        return [(args, self.reference(*copy.deepcopy(args))) for args in drawn]
+
+    def _prepare(self) -> None:
+        _ = self.cases
+
+    def _judge(self, answer: Any) -> Result:
+        if not callable(answer):
+            return not_yet(
+                f"check needs the function itself, as in check({answer_name(self.stub)}); "
+                f"it got {a_kind(answer)}."
+            )
+        if reason := misfit(answer, self.cases[0][0]):
+            return not_yet(f"your function must take {len(self.cases[0][0])} arguments: {reason}.")
+        calls: list[Call] = []
+        for args, expected in self.cases:
+            made = call(answer, args)
+            if is_blank(made, expected):
+                return not_attempted(returned_none=made.error is None and made.output is None)
+            calls.append(made)
+            if made.error is not None:
+                break
+        if diagnosed := self._diagnosed(answer, calls):
+            return diagnosed
+        if all(self._is_right(case, made) for case, made in zip(self.cases, calls, strict=False)):
+            return self._correct()
+        return self._recognised(calls) or self._explained(answer, calls)
+
+    def _diagnosed(self, answer: Callable[..., Any], calls: list[Call]) -> Result | None:
+        if self.diagnose is None:
+            return None
+        for (args, _), made in zip(self.cases, calls, strict=False):
+            if made.error is not None:
+                return None
+            try:
+                message = self.diagnose(answer, copy.deepcopy(args), made.output)
+            except Exception:  # the output may be anything; then other messages fit better
+                return None
+            if message:
+                return not_yet(message, Status.MISTAKE, "diagnosed")
+        return None
+
+    def _is_right(self, case: tuple[tuple[Any, ...], Any], made: Call) -> bool:
+        return made.error is None and not made.changed and self._agree(case[1], made.output)
+
+    def _recognised(self, calls: list[Call]) -> Result | None:
+        """The known mistake that does what the learner's function did, on every input."""
+        for mistake in self.mistakes:
+            theirs = (call(mistake.wrong, args) for args, _ in self.cases)
+            if all(self._alike(one, other) for one, other in zip(theirs, calls, strict=False)):
+                return not_yet(mistake.message, Status.MISTAKE, mistake.name)
+        return None
+
+    def _alike(self, one: Call, other: Call) -> bool:
+        if one.error is not None or other.error is not None:
+            return repr(one.error) == repr(other.error)
+        return one.changed == other.changed and self._agree(one.output, other.output)
+
+    def _agree(self, expected: Any, got: Any) -> bool:
+        try:
+            return bool(self.close(expected, got))
+        except Exception:  # an output of the wrong kind may be anything
+            return False
+
+    def _explained(self, answer: Callable[..., Any], calls: list[Call]) -> Result:
+        """The message for a mistake that nobody foresaw."""
+        if calls[-1].error is not None:
+            raised = what_was_raised(answer, calls[-1].error)
+            return not_yet(f"your function raised {raised}.", Status.FAILED)
+        wrong = [
+            (shown(answer, args), difference(expected, made.output) or "the values are off")
+            for (args, expected), made in zip(self.cases, calls, strict=True)
+            if not self._agree(expected, made.output)
+        ]
+        if wrong:
+            where, reason = min(wrong, key=lambda case: len(case[0]))
+            return not_yet(f"{reason}.\nThe input was {where}.")
+        return not_yet(
+            "the result is right, but your function changes its input, which the caller may "
+            "still need. Work on a copy, and avoid in-place operations."
+        )
+
+
+class ValueExercise(Exercise):
+    """The learner gives a number (or text, a list, a tensor); it is compared with the answer.
+
+    Args:
+        name: Name of the attribute that holds this exercise.
+        title: What is asked for, in a few words.
+        answer: The right value, or a function of no arguments that computes it on first need.
+        tolerance: How far a number may be off, as an absolute difference.
+        mistakes: Wrong values that learners arrive at; further than `tolerance` from the answer.
+        hints: From a nudge to nearly the answer.
+        solution: Source text that binds `my_<name>` to the right value.
+        stub: Source text the learner starts from; by default `my_<name> = ...`.
+        insight: A sentence or two shown with "Correct."
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        title: str,
+        answer: Any,
+        mistakes: Sequence[Mistake],
+        hints: Sequence[str],
+        solution: str,
+        tolerance: float = 0.0,
+        stub: str | None = None,
+        insight: str = "",
+    ) -> None:
+        stub = stub or f"my_{name} = ..."
+        super().__init__(
+            name=name, title=title, stub=stub, solution=solution, hints=hints, insight=insight
+        )
+        self.answer = answer
+        self.tolerance = tolerance
+        self.mistakes = tuple(mistakes)
+
+    def wrong_answer(self, mistake: Mistake) -> Any:
+        """What a learner who makes this mistake gives to `check`."""
+        return _value_of(mistake.wrong)
+
+    @cached_property
+    def target(self) -> Any:
+        """The right value."""
+        return _value_of(self.answer)
+
+    def _prepare(self) -> None:
+        _ = self.target
+
+    def _judge(self, answer: Any) -> Result:
+        if has_blank(answer):
+            return not_attempted()
+        if self._agree(self.target, answer):
+            return self._correct()
+        for mistake in self.mistakes:
+            if self._agree(self.wrong_answer(mistake), answer):
+                return not_yet(mistake.message, Status.MISTAKE, mistake.name)
+        if kind(answer) != kind(self.target):
+            return not_yet(f"the answer is {a_kind(self.target)}; this is {a_kind(answer)}.")
+        if kind(answer) == "number" and answer != answer:
+            return not_yet("your value is NaN. Find the division by zero or the log of zero.")
+        if kind(answer) == "number":
+            side = "large" if answer > self.target else "small"
+            return not_yet(f"{show(answer)} is too {side}.")
+        return not_yet(f"{show(answer)} is not the answer.")
+
+    def _agree(self, expected: Any, answer: Any) -> bool:
+        return same(expected, answer, rtol=0, atol=self.tolerance)
+
+
+class ChoiceExercise(Exercise):
+    """A question with options; each option, right or wrong, has its explanation.
+
+    Args:
+        name: Name of the attribute that holds this exercise.
+        question: The question, as plain text.
+        options: The options by their letter; at least three, and all of them plausible.
+        correct: The letter of the right option.
+        explanations: For every letter, why it is right or wrong.
+        hints: May be left out.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        question: str,
+        options: Mapping[str, str],
+        correct: str,
+        explanations: Mapping[str, str],
+        hints: Sequence[str] = (),
+    ) -> None:
+        if correct not in options or set(options) != set(explanations):
+            raise ValueError(
+                f"{name}: correct must be one of the options {list(options)}, and explanations "
+                f"must explain exactly these; got {correct!r} and {list(explanations)}."
+            )
+        super().__init__(
+            name=name,
+            title=question,
+            stub=f"exercises.{name}.check(...)",
+            solution=f"{correct}) {options[correct]}",
+            hints=hints,
+            insight=explanations[correct],
+        )
+        self.options = dict(options)
+        self.correct = correct
+        self.mistakes = tuple(
+            Mistake(name=letter, wrong=letter, message=explanations[letter])
+            for letter in options
+            if letter != correct
+        )
+
+    def ask(self) -> None:
+        """Print the question and its options."""
+        print_wrapped(self.title)
+        for letter, text in self.options.items():
+            print_wrapped(f"{letter}) {text}", indent="   ")
+
+    def _judge(self, answer: Any) -> Result:
+        letter = str(answer).strip(" ().").lower()
+        if letter == self.correct.lower():
+            return self._correct()
+        for mistake in self.mistakes:
+            if letter == mistake.wrong.lower():
+                return not_yet(mistake.message, Status.MISTAKE, mistake.name)
+        return not_yet(f"answer with one of the letters {', '.join(self.options)}.")
+
+
+def _value_of(value: Any) -> Any:
+    return value() if inspect.isroutine(value) else value

@@ -1,0 +1,178 @@
+"""Load a causal language model: the one that comes with the course, or any of the hub.
+
+A causal language model gives P(w_i | w_1 .. w_{i-1}) for every word piece w_i of its vocabulary.
+`load()` returns such a model ready to be asked: in evaluation mode, without gradients, in float32,
+and offline after the first time.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from coursekit.llm import embedded
+from coursekit.llm.embedded import ModelUnavailableError, quiet
+
+Pair = tuple[PreTrainedModel, PreTrainedTokenizerBase]
+HUB_PATIENCE = 5  # seconds; the hub's own retries take almost half a minute to give up
+
+
+@dataclass(frozen=True, eq=False)
+class LanguageModel:
+    """A pretrained causal language model, its tokenizer, and the device that it is on."""
+
+    name: str
+    model: PreTrainedModel = field(repr=False)
+    tokenizer: PreTrainedTokenizerBase = field(repr=False)
+    device: torch.device
+
+
+def default_device() -> torch.device:
+    """The first of CUDA, MPS (Apple) and CPU that this machine has."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def load(
+    name: str = embedded.NAME,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
+) -> LanguageModel:
+    """Load a causal language model, ready to be asked for probabilities.
+
+    Args:
+        name: `"smollm2-135m-instruct"` (comes with the course), a folder that `save_pretrained`
+            wrote, or the name of a model on the Hugging Face hub, such as `"gpt2"`.
+        device: where to put it; by default CUDA, MPS or CPU, in that order.
+        dtype: precision of the weights; by default float32, in which probabilities are exact to
+            about 1e-6 and which most CPUs compute fastest.
+
+    Raises:
+        TypeError: `name` is not a string, or `dtype` not a floating-point `torch.dtype`.
+        ValueError: `name` is empty, `device` cannot be used, or the model is not a causal language
+            model with safetensors weights and without code of its own.
+        ModelUnavailableError: the model is not on this machine and cannot be fetched.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a string such as {embedded.NAME!r}, got {name!r}")
+    if not name.strip():
+        raise ValueError(f"name is empty: give {embedded.NAME!r}, a folder or a name on the hub")
+    dtype = torch.float32 if dtype is None else dtype
+    if not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise TypeError(f"dtype must be a floating-point type like torch.float32, got {dtype!r}")
+    device = _usable(default_device() if device is None else device)
+    read = _read_embedded if name == embedded.NAME else _read_other
+    model, tokenizer = read(name, dtype)
+    return LanguageModel(name, model.eval().requires_grad_(False).to(device), tokenizer, device)
+
+
+def _usable(device: str | torch.device) -> torch.device:
+    """The device, found out before a model is fetched for it."""
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f"device={str(device)!r} cannot be used here ({error}): leave it out to get the best "
+            "device of this machine"
+        ) from error
+
+
+def _read_embedded(name: str, dtype: torch.dtype) -> Pair:
+    # AutoTokenizer would import every tokenizer that it knows: a second more than naming the class.
+    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+    folder = embedded.prepare()
+    with quiet():
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+        return LlamaForCausalLM.from_pretrained(folder, dtype=dtype), tokenizer
+
+
+def _read_other(name: str, dtype: torch.dtype) -> Pair:
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return _read_folder(folder, dtype)
+    _require_hub_name(name)
+    try:
+        # What was fetched before is read without asking the hub: the same model every time.
+        return _read(name, dtype, local_files_only=True)
+    except OSError:
+        _require_hub(name)
+    try:
+        return _read(name, dtype)
+    except OSError as error:
+        raise ModelUnavailableError(
+            f"{name!r} is not a folder here, and the hub does not give it: {error}\n"
+            "Weights must be in the safetensors format (pickled ones can run any code when they "
+            f"are opened). load({embedded.NAME!r}) comes with the course."
+        ) from error
+
+
+def _read_folder(folder: Path, dtype: torch.dtype) -> Pair:
+    saved = {path.suffix: path.name for path in folder.iterdir()}
+    if ".safetensors" not in saved and (pickled := saved.keys() & {".bin", ".pt", ".pth"}):
+        raise ValueError(
+            f"{str(folder)!r} has its weights only as {saved[pickled.pop()]}, a pickle, which can "
+            "run any code when it is opened: save them with model.save_pretrained(folder), which "
+            "writes safetensors"
+        )
+    try:
+        return _read(str(folder), dtype)
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"{str(folder)!r} does not hold a whole saved model: {error}") from error
+
+
+def _read(source: str, dtype: torch.dtype, **options: Any) -> Pair:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    options["trust_remote_code"] = False
+    try:
+        with quiet():
+            tokenizer = AutoTokenizer.from_pretrained(source, **options)
+            model, found = AutoModelForCausalLM.from_pretrained(
+                source, dtype=dtype, use_safetensors=True, output_loading_info=True, **options
+            )
+    except ValueError as error:
+        reason = str(error).splitlines()[0]
+        if "trust_remote_code" in str(error):
+            reason = "it brings code of its own, which this course never runs"
+        raise ValueError(
+            f"{source!r} cannot be read as a causal language model: {reason}"
+        ) from error
+    # transformers would fill what is missing with random numbers, and only warn.
+    if found["missing_keys"]:
+        raise ValueError(
+            f"{source!r} is not a whole causal language model: it has no weights for "
+            f"{', '.join(sorted(found['missing_keys'])[:3])}"
+        )
+    return model, tokenizer
+
+
+def _require_hub_name(name: str) -> None:
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(name)
+    except HFValidationError as error:
+        raise ValueError(
+            f"{name!r} is not a folder on this machine, and it cannot be a name on the hub "
+            f"either: {error}"
+        ) from error
+
+
+def _require_hub(name: str) -> None:
+    """Ask the hub for a sign of life, so that being offline takes seconds to find out."""
+    from huggingface_hub import constants, get_session
+
+    try:
+        get_session().head(constants.ENDPOINT, timeout=HUB_PATIENCE)
+    except Exception as error:  # whatever the network or a proxy does, the answer is the same
+        raise ModelUnavailableError(
+            f"{name!r} is neither a folder here nor fetched before, and the Hugging Face hub "
+            f"cannot be reached ({error}). Without network use load({embedded.NAME!r}), which "
+            f"comes with the course; or run load({name!r}) once where there is network."
+        ) from error

@@ -1,0 +1,261 @@
+r"""Self-attention: every token asks a question and takes a weighted sum of what others answer.
+
+$$\mathrm{Attention}(Q, K, V) = \mathrm{softmax}\!\left(\frac{Q K^\top}{\sqrt{d}} + B\right) V$$
+
+Row $t$ of $Q$ is what token $t$ looks for, row $s$ of $K$ what token $s$ offers, row $s$ of $V$
+what it hands over; the softmax makes each row of weights sum to one. $B$ is $-\infty$ for tokens
+of the future (a model that predicts the next token must not see it), and may hold a bias for
+distance.
+"""
+
+import math
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from coursekit.lm.positional import alibi_bias, apply_rotary, rotary_angles
+
+
+def causal_mask(length: int, *, start: int = 0, device: torch.device | str | None = None) -> Tensor:
+    """Who may look at whom: query t at the keys 0 to t.
+
+    Args:
+        length: Number of keys; queries are the positions from `start` to length - 1.
+        start: Position of the first query: what a key-value cache already holds.
+        device: Where to put the mask.
+
+    Returns:
+        Booleans `(length - start, length)`, True where attention is allowed.
+    """
+    position = torch.arange(length, device=device)
+    return position <= position[start:, None]
+
+
+def scaled_dot_product_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    causal: bool = False,
+    bias: Tensor | None = None,
+    dropout: float = 0.0,
+) -> tuple[Tensor, Tensor]:
+    """Attention written out, one line a step; it returns the weights so that one can look at them.
+
+    With `causal`, the queries are the last T of the S tokens, as when a cache holds the others.
+    (`torch.nn.functional.scaled_dot_product_attention` takes them for the first T.)
+
+    Args:
+        query: `(..., T, d)`.
+        key: `(..., S, d)`.
+        value: `(..., S, e)`.
+        causal: Hide the future.
+        bias: Added to the scores; broadcast to `(..., T, S)`.
+        dropout: Probability of dropping a weight in the sum (training only).
+
+    Returns:
+        The output `(..., T, e)`, and the weights `(..., T, S)`, whose rows sum to one.
+
+    Raises:
+        ValueError: If the shapes do not fit, or `causal` with more queries than keys.
+
+    Reference:
+        Vaswani et al. 2017, Attention is all you need, equation 1.
+    """
+    _check_shapes(query, key, value, causal)
+    n_queries, n_keys = query.shape[-2], key.shape[-2]
+    scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])  # (..., T, S)
+    if bias is not None:
+        scores = scores + bias
+    if causal:  # before the softmax: exp(-inf) = 0, and the other weights still sum to one
+        allowed = causal_mask(n_keys, start=n_keys - n_queries, device=query.device)
+        scores = scores.masked_fill(~allowed, -math.inf)
+    weights = scores.softmax(dim=-1)
+    return F.dropout(weights, dropout) @ value, weights
+
+
+class KeyValueCache:
+    """Keys and values of the tokens one layer has read, so that a new token costs one row.
+
+    The buffers are allocated once, on the first call, for `capacity` tokens: appending writes in
+    place, where `torch.cat` would copy all that came before at every step. It holds no gradients.
+
+    Args:
+        capacity: The largest number of tokens it will hold.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        if capacity < 1:
+            raise ValueError(f"capacity is {capacity}: expected at least 1 token.")
+        self.capacity = capacity
+        self.length = 0  # tokens held
+        self.keys: Tensor | None = None  # (B, heads, capacity, d)
+        self.values: Tensor | None = None
+
+    def append(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Store the keys and values `(B, heads, T, d)` of new tokens; return those of all tokens.
+
+        Raises:
+            ValueError: If the cache is full, or the tokens belong to a batch of another shape.
+            RuntimeError: If gradients are being recorded.
+        """
+        batch, heads, n_new, width = key.shape
+        if key.requires_grad:
+            raise RuntimeError(
+                "The key-value cache holds no gradients: read with it under torch.no_grad(), "
+                "or train without a cache."
+            )
+        if self.keys is None or self.values is None:
+            self.keys = key.new_empty(batch, heads, self.capacity, width)
+            self.values = torch.empty_like(self.keys)
+        elif key.shape[:2] != self.keys.shape[:2] or width != self.keys.shape[3]:
+            raise ValueError(
+                f"key has shape {tuple(key.shape)}, but the cache holds (batch, heads, tokens, "
+                f"width) = {tuple(self.keys.shape)}: start each batch with a fresh cache."
+            )
+        end = self.length + n_new
+        if end > self.capacity:
+            raise ValueError(
+                f"The cache holds {self.length} tokens and {n_new} more exceed its capacity of "
+                f"{self.capacity}: make a larger cache, or read fewer tokens."
+            )
+        self.keys[:, :, self.length : end] = key
+        self.values[:, :, self.length : end] = value
+        self.length = end
+        return self.keys[:, :, :end], self.values[:, :, :end]
+
+
+class CausalSelfAttention(nn.Module):
+    """Many heads of attention side by side, each over its own slice of the width.
+
+    Args:
+        width: Width of the tokens' vectors, a multiple of n_heads.
+        n_heads: Number of heads; each has width d = width / n_heads.
+        context: The largest number of tokens it will see.
+        dropout: Probability of dropping an attention weight or an output, in training.
+        positions: What the heads know about order: "none", "rotary" or "alibi".
+
+    Raises:
+        ValueError: If width is not divisible by n_heads, or d is odd with rotary positions.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        n_heads: int,
+        context: int,
+        dropout: float = 0.0,
+        positions: Literal["none", "rotary", "alibi"] = "none",
+    ) -> None:
+        super().__init__()
+        if positions not in ("none", "rotary", "alibi"):
+            raise ValueError(f"positions is {positions!r}: expected 'none', 'rotary' or 'alibi'.")
+        check_heads(width, n_heads, rotary=positions == "rotary")
+        self.n_heads, self.context, self.positions = n_heads, context, positions
+        self.qkv = nn.Linear(width, 3 * width)  # one matrix product for all three, and all heads
+        self.projection = nn.Linear(width, width)
+        self.dropout = nn.Dropout(dropout)
+        if positions == "rotary":
+            cos, sin = rotary_angles(context, width // n_heads)
+            self.register_buffer("cos", cos, persistent=False)
+            self.register_buffer("sin", sin, persistent=False)
+
+    def forward(
+        self, x: Tensor, cache: KeyValueCache | None = None, return_weights: bool = False
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """Mix each token with those before it.
+
+        Args:
+            x: Tokens `(B, T, width)`.
+            cache: What was read before; the T tokens follow it, and are added to it.
+            return_weights: Also return the weights `(B, n_heads, T, S)`, where S counts the
+                tokens in the cache too. Slower: the fast kernels never hold them all.
+
+        Returns:
+            The mixed tokens `(B, T, width)`, or `(tokens, weights)`.
+
+        Raises:
+            ValueError: If x is not `(B, T, width)`, or has more tokens than the context holds.
+        """
+        if x.ndim != 3 or x.shape[2] != self.projection.in_features:
+            raise ValueError(
+                f"x has shape {tuple(x.shape)}: expected (batch, tokens, width) "
+                f"with width {self.projection.in_features}."
+            )
+        batch, length, width = x.shape
+        start = 0 if cache is None else cache.length
+        check_context(start, length, self.context)
+        heads = self.qkv(x).view(batch, length, 3, self.n_heads, width // self.n_heads)
+        query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (B, heads, T, d)
+        if self.positions == "rotary":
+            cos, sin = self.cos[start : start + length], self.sin[start : start + length]
+            query, key = apply_rotary(query, cos, sin), apply_rotary(key, cos, sin)
+        if cache is not None:
+            key, value = cache.append(key, value)
+        bias = None
+        if self.positions == "alibi":
+            bias = alibi_bias(start + length, self.n_heads, start=start, device=x.device)
+        dropout = self.dropout.p if self.training else 0.0
+        if return_weights:
+            mixed, weights = scaled_dot_product_attention(query, key, value, True, bias, dropout)
+        else:
+            mixed = _fast_causal_attention(query, key, value, bias, dropout)
+        joined = mixed.transpose(1, 2).reshape(batch, length, width)  # heads side by side again
+        output = self.dropout(self.projection(joined))
+        return (output, weights) if return_weights else output
+
+
+def _fast_causal_attention(
+    query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, dropout: float
+) -> Tensor:
+    """The output of `scaled_dot_product_attention` by PyTorch's fused kernels."""
+    n_queries, n_keys = query.shape[-2], key.shape[-2]
+    if bias is None and n_queries == n_keys:  # the kernels know this mask: nothing to build
+        return F.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=True)
+    mask = None
+    if n_queries > 1:  # the last token alone may look at all: it needs no mask
+        mask = causal_mask(n_keys, start=n_keys - n_queries, device=query.device)
+    if bias is not None:
+        bias = bias.to(query.dtype)
+        mask = bias if mask is None else bias.masked_fill(~mask, -math.inf)
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
+
+
+def check_heads(width: int, n_heads: int, rotary: bool) -> None:
+    """Raise a ValueError unless the width can be shared among the heads."""
+    if width < 1 or n_heads < 1 or width % n_heads:
+        raise ValueError(
+            f"width is {width} and n_heads is {n_heads}: expected positive numbers with width a "
+            "multiple of n_heads, since the heads share the width equally."
+        )
+    if rotary and width // n_heads % 2:
+        raise ValueError(
+            f"width / n_heads is {width // n_heads}: rotary positions turn pairs of coordinates "
+            "and need it even."
+        )
+
+
+def check_context(start: int, length: int, context: int) -> None:
+    """Raise a ValueError if `length` tokens after the first `start` exceed the context."""
+    if start + length > context:
+        cached = f" after {start} in the cache" if start else ""
+        raise ValueError(
+            f"{length} tokens{cached} exceed the context of {context}: "
+            "shorten the text, or build the model with a longer context."
+        )
+
+
+def _check_shapes(query: Tensor, key: Tensor, value: Tensor, causal: bool) -> None:
+    if min(query.ndim, key.ndim, value.ndim) < 2 or (
+        query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]
+    ):
+        raise ValueError(
+            f"query {tuple(query.shape)}, key {tuple(key.shape)} and value {tuple(value.shape)} do "
+            "not fit: expected (..., T, d), (..., S, d) and (..., S, e)."
+        )
+    if causal and query.shape[-2] > key.shape[-2]:
+        raise ValueError(
+            f"{query.shape[-2]} queries and {key.shape[-2]} keys: with causal=True the queries "
+            "are the last of the tokens, so there cannot be more of them than keys."
+        )

@@ -1,0 +1,357 @@
+r"""GPT: a stack of identical blocks that turns the tokens so far into a law of the next one.
+
+$$x^{(0)}_t = E_{w_t} + P_t, \qquad
+x' = x^{(\ell)} + \mathrm{Attention}(\mathrm{LN}(x^{(\ell)})), \qquad
+x^{(\ell+1)} = x' + \mathrm{MLP}(\mathrm{LN}(x')),$$
+$$P(w_{t+1} \mid w_1 \dots w_t) = \mathrm{softmax}\big(E \, \mathrm{LN}(x^{(L)}_t)\big).$$
+
+Attention lets tokens exchange information, the fully connected layers (MLP) work on each alone,
+and both only ever *add* to the residual stream $x$. With learned positions this is exactly GPT-2
+(Radford et al. 2019), and `from_transformers` / `to_transformers` carry its weights over and back.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from coursekit.lm.attention import CausalSelfAttention, KeyValueCache, check_context, check_heads
+from coursekit.lm.positional import sinusoidal
+
+if TYPE_CHECKING:
+    from transformers import GPT2LMHeadModel
+
+Positions = Literal["learned", "sinusoidal", "rotary", "alibi", "none"]
+INITIAL_STD = 0.02  # of GPT-2's weights
+
+
+@dataclass(frozen=True)
+class GPTConfig:
+    """The shape of a GPT.
+
+    Args:
+        vocab_size: Number of tokens it knows.
+        context: The largest number of tokens it reads at once.
+        width: Width of the residual stream, a multiple of n_heads.
+        n_layers: Number of blocks.
+        n_heads: Number of attention heads in each.
+        dropout: Probability of dropping an activation in training.
+        positions: "learned" (GPT-2), "sinusoidal", "rotary", "alibi" or "none".
+        tie_weights: Use the embedding of the tokens to predict them, too.
+        eps: Added to the variance in layer normalisation.
+
+    Raises:
+        TypeError: If a size is not an integer.
+        ValueError: If a value is out of its range.
+    """
+
+    vocab_size: int
+    context: int
+    width: int
+    n_layers: int
+    n_heads: int
+    dropout: float = 0.0
+    positions: Positions = "learned"
+    tie_weights: bool = True
+    eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "context", "width", "n_layers", "n_heads"):
+            size = getattr(self, name)
+            if not isinstance(size, int) or isinstance(size, bool):
+                raise TypeError(f"{name} is {size!r}: expected an integer.")
+            if size < 1:
+                raise ValueError(f"{name} is {size}: expected at least 1.")
+        if self.positions not in get_args(Positions):
+            raise ValueError(
+                f"positions is {self.positions!r}: expected one of {get_args(Positions)}."
+            )
+        check_heads(self.width, self.n_heads, rotary=self.positions == "rotary")
+        if self.positions == "sinusoidal" and self.width % 2:
+            raise ValueError(f"width is {self.width}: sinusoidal positions need it even.")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout}: expected a probability in [0, 1).")
+        if self.eps <= 0:
+            raise ValueError(f"eps is {self.eps}: expected a small positive number.")
+
+
+class Block(nn.Module):
+    """Attention, then fully connected layers; each reads the normalised stream and adds to it."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        width = config.width
+        in_attention = config.positions if config.positions in ("rotary", "alibi") else "none"
+        self.attention_norm = nn.LayerNorm(width, config.eps)
+        self.attention = CausalSelfAttention(
+            width, config.n_heads, config.context, config.dropout, in_attention
+        )
+        self.mlp_norm = nn.LayerNorm(width, config.eps)
+        self.mlp = nn.Sequential(
+            nn.Linear(width, 4 * width),
+            nn.GELU(approximate="tanh"),
+            nn.Linear(4 * width, width),
+            nn.Dropout(config.dropout),
+        )
+
+    def forward(self, x: Tensor, cache: KeyValueCache | None = None) -> Tensor:
+        """Add to the residual stream `(B, T, width)` what this block has to say."""
+        x = x + self.attention(self.attention_norm(x), cache)
+        return x + self.mlp(self.mlp_norm(x))
+
+
+class GPT(nn.Module):
+    """A decoder-only transformer, initialised as GPT-2.
+
+    Args:
+        config: Its shape.
+        generator: Source of the initial weights; PyTorch's global one if None.
+    """
+
+    def __init__(self, config: GPTConfig, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.token_embedding = nn.Embedding(config.vocab_size, config.width)
+        if config.positions == "learned":
+            self.position_embedding = nn.Embedding(config.context, config.width)
+        elif config.positions == "sinusoidal":
+            table = sinusoidal(config.context, config.width)
+            self.register_buffer("position_table", table, persistent=False)
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
+        self.final_norm = nn.LayerNorm(config.width, config.eps)
+        self.head = nn.Linear(config.width, config.vocab_size, bias=False)
+        if config.tie_weights:
+            self.head.weight = self.token_embedding.weight
+        self._initialise(generator)
+
+    @torch.no_grad()
+    def _initialise(self, generator: torch.Generator | None) -> None:
+        for name, parameter in self.named_parameters():
+            if parameter.ndim == 1:
+                parameter.fill_(1.0 if name.endswith("norm.weight") else 0.0)
+                continue
+            std = INITIAL_STD
+            if name.endswith(("attention.projection.weight", "mlp.2.weight")):
+                # 2 n_layers such terms are added up in the residual stream: keep their sum small
+                std /= math.sqrt(2 * self.config.n_layers)
+            parameter.normal_(std=std, generator=generator)
+
+    def forward(
+        self, ids: Tensor, cache: list[KeyValueCache] | None = None, last_only: bool = False
+    ) -> Tensor:
+        """Logits of the token that follows each position.
+
+        Args:
+            ids: Token ids `(B, T)`, int64 or int32. Their range is checked where that is free of
+                synchronisation, on the CPU.
+            cache: From `new_cache`: what was read before. The T tokens follow it, and join it.
+            last_only: Only the last position's logits, which is all that generation needs.
+
+        Returns:
+            Logits `(B, T, vocab_size)`; `(B, 1, vocab_size)` with `last_only`.
+
+        Raises:
+            TypeError: If ids are not integers.
+            ValueError: If ids are not `(B, T)`, empty, out of range, or more than the context.
+        """
+        if cache is not None and len(cache) != len(self.blocks):
+            raise ValueError(
+                f"The cache has {len(cache)} layers and the model {len(self.blocks)}: "
+                "make it with this model's new_cache()."
+            )
+        start = cache[0].length if cache else 0
+        self._check_ids(ids, start)
+        x = self.token_embedding(ids)
+        end = start + ids.shape[1]
+        if self.config.positions == "learned":
+            x = x + self.position_embedding.weight[start:end]
+        elif self.config.positions == "sinusoidal":
+            # as in Vaswani et al. 2017: scaled up, or the table would drown the young embeddings
+            x = x * math.sqrt(self.config.width) + self.position_table[start:end]
+        x = self.dropout(x)
+        for layer, block in enumerate(self.blocks):
+            x = block(x, cache[layer] if cache else None)
+        if last_only:
+            x = x[:, -1:]
+        return self.head(self.final_norm(x))
+
+    def new_cache(self, capacity: int | None = None) -> list[KeyValueCache]:
+        """An empty cache for one batch: one entry a layer, room for `capacity` tokens (context)."""
+        return [KeyValueCache(capacity or self.config.context) for _ in self.blocks]
+
+    def _check_ids(self, ids: Tensor, start: int) -> None:
+        if ids.dtype not in (torch.int64, torch.int32):
+            raise TypeError(f"ids have dtype {ids.dtype}: expected token ids, int64 or int32.")
+        if ids.ndim != 2 or ids.numel() == 0:
+            raise ValueError(
+                f"ids have shape {tuple(ids.shape)}: expected (batch, tokens), neither of them 0. "
+                "For one sequence, add the batch: ids[None]."
+            )
+        check_context(start, ids.shape[1], self.config.context)
+        if ids.device.type == "cpu" and not torch.compiler.is_compiling():
+            low, high = (int(bound) for bound in ids.aminmax())
+            if low < 0 or high >= self.config.vocab_size:
+                raise ValueError(
+                    f"ids range from {low} to {high}: expected 0 to vocab_size - 1 = "
+                    f"{self.config.vocab_size - 1}. Is this the model's own tokenizer?"
+                )
+
+    @classmethod
+    def from_transformers(cls, model: "GPT2LMHeadModel") -> "GPT":
+        """Our GPT with the weights of a GPT-2 of transformers (copied; same dtype and device).
+
+        Raises:
+            TypeError: If the model is not a GPT2LMHeadModel.
+            ValueError: If its configuration is a variant that this GPT does not have.
+        """
+        config = _config_from_transformers(model)
+        weight = model.transformer.wte.weight
+        ours = cls(config).to(device=weight.device, dtype=weight.dtype)
+        theirs = model.state_dict()
+        ours.load_state_dict(
+            {name: _exchange(name, theirs[_their_name(name)]) for name in ours.state_dict()}
+        )
+        return ours.train(model.training)
+
+    def to_transformers(self) -> "GPT2LMHeadModel":
+        """A GPT2LMHeadModel with these weights (copied; same dtype and device).
+
+        Special token ids are the tokenizer's business, and are left unset.
+
+        Raises:
+            ValueError: If positions are not learned: GPT-2 knows no others.
+        """
+        from transformers import GPT2Config, GPT2LMHeadModel
+
+        config = self.config
+        if config.positions != "learned":
+            raise ValueError(
+                f"positions is {config.positions!r}: GPT-2 has learned positions only. "
+                "Build the model with positions='learned' to hand it over."
+            )
+        theirs = GPT2LMHeadModel(
+            GPT2Config(
+                vocab_size=config.vocab_size,
+                n_positions=config.context,
+                n_embd=config.width,
+                n_layer=config.n_layers,
+                n_head=config.n_heads,
+                resid_pdrop=config.dropout,
+                embd_pdrop=config.dropout,
+                attn_pdrop=config.dropout,
+                layer_norm_epsilon=config.eps,
+                tie_word_embeddings=config.tie_weights,
+                bos_token_id=None,
+                eos_token_id=None,
+            )
+        ).to(device=self.head.weight.device, dtype=self.head.weight.dtype)
+        theirs.load_state_dict(
+            {_their_name(name): _exchange(name, ours) for name, ours in self.state_dict().items()}
+        )
+        return theirs.train(self.training)
+
+
+def next_token_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Mean negative log-likelihood of the tokens that did follow, in nats.
+
+    Args:
+        logits: `(B, T, V)`, the model's answer to tokens 0 to T - 1.
+        targets: Token ids `(B, T)`: tokens 1 to T. Those equal to -100 do not count.
+
+    Returns:
+        A scalar.
+    """
+    return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+
+
+def parameter_count(config: GPTConfig) -> int:
+    """How many numbers a GPT learns: V d + C d + L (12 d^2 + 13 d) + 2 d, for tied GPT-2.
+
+    Each block has 4 d^2 in attention, 8 d^2 in the fully connected layers, and 13 d in biases and
+    norms. The table of positions (C d) exists only where positions are learned, and an untied head
+    is one more V d.
+    """
+    d, tokens = config.width, config.vocab_size * config.width
+    positions = config.context * d if config.positions == "learned" else 0
+    head = 0 if config.tie_weights else tokens
+    return tokens + positions + config.n_layers * (12 * d**2 + 13 * d) + 2 * d + head
+
+
+def forward_flops(config: GPTConfig, length: int) -> int:
+    """Floating-point operations of the matrix products to read one sequence of `length` tokens.
+
+    T (24 L d^2 + 2 d V) + 4 L T^2 d: a multiplication and an addition count as two, the causal half
+    that a kernel may skip counts in full, and what is not a matrix product is left out. Training
+    costs three times as much: the backward pass has two products for each one forward.
+
+    Reference:
+        Kaplan et al. 2020, Scaling laws for neural language models, section 2.1.
+    """
+    d, layers = config.width, config.n_layers
+    per_token = 24 * layers * d**2 + 2 * d * config.vocab_size
+    return length * per_token + 4 * layers * length**2 * d
+
+
+_THEIR_NAMES = {
+    "token_embedding": "transformer.wte",
+    "position_embedding": "transformer.wpe",
+    "blocks": "transformer.h",
+    "attention_norm": "ln_1",
+    "attention.qkv": "attn.c_attn",
+    "attention.projection": "attn.c_proj",
+    "mlp_norm": "ln_2",
+    "mlp.0": "mlp.c_fc",
+    "mlp.2": "mlp.c_proj",
+    "final_norm": "transformer.ln_f",
+    "head": "lm_head",
+}
+
+
+def _their_name(name: str) -> str:
+    for ours, theirs in _THEIR_NAMES.items():
+        name = name.replace(ours, theirs)
+    return name
+
+
+def _exchange(name: str, weight: Tensor) -> Tensor:
+    """GPT-2's layers (`Conv1D`) store (in, out) where `nn.Linear` stores (out, in)."""
+    return weight.T if name.startswith("blocks") and weight.ndim == 2 else weight
+
+
+def _config_from_transformers(model: "GPT2LMHeadModel") -> GPTConfig:
+    from transformers import GPT2LMHeadModel
+
+    if not isinstance(model, GPT2LMHeadModel):
+        raise TypeError(f"model is a {type(model).__name__}: expected a GPT2LMHeadModel.")
+    theirs = model.config
+    expected = {
+        "activation_function": ("gelu_new", "gelu_pytorch_tanh"),  # two names of one function
+        "n_inner": (None, 4 * theirs.n_embd),
+        "scale_attn_weights": (True,),
+        "scale_attn_by_inverse_layer_idx": (False,),
+        "reorder_and_upcast_attn": (False,),
+        "add_cross_attention": (False,),
+        "embd_pdrop": (theirs.resid_pdrop,),
+        "attn_pdrop": (theirs.resid_pdrop,),
+    }
+    for name, allowed in expected.items():
+        found = getattr(theirs, name)
+        if found not in allowed:
+            raise ValueError(
+                f"The model's configuration has {name} = {found!r}, but this GPT has only "
+                f"{' or '.join(map(repr, allowed))}."
+            )
+    return GPTConfig(
+        vocab_size=theirs.vocab_size,
+        context=theirs.n_positions,
+        width=theirs.n_embd,
+        n_layers=theirs.n_layer,
+        n_heads=theirs.n_head,
+        dropout=theirs.resid_pdrop,
+        tie_weights=theirs.tie_word_embeddings,
+        eps=theirs.layer_norm_epsilon,
+    )

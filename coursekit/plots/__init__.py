@@ -1,0 +1,27 @@
+"""Every figure of the course: takes data, returns matplotlib axes."""
+
+from coursekit.plots.calibration import ReliabilityData, reliability_data, reliability_diagram
+from coursekit.plots.language_model import (
+    accuracy_and_confidence,
+    frequency_against_probability,
+    next_token_bars,
+    null_histogram,
+    temperature_curve,
+)
+from coursekit.plots.style import COLORS, GRAY, new_axes, show, style
+
+__all__ = [
+    "COLORS",
+    "GRAY",
+    "ReliabilityData",
+    "accuracy_and_confidence",
+    "frequency_against_probability",
+    "new_axes",
+    "next_token_bars",
+    "null_histogram",
+    "reliability_data",
+    "reliability_diagram",
+    "show",
+    "style",
+    "temperature_curve",
+]

@@ -1,0 +1,244 @@
+"""The reliability diagram: whether a model is right as often as it is sure.
+
+Predictions of similar confidence are grouped into bins, and each bin becomes a point: mean
+confidence to the right, fraction correct upward. A calibrated model lies on the diagonal, up to
+chance, which the intervals show; below it a model is surer than it is right.
+
+The numbers come from `reliability_data`, apart from the drawing, so that they can be tested.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from torch import Tensor
+
+from coursekit.calibration import (
+    Interval,
+    ReliabilityBins,
+    bootstrap_interval,
+    ece_null_distribution,
+    effective_sample_size,
+    expected_calibration_error,
+    reliability_bins,
+    wilson_interval,
+)
+from coursekit.calibration._validation import (
+    ArrayLike,
+    as_confidence_and_correct,
+    as_group_index,
+)
+from coursekit.calibration.errors import Binning
+from coursekit.plots.style import COLORS, GRAY, new_axes, style
+
+
+@dataclass(frozen=True)
+class ReliabilityData:
+    """What a reliability diagram shows, before it is drawn.
+
+    Attributes:
+        bins: Counts, mean confidences and accuracies of the B bins, some perhaps empty.
+        low: Lower ends of the intervals of the accuracies `(B,)`; 0 for an empty bin.
+        high: Upper ends `(B,)`; 1 for an empty bin.
+        histogram: As many bins of equal width, whatever `bins` are.
+        ece: The expected calibration error; with a single prediction or group there is nothing
+            to resample, and the ends of its interval are NaN.
+        ece_if_calibrated: What a calibrated model with these confidences would stay below, in
+            a share `level` of all samples.
+        level: Nominal coverage of the intervals.
+    """
+
+    bins: ReliabilityBins
+    low: Tensor
+    high: Tensor
+    histogram: ReliabilityBins
+    ece: Interval
+    ece_if_calibrated: float
+    level: float
+
+
+def reliability_data(
+    confidence: ArrayLike,
+    correct: ArrayLike,
+    *,
+    n_bins: int = 15,
+    binning: Binning = "uniform",
+    groups: ArrayLike | None = None,
+    level: float = 0.95,
+    n_resamples: int = 1000,
+    seed: int = 0,
+) -> ReliabilityData:
+    """Compute the numbers of a reliability diagram; arguments as in `reliability_diagram`."""
+    confidence, correct = as_confidence_and_correct(confidence, correct)
+    confidence, correct = confidence.cpu(), correct.cpu()
+    group = torch.arange(len(confidence))
+    if groups is not None:
+        group = as_group_index(groups, len(confidence))
+    bins = reliability_bins(confidence, correct, n_bins, binning)
+
+    def ece(confidence: Tensor, correct: Tensor) -> float:
+        return expected_calibration_error(confidence, correct, n_bins, binning)
+
+    if group.max() > 0:
+        interval = bootstrap_interval(
+            ece, confidence, correct, groups=group, level=level, n_resamples=n_resamples, seed=seed
+        )
+    else:
+        interval = Interval(ece(confidence, correct), math.nan, math.nan, level)
+    n_independent = bins.count.double()
+    if groups is not None:
+        n_independent = _independent_counts(bins, confidence, correct, group)
+    low, high = wilson_interval(bins.accuracy, n_independent, level)
+    null = ece_null_distribution(confidence, n_bins, binning, n_simulations=n_resamples, seed=seed)
+    return ReliabilityData(
+        bins=bins,
+        low=low,
+        high=high,
+        histogram=reliability_bins(confidence, correct, n_bins),
+        ece=interval,
+        ece_if_calibrated=null.quantile(level).item(),
+        level=level,
+    )
+
+
+def reliability_diagram(
+    confidence: ArrayLike,
+    correct: ArrayLike,
+    *,
+    n_bins: int = 15,
+    binning: Binning = "uniform",
+    groups: ArrayLike | None = None,
+    level: float = 0.95,
+    title: str | None = None,
+    ax: Axes | None = None,
+    n_resamples: int = 1000,
+    seed: int = 0,
+) -> Axes:
+    """Draw accuracy against confidence, with intervals, and the histogram of confidence.
+
+    The second line of the title gives the ECE with its bootstrap interval. Because an estimate
+    of the ECE is never zero and its interval sits too high (see `bootstrap_interval`), a note
+    in the corner says which ECE a calibrated model would show by chance alone.
+
+    Args:
+        confidence: Predicted probabilities `(N,)`.
+        correct: Whether each prediction came true `(N,)`, bool or 0 and 1.
+        n_bins: Number of bins.
+        binning: `"uniform"` or `"quantile"`, see `coursekit.calibration.reliability_bins`.
+        groups: To which group each prediction belongs `(N,)`, such as its document. Then the
+            bootstrap draws whole groups, and the Wilson interval of a bin's accuracy counts
+            its `effective_sample_size`.
+        level: Nominal coverage of all intervals.
+        title: First line of the title.
+        ax: Where to draw; the histogram then lies inside, along the bottom. Without it a new
+            figure is made, with the histogram below.
+        n_resamples: Number of bootstrap resamples and of simulations of a calibrated model.
+        seed: Seed of the random numbers.
+
+    Returns:
+        The axes of the diagram; `axes.figure` is the figure.
+
+    Raises:
+        ValueError: If an argument has a wrong shape, is empty, out of range or unknown.
+        TypeError: If an argument does not hold numbers.
+
+    Reference:
+        M. DeGroot, S. Fienberg, "The comparison and evaluation of forecasters", The
+        Statistician 32, 1983; J. Bröcker, L. A. Smith, "Increasing the reliability of
+        reliability diagrams", Weather and Forecasting 22, 2007.
+    """
+    data = reliability_data(
+        confidence,
+        correct,
+        n_bins=n_bins,
+        binning=binning,
+        groups=groups,
+        level=level,
+        n_resamples=n_resamples,
+        seed=seed,
+    )
+    own_figure = ax is None
+    with style():
+        if own_figure:
+            ax, below = new_axes(7.0, 7.2, nrows=2, sharex=True, height_ratios=(4, 1))
+            _draw_histogram(below, data)
+            below.set_xlabel("confidence (predicted probability)")
+            below.set_ylabel("predictions")
+            below.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+            below.yaxis.set_major_locator(MaxNLocator(2, integer=True))
+        else:
+            inside = ax.inset_axes((0, 0, 1, 0.16), sharex=ax, zorder=0)
+            _draw_histogram(inside, data)
+            inside.axis("off")
+            ax.set_xlabel("confidence (predicted probability)")
+        _draw_points(ax, data)
+        ax.set_title("\n".join(([title] if title else []) + [_summary(data)]), pad=30)
+        ax.text(
+            0.985,
+            0.03 if own_figure else 0.215,
+            f"by chance alone: ECE up to {data.ece_if_calibrated:.3f}",
+            horizontalalignment="right",
+            color=GRAY,
+        )
+    return ax
+
+
+def _independent_counts(
+    bins: ReliabilityBins, confidence: Tensor, correct: Tensor, group: Tensor
+) -> Tensor:
+    """Return the effective sample size of each bin `(B,)`."""
+    index = torch.bucketize(confidence.double(), bins.edges[1:-1])
+    sizes = torch.zeros(len(bins.count), dtype=torch.float64)
+    for b in bins.count.nonzero().flatten():
+        sizes[b] = effective_sample_size(correct[index == b], group[index == b])
+    return sizes
+
+
+def _summary(data: ReliabilityData) -> str:
+    interval = "" if math.isnan(data.ece.low) else f" [{data.ece.low:.3f}, {data.ece.high:.3f}]"
+    return f"ECE = {data.ece.estimate:.3f}{interval}, N = {data.bins.count.sum():,}"
+
+
+def _draw_points(ax: Axes, data: ReliabilityData) -> None:
+    used = data.bins.count > 0
+    confidence, accuracy = data.bins.confidence[used], data.bins.accuracy[used]
+    ax.plot([0, 1], [0, 1], "--", color=GRAY, linewidth=1.6, label="calibrated")
+    ax.vlines(
+        confidence,
+        confidence,
+        accuracy,
+        color=COLORS["orange"],
+        linewidth=9,
+        alpha=0.55,
+        label="gap",
+    )
+    ax.errorbar(
+        confidence,
+        accuracy,
+        yerr=torch.stack([accuracy - data.low[used], data.high[used] - accuracy]).clamp(min=0),
+        fmt="o",
+        color=COLORS["blue"],
+        ecolor=COLORS["blue"],
+        elinewidth=1.8,
+        capsize=4,
+        clip_on=False,
+        label=f"accuracy, {data.level:.0%} interval",
+    )
+    ax.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy (fraction correct)")
+    # Between title and axes, where it can hide no point.
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, columnspacing=1.5, borderpad=0.2)
+
+
+def _draw_histogram(ax: Axes, data: ReliabilityData) -> None:
+    edges = data.histogram.edges
+    ax.bar(
+        edges[:-1],
+        data.histogram.count,
+        width=edges.diff(),
+        align="edge",
+        color=COLORS["sky"],
+        edgecolor="white",
+        linewidth=1,
+    )

@@ -1,0 +1,100 @@
+"""One look for every figure: large enough to project, and safe for colour-blind readers.
+
+A figure function draws inside `with style():`, which leaves matplotlib's own settings as they
+were, and a notebook shows the result with `show(axes, alt="...")`: whoever cannot see the
+picture hears or reads what it says.
+"""
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+import matplotlib.pyplot as plt
+from IPython.display import display
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+#: Eight colours that people with any kind of colour vision can tell apart.
+#: Reference: M. Okabe, K. Ito, "Color universal design", 2008.
+COLORS = {
+    "blue": "#0072B2",
+    "orange": "#E69F00",
+    "green": "#009E73",
+    "vermillion": "#D55E00",
+    "purple": "#CC79A7",
+    "sky": "#56B4E9",
+    "yellow": "#F0E442",
+    "black": "#000000",
+}
+
+#: For what should stay in the background: reference lines, histograms, notes.
+GRAY = "#6E6E6E"
+
+_SETTINGS = {
+    "figure.dpi": 110,
+    "figure.constrained_layout.use": True,
+    "font.size": 13,
+    "axes.labelsize": 14,
+    "axes.titlesize": 15,
+    "axes.titlelocation": "left",
+    "axes.prop_cycle": plt.cycler(color=list(COLORS.values())),
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": "#E4E4E4",
+    "grid.linewidth": 0.8,
+    "legend.frameon": False,
+    "legend.fontsize": 12,
+    "lines.linewidth": 2.2,
+    "lines.markersize": 8,
+}
+
+#: An alternative text below this length cannot say what is drawn and what it shows.
+_SHORTEST_ALT = 20
+
+
+def style() -> AbstractContextManager[None]:
+    """Return a context in which whatever is drawn has the course's look."""
+    return plt.rc_context(_SETTINGS)
+
+
+def new_axes(width: float = 7.5, height: float = 5.0, **subplots: Any) -> Any:
+    """Return the axes of a new figure in the course's look.
+
+    Args:
+        width: Of the figure, in inches.
+        height: Of the figure, in inches.
+        **subplots: Passed on to `matplotlib.pyplot.subplots`, such as `ncols=2`; then an array
+            of axes is returned, as there.
+    """
+    with style():
+        _, axes = plt.subplots(figsize=(width, height), **subplots)
+    return axes
+
+
+def show(figure: Figure | Axes, alt: str) -> None:
+    """Display a figure in the notebook with a text for those who cannot see it, and close it.
+
+    The text becomes the `alt` attribute of the image in the page that `nbconvert` makes.
+
+    Args:
+        figure: A figure, or any of its axes.
+        alt: What the figure shows, in a sentence: kind of figure, axes, and what to see in it.
+
+    Raises:
+        ValueError: If the text is too short to describe a figure.
+        TypeError: If the first argument is no figure or axes, or the text no string.
+    """
+    if isinstance(figure, Axes):
+        figure = figure.get_figure(root=True)
+    if not isinstance(figure, Figure):
+        raise TypeError(f"figure must be a matplotlib Figure or Axes; found {type(figure)}")
+    if not isinstance(alt, str):
+        raise TypeError(f"alt must be a string; found {type(alt).__name__}")
+    if len(alt.strip()) < _SHORTEST_ALT:
+        raise ValueError(
+            f"alt must say in a sentence what the figure shows; found {alt!r}. "
+            "Name the kind of figure, its axes, and what a reader should see"
+        )
+    display(figure, metadata={"image/png": {"alt": alt.strip()}})
+    plt.close(figure)

@@ -1,0 +1,675 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# # 11 Next-token calibration
+#
+# A language model does one thing: at every position of a text it states a probability for every
+# token that could come next. All its answers, summaries and conversations are built from these
+# numbers. So the first question to a real model is the most basic one: *when it says 70 %, does it
+# happen 70 % of the time?* Here SmolLM2, a language model with 135 million parameters, answers it
+# live on your machine.
+#
+# **You will be able to**
+# - read confidence, correctness and surprise off a model's logits at every token of a text;
+# - measure the calibration of a real model, with an interval, and say what chance alone would give;
+# - build a positive and a negative control, so that you trust the measurement itself;
+# - check the whole vocabulary over five decades of probability, in bounded memory;
+# - tell groupings that keep a calibrated model calibrated from groupings that fool you.
+#
+# **Time:** about 60 minutes; all cells together run in about two minutes on two processor cores.
+#
+# **On the map:** Part III, a real LLM. Before it: what calibration is and how it is measured (Part
+# II). After it: what happens when you *ask* the model something.
+
+# %%
+import torch
+
+from coursekit import expect, predict
+from coursekit.calibration import (
+    bootstrap_interval,
+    ece_null_distribution,
+    expected_calibration_error,
+)
+from coursekit.data import (
+    dataset_descriptions,
+    reference_documents,
+    source_documents,
+    split_documents,
+)
+from coursekit.exercises import next_token_calibration as exercises
+from coursekit.llm import load, next_token_logits, next_token_predictions, token_windows
+from coursekit.plots import (
+    accuracy_and_confidence,
+    frequency_against_probability,
+    next_token_bars,
+    null_histogram,
+    reliability_diagram,
+    show,
+    temperature_curve,
+)
+
+lm = load()
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Before you start: three questions
+#
+# Answer from memory: replace each `...` by a letter in quotes. A wrong answer costs nothing and is
+# explained.
+
+# %%
+exercises.what_ece_averages.ask()
+exercises.what_ece_averages.check(...)
+
+# %%
+exercises.what_temperature_keeps.ask()
+exercises.what_temperature_keeps.check(...)
+
+# %%
+exercises.what_is_proper.ask()
+exercises.what_is_proper.check(...)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## One position, 49,152 probabilities
+#
+# Give the model a beginning. Its last layer returns one number for each token of its vocabulary, the
+# *logits* $z$; the softmax makes them probabilities, $p_v = e^{z_v} / \sum_u e^{z_u}$.
+
+# %%
+text = "The capital of France is"
+ids = lm.tokenizer(text, return_tensors="pt").input_ids.to(lm.device)
+with torch.inference_mode():
+    probs = lm.model(ids).logits[0, -1].softmax(dim=-1).cpu()
+
+top = probs.topk(6)
+tokens = [lm.tokenizer.decode([i]) for i in top.indices]
+ax = next_token_bars(tokens, top.values, f"{text} ...")
+show(
+    ax,
+    alt="Bar chart of the six most likely next tokens after 'The capital of France is'. "
+    "The token ' Paris' is far ahead of the others.",
+)
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The six bars do not sum to one: the rest is spread over all other tokens, and none of them gets
+# exactly zero.
+
+# %%
+print(f"the six tokens together: {top.values.sum():.2f}")
+print(f"tokens in the vocabulary: {len(probs):,}")
+expect("the probability of ' Paris'", top.values[0], 0.62, within=0.02)
+expect("all probabilities together", probs.sum(), 1.0, within=1e-4)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Reading a whole text
+#
+# A text is one long exam. At each position the model states its distribution, then the next token
+# is revealed. From each position we keep a few numbers:
+#
+# | name | what it is | unit |
+# | --- | --- | --- |
+# | confidence | probability of the most likely token, $\max_v p_v$ | 0 to 1 |
+# | correct | is the most likely token the one that came? | yes or no |
+# | log-probability | $\ln p$ of the token that came | nats |
+# | entropy | $-\sum_v p_v \ln p_v$, how unsure the model is | nats |
+#
+# All positions come out of *one* pass through the model. Built by hand, for a short text:
+
+# %%
+text = "It was the best of times, it was the worst of times, it was the age of wisdom"
+ids = lm.tokenizer(text, return_tensors="pt").input_ids.to(lm.device)
+with torch.inference_mode():
+    log_probs = lm.model(ids).logits[0, :-1].log_softmax(dim=-1).cpu()
+came = ids[0, 1:].cpu()  # position t predicts token t + 1
+
+guess = log_probs.argmax(dim=-1)
+confidence = log_probs.exp().max(dim=-1).values
+log_prob = log_probs.gather(-1, came.unsqueeze(-1)).squeeze(-1)
+for t in range(len(came)):
+    said, was = (lm.tokenizer.decode([ids_[t]]) for ids_ in (guess, came))
+    print(f"{said!r:>12} at {confidence[t]:.2f}   {was!r:>12} came, surprise {-log_prob[t]:5.2f}")
+
+# %% [markdown]
+# The second half is more certain than the first: the sentence repeats itself, and the model noticed.
+#
+# The package does the same, window by window, so that a long text needs no more memory than a short
+# one. **Check:** the two agree, and so does the loss that `transformers` computes on its own.
+
+# %%
+packaged = next_token_predictions(lm, text)
+with torch.inference_mode():
+    library_loss = lm.model(ids, labels=ids).loss.item()
+
+expect("largest difference of confidence", (packaged.confidence - confidence).abs().max(), 0, 1e-4)
+expect("largest difference of log-probability", (packaged.log_prob - log_prob).abs().max(), 0, 1e-3)
+expect("our mean loss against the library's", -log_prob.mean() - library_loss, 0, within=1e-3)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 1: confidence and correctness
+#
+# Write it once yourself. `logits` has one row for each position.
+
+
+# %%
+def my_confidence_and_correct(logits, targets):
+    """Return confidence (N,) and correct (N,) of logits (N, V) and targets (N,)."""
+    ...
+
+
+exercises.confidence_and_correct.check(my_confidence_and_correct)
+
+# %% [markdown]
+# Stuck? Run `exercises.confidence_and_correct.hint()`, and in the end `.solution()`.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Is SmolLM2 calibrated on prose?
+#
+# The texts are already on your machine: the Python language reference and scikit-learn's
+# descriptions of its data sets. The model has almost surely read them in training, and they are dry;
+# keep both in mind.
+#
+# **The protocol, fixed before we look:** documents are split into a test part and a calibration part
+# (for fitting, later); at most three windows of 256 tokens from each document; intervals resample
+# whole documents, since tokens of one document are not independent.
+
+# %%
+documents = [
+    d for d in reference_documents(stable=True) + dataset_descriptions() if len(d.text) > 1400
+]
+calibration_documents, test_documents = split_documents(documents, fraction=0.3, seed=0)
+
+prose, prose_document = token_windows(lm, [d.text for d in test_documents])
+print(f"{len(test_documents)} test documents, {len(calibration_documents)} for calibration")
+print(f"{len(prose)} test windows of {prose.shape[1] - 1} predicted tokens")
+
+# %% [markdown]
+# **Predict first.** Neural networks are said to be overconfident (Guo et al. 2017). How probable do
+# you think it is that this model, on this text, is surer than it is right by more than five points?
+# Replace the `...` by a number from 0 to 1, or leave it.
+
+# %%
+my_probability = ...
+guess = predict(
+    "overconfident-on-prose",
+    "On prose, mean confidence exceeds accuracy by more than 0.05.",
+    my_probability,
+)
+
+# %%
+on_prose = next_token_predictions(lm, prose)
+gap = (on_prose.confidence.mean() - on_prose.correct.double().mean()).item()
+guess.resolve(gap > 0.05)
+
+# %%
+expect("accuracy on prose", on_prose.correct.double().mean(), 0.47, within=0.03)
+expect("mean confidence on prose", on_prose.confidence.mean(), 0.48, within=0.03)
+expect("gap on prose", gap, 0.01, within=0.02)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### The reliability diagram
+
+# %%
+ax = reliability_diagram(
+    on_prose.confidence,
+    on_prose.correct,
+    groups=prose_document[on_prose.window],
+    title="SmolLM2-135M on prose",
+)
+show(
+    ax,
+    alt="Reliability diagram of SmolLM2 on prose: fifteen points of accuracy against confidence lie "
+    "close to the diagonal from 0 to 1. Below, a histogram with most predictions either unsure "
+    "or almost certain.",
+)
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The points keep to the diagonal over the whole range, from "I hardly know" to "I am certain". The
+# model was never trained to be calibrated; it was trained by maximum likelihood, and a proper score
+# rewards honest probabilities.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Is this ECE a lot, or is it chance?
+#
+# An estimated ECE is never zero: in every bin accuracy misses its target by chance, and the ECE adds
+# up the *distances*. So ask what a model would get that **is** calibrated and has exactly these
+# confidences. Simulate it: at each token, toss a coin that shows "correct" with probability equal to
+# the confidence, and compute the ECE. A thousand times.
+
+# %%
+ece = expected_calibration_error(on_prose.confidence, on_prose.correct)
+null = ece_null_distribution(on_prose.confidence, n_simulations=1000, seed=0)
+
+ax = null_histogram(null, {"SmolLM2 on prose": ece}, "ECE of a thousand calibrated models")
+show(
+    ax,
+    alt="Histogram of the ECE of a thousand simulated calibrated models with the confidences of "
+    "SmolLM2 on prose. A line marks the observed ECE near the upper end of the histogram.",
+)
+
+# %%
+expect("ECE on prose", ece, 0.02, within=0.012)
+expect("ECE that chance alone exceeds 5 % of the time", null.quantile(0.95), 0.02, within=0.006)
+
+# %% [markdown]
+# What we see is about as large as chance makes it. The honest sentence is not "SmolLM2 is
+# calibrated" but "*on these 250-odd tokens of each window we could not tell it from a calibrated
+# model by much*". The simulation tosses independent coins; real tokens of one document go wrong
+# together, which makes chance a little larger still.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Two controls: can we trust the measurement?
+#
+# A measurement that always says "fine" is worth nothing. So we need a case where the answer *must*
+# be "calibrated", and one where it *must* be "not".
+#
+# **Positive control: the model's own samples.** Let the model write text, drawing each token with
+# exactly the probability it states (temperature 1, nothing cut off). On this text the stated
+# probability *is* the true one, so the model is perfectly calibrated, by construction.
+
+# %%
+my_probability = ...
+guess = predict(
+    "own-samples-easier",
+    "On its own samples the model's accuracy is higher than on prose.",
+    my_probability,
+)
+
+# %%
+torch.manual_seed(0)
+n_samples, length = 32, 128
+start = torch.full((n_samples, 1), lm.model.config.bos_token_id, device=lm.device)
+samples = lm.model.generate(
+    start,
+    attention_mask=torch.ones_like(start),
+    do_sample=True,
+    temperature=1.0,
+    top_k=0,  # 0 and 1.0 switch the usual cut-offs off: every token can be drawn
+    top_p=1.0,
+    max_new_tokens=length,
+    min_new_tokens=length,
+)
+
+# %% [markdown]
+# One detail matters: `min_new_tokens` forbids the end-of-text token, so we drop nothing else and
+# keep every draw that the model itself made.
+
+# %%
+on_samples = next_token_predictions(lm, samples.cpu())
+sample_ece = expected_calibration_error(on_samples.confidence, on_samples.correct)
+sample_null = ece_null_distribution(on_samples.confidence, n_simulations=1000, seed=0)
+guess.resolve(bool(on_samples.correct.double().mean() > on_prose.correct.double().mean()))
+
+expect("own samples: ECE", sample_ece, 0.015, within=0.012)
+expect("own samples: ECE is within what chance gives", bool(sample_ece < sample_null.max()), True)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# **Negative control: a wrong temperature.** Divide the logits by 0.7, as many chat programs do to
+# make their text safer. The order of the tokens stays, so the accuracy does too, but every
+# distribution gets sharper than the model's belief.
+
+# %%
+sharpened = next_token_predictions(lm, prose, temperature=0.7)
+ax = reliability_diagram(
+    sharpened.confidence,
+    sharpened.correct,
+    groups=prose_document[sharpened.window],
+    title="The same model and text, logits divided by 0.7",
+)
+show(
+    ax,
+    alt="Reliability diagram of the sharpened model: all points lie well below the diagonal, "
+    "so the model is much surer than it is right.",
+)
+
+# %%
+sharpened_ece = expected_calibration_error(sharpened.confidence, sharpened.correct)
+expect("same accuracy", (sharpened.correct == on_prose.correct).double().mean(), 1.0, within=0.001)
+expect("ECE at T = 0.7", sharpened_ece, 0.17, within=0.03)
+
+# %% [markdown]
+# The diagram sees it at once. Both controls came out as they must: the measurement can say "fine"
+# and it can say "not fine".
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 2: why the positive control is perfect
+
+# %%
+exercises.which_control.ask()
+exercises.which_control.check(...)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Prose, code, own samples
+#
+# The standard library's source code is a different language: more repetition, fewer choices.
+
+# %%
+_, code_documents = split_documents(source_documents(), fraction=0.3, seed=0)
+code, code_document = token_windows(lm, [d.text for d in code_documents], per_text=2)
+on_code = next_token_predictions(lm, code)
+
+results = {
+    "prose": (on_prose, prose_document[on_prose.window]),
+    "Python code": (on_code, code_document[on_code.window]),
+    "its own samples": (on_samples, on_samples.window),
+}
+
+
+# %%
+def mean(values):
+    return values.double().mean().item()
+
+
+accuracy = {name: bootstrap_interval(mean, r.correct, groups=g) for name, (r, g) in results.items()}
+confidence = {
+    name: bootstrap_interval(mean, r.confidence, groups=g) for name, (r, g) in results.items()
+}
+ax = accuracy_and_confidence(accuracy, confidence, "How often right, and how sure")
+show(
+    ax,
+    alt="Accuracy and mean confidence with intervals on prose, code and the model's own samples. "
+    "In each row the two nearly coincide, while the rows lie far apart.",
+)
+
+# %%
+print(f"{'':16}{'tokens':>8}{'NLL (nats)':>12}{'entropy':>9}{'gap':>7}")
+for name, (r, _) in results.items():
+    gap = mean(r.confidence) - mean(r.correct)
+    print(f"{name:16}{len(r):>8,}{-mean(r.log_prob):>12.1f}{mean(r.entropy):>9.1f}{gap:>7.2f}")
+
+# %% [markdown]
+# Accuracy moves by some twenty points from text to text, and confidence moves with it: the model
+# knows which text is hard. Look also at the last columns. Mean *entropy* is the loss the model
+# expects, *NLL* the loss it gets; for a calibrated model they agree.
+
+# %%
+expect("accuracy on code", mean(on_code.correct), 0.55, within=0.04)
+expect("gap on code", mean(on_code.confidence) - mean(on_code.correct), 0.01, within=0.025)
+expect("accuracy on own samples", mean(on_samples.correct), 0.32, within=0.03)
+expect(
+    "own samples: NLL minus entropy",
+    -mean(on_samples.log_prob) - mean(on_samples.entropy),
+    0.0,
+    within=0.12,
+)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 3: perplexity
+#
+# The *perplexity* is the exponential of the mean negative log-likelihood. Write it.
+
+
+# %%
+def my_perplexity(log_prob):
+    """Return the perplexity of log-probabilities (N,), in nats."""
+    ...
+
+
+exercises.perplexity.check(my_perplexity)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## The best temperature
+#
+# If a temperature below one breaks calibration, would one slightly above improve it? Fit it on the
+# *calibration documents*, which the test never sees. The blocks of logits come one after the other
+# and are thrown away, so even a whole book would fit into memory.
+
+# %%
+calibration_windows, _ = token_windows(lm, [d.text for d in calibration_documents])
+temperatures = torch.tensor([0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2, 1.3])
+losses = torch.zeros(len(temperatures), dtype=torch.double)
+
+for logits, targets in next_token_logits(lm, calibration_windows):
+    truth = logits.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
+    for i, T in enumerate(temperatures.tolist()):
+        losses[i] += ((logits / T).logsumexp(dim=-1) - truth / T).sum().item()
+
+nll = losses / (calibration_windows.numel() - len(calibration_windows))
+best = temperatures[nll.argmin()].item()
+
+# %%
+ax = temperature_curve(temperatures, nll, best, "Calibration documents: loss against temperature")
+show(
+    ax,
+    alt="Negative log-likelihood against temperature: a shallow bowl whose lowest point lies close "
+    "to temperature one.",
+)
+
+# %%
+expect("best temperature of the grid", best, 1.0, within=0.1)
+expect("what it gains on the calibration documents, nats", nll[3] - nll.min(), 0.005, within=0.01)
+
+# %% [markdown]
+# The bowl is lowest at or next to 1: there is next to nothing to repair. Compare this with part II,
+# where an overfit model wanted a temperature of 3 or more.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## The whole vocabulary
+#
+# So far only the top token counted. But the model states 49,152 probabilities at every position,
+# most of them tiny. Are those honest too? When it says "one in ten thousand", does it happen once in
+# ten thousand?
+#
+# Every pair of a position and a token is a forecast: $p$ was stated, and the token came or did not.
+# We sort all of them into bins of equal width in $\log_{10} p$. Only three sums a bin are kept, so
+# memory stays the same however many forecasts there are.
+
+# %%
+n_bins, lowest = 24, -6  # four bins a decade, from a millionth to one
+n_pairs = torch.zeros(n_bins, dtype=torch.long)
+n_came = torch.zeros(n_bins, dtype=torch.long)
+sum_probs = torch.zeros(n_bins, dtype=torch.double)
+
+
+def bin_of(log_p):
+    """Index of the bin of natural log-probabilities; what is smaller goes to the first."""
+    return (((log_p / 2.302585 - lowest) / -lowest * n_bins).long()).clamp(0, n_bins - 1)
+
+
+for logits, targets in next_token_logits(lm, prose[::3]):
+    log_probs = logits.log_softmax(dim=-1).cpu()
+    index = bin_of(log_probs).flatten()
+    n_pairs += index.bincount(minlength=n_bins)
+    sum_probs += index.bincount(weights=log_probs.exp().flatten().double(), minlength=n_bins)
+    came = log_probs.gather(-1, targets.cpu().unsqueeze(-1))
+    n_came += bin_of(came).flatten().bincount(minlength=n_bins)
+
+print(f"{n_pairs.sum():,} forecasts, of which {n_came.sum():,} came true")
+
+# %%
+ax = frequency_against_probability(
+    (sum_probs / n_pairs)[1:],  # the first bin is everything below a millionth
+    (n_came / n_pairs)[1:],
+    n_came[1:],
+    "Every token of the vocabulary, over six decades",
+)
+show(
+    ax,
+    alt="Observed frequency against predicted probability on logarithmic axes from one in a million "
+    "to one. The points follow the diagonal over the whole range.",
+)
+
+# %%
+from_a_thousandth = slice(12, 24)
+expected = sum_probs[from_a_thousandth].sum()
+observed = n_came[from_a_thousandth].sum()
+expect("came / expected, for p from 0.001 to 1", observed / expected, 1.0, within=0.05)
+expect(
+    "came / expected, for p below 0.001", n_came[:12].sum() / sum_probs[:12].sum(), 1.0, within=0.35
+)
+
+# %% [markdown]
+# The model's tiny probabilities mean what they say, over several decades. That is more than any
+# diagram of top tokens can show, and it is why sampling from the model gives sensible text at all.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 4: one bin of the whole vocabulary
+
+
+# %%
+def my_frequency_in_bin(logits, targets, low, high):
+    """Return how often a pair came, among pairs with low < probability <= high."""
+    ...
+
+
+exercises.frequency_in_bin.check(my_frequency_in_bin)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## More context, more confidence
+#
+# The first token of a window is guessed almost blindly, the last one with 256 tokens before it.
+#
+# **Predict first:** accuracy grows with context. Does confidence grow as much, or does the model
+# only *feel* surer?
+
+# %%
+my_probability = ...
+guess = predict(
+    "context-gap",
+    "In every range of context, confidence and accuracy on prose differ by less than 0.05.",
+    my_probability,
+)
+
+# %%
+ranges = {
+    "1 to 8 tokens": (1, 8),
+    "9 to 32": (9, 32),
+    "33 to 128": (33, 128),
+    "129 to 256": (129, 256),
+}
+accuracy, confidence = {}, {}
+for name, (first, last) in ranges.items():
+    inside = (on_prose.position >= first) & (on_prose.position <= last)
+    groups = prose_document[on_prose.window][inside]
+    accuracy[name] = bootstrap_interval(mean, on_prose.correct[inside], groups=groups)
+    confidence[name] = bootstrap_interval(mean, on_prose.confidence[inside], groups=groups)
+
+gaps = [confidence[name].estimate - accuracy[name].estimate for name in ranges]
+guess.resolve(max(abs(gap) for gap in gaps) < 0.05)
+
+# %%
+ax = accuracy_and_confidence(accuracy, confidence, "Prose, by how much context the model has")
+show(
+    ax,
+    alt="Accuracy and mean confidence on prose for four ranges of context. Both grow with the "
+    "context, and stay close to each other.",
+)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## A grouping that fools you
+#
+# Now group by how common a token is. SmolLM2's tokenizer numbers its tokens in the order in which
+# they were merged, so a small id is a common token. But common *which*: the token that came, or the
+# token that was predicted? Try both, on the model's own samples, where it **is** calibrated.
+
+# %%
+n_common = 1000
+came_common = on_samples.token < n_common
+top_tokens = torch.cat(
+    [z.argmax(-1).flatten().cpu() for z, _ in next_token_logits(lm, samples.cpu())]
+)
+predicted_common = top_tokens < n_common
+
+accuracy, confidence = {}, {}
+for name, inside in {
+    "a common token came": came_common,
+    "a rare token came": ~came_common,
+    "a common token was predicted": predicted_common,
+    "a rare token was predicted": ~predicted_common,
+}.items():
+    groups = on_samples.window[inside]
+    accuracy[name] = bootstrap_interval(mean, on_samples.correct[inside], groups=groups)
+    confidence[name] = bootstrap_interval(mean, on_samples.confidence[inside], groups=groups)
+
+# %%
+ax = accuracy_and_confidence(accuracy, confidence, "One calibrated model, grouped in two ways")
+show(
+    ax,
+    alt="Accuracy and confidence of the model on its own samples. Grouped by the token that came, "
+    "it looks underconfident on common and overconfident on rare tokens. Grouped by the token "
+    "that was predicted, accuracy and confidence agree.",
+)
+
+# %%
+gap = {name: confidence[name].estimate - accuracy[name].estimate for name in accuracy}
+expect(
+    "gap where a rare token came, of a calibrated model",
+    gap["a rare token came"],
+    0.07,
+    within=0.03,
+)
+expect("gap where a rare token was predicted", gap["a rare token was predicted"], 0.0, within=0.04)
+
+# %% [markdown]
+# Grouped by what came, a perfectly calibrated model looks wrong in both groups: the grouping looked
+# at the answer. Grouped by what was predicted, it is fine. *Condition only on what was known before
+# the outcome.* Many published tables of "calibration on rare words" break this rule.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 5: which grouping is allowed?
+
+# %%
+exercises.which_grouping.ask()
+exercises.which_grouping.check(...)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Try it: move the temperature
+#
+# Run the next cell and move the slider. Where is the negative log-likelihood lowest? Where does the
+# diagram look best to you? (The static diagrams above show T = 1 and T = 0.7.)
+
+# %% tags=["nbval-ignore-output"]
+from coursekit.widgets import temperature_slider
+
+logits, targets = next(next_token_logits(lm, prose))
+temperature_slider(logits.flatten(0, 1).cpu(), targets.flatten().cpu())
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## What you learned
+#
+# - A causal language model states a whole distribution at every token; one forward pass reads
+#   thousands of forecasts.
+# - SmolLM2's next-token probabilities are about as good as chance lets us see: on prose, on code, at
+#   every length of context, and over several decades of probability.
+# - The measurement deserves trust because its controls came out right: calibrated on its own
+#   samples, badly overconfident at T = 0.7.
+# - An ECE means nothing without the ECE that chance alone would give.
+# - Group by what was known before the outcome, never by the outcome.
+#
+# Is that the end of the story? No. The same model will be overconfident by more than ten points as
+# soon as we *ask it questions*: calibration belongs to the model, the event, the prompt and the data
+# together.
+#
+# ## Common misconceptions
+#
+# - *"Large networks are overconfident."* Not this one, not on this event. Classifiers trained for
+#   many epochs on the same images are another matter.
+# - *"ECE 0.02 means it is off by two points."* A perfect model would show about as much here.
+# - *"Low accuracy means bad calibration."* On its own samples the model is right only a third of the
+#   time, and perfectly calibrated.
+# - *"Calibrated tokens make true sentences."* Each token is an honest guess at what text comes next,
+#   not at what is true.
+#
+# ## Further reading
+#
+# - C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, *On calibration of modern neural networks*, ICML 2017.
+# - S. Kadavath et al., *Language models (mostly) know what they know*, arXiv:2207.05221, 2022.
+# - A. T. Kalai, S. S. Vempala, *Calibrated language models must hallucinate*, STOC 2024.
+# - L. Ben Allal et al., *SmolLM2: when Smol goes big*, arXiv:2502.02737, 2025.
+
+# %%
+from coursekit.exercises import progress
+
+progress()
+
+# %% [markdown]
+# **Next:** what happens when we ask the model to choose among answers (notebook 12, in preparation).
+# Back to [00 Start here](00_start_here.ipynb).

@@ -1,0 +1,198 @@
+import numpy as np
+import pytest
+import torch
+from scipy.stats import binomtest
+
+from coursekit.calibration import (
+    Interval,
+    bootstrap_interval,
+    effective_sample_size,
+    expected_calibration_error,
+    wilson_interval,
+)
+
+
+def mean(values):
+    return values.mean()
+
+
+def test_interval_prints_and_formats():
+    interval = Interval(0.0213, 0.0151, 0.0342)
+    assert str(interval) == "0.021 [0.015, 0.034]"
+    assert f"{interval:.2f}" == "0.02 [0.02, 0.03]"
+    assert f"{interval:+.1%}" == "+2.1% [+1.5%, +3.4%]"
+
+
+def test_interval_contains_its_ends_only():
+    interval = Interval(2, 1, 3)
+    assert all(value in interval for value in (1, 2, 3))
+    assert not any(value in interval for value in (0.99, 3.01))
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9, 0.95])
+def test_interval_of_a_mean_has_the_normal_width(level):
+    """For a mean, the bootstrap's spread is known: std / sqrt(N)."""
+    values = torch.randn(400, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    interval = bootstrap_interval(mean, values, level=level, n_resamples=4000)
+    z = torch.special.ndtri(torch.tensor((1 + level) / 2)).item()
+    half_width = z * values.std(correction=0).item() / 400**0.5
+    assert interval.estimate == values.mean().item()
+    assert interval.level == level
+    assert interval.low == pytest.approx(values.mean().item() - half_width, abs=0.1 * half_width)
+    assert interval.high == pytest.approx(values.mean().item() + half_width, abs=0.1 * half_width)
+
+
+def test_interval_covers_the_truth_as_often_as_it_says():
+    generator = torch.Generator().manual_seed(1)
+    samples = torch.rand(300, 80, generator=generator, dtype=torch.float64)
+    covered = sum(
+        0.5 in bootstrap_interval(mean, sample, level=0.9, n_resamples=200, seed=i)
+        for i, sample in enumerate(samples)
+    )
+    # Binomial(300, 0.9) has standard deviation 5.2; percentile intervals fall a little short.
+    assert 270 - 4 * 5.2 < covered < 270 + 3 * 5.2
+
+
+def test_arrays_are_resampled_together():
+    x = torch.arange(50.0)
+    interval = bootstrap_interval(lambda a, b: (a + b).abs().max(), x, -x, n_resamples=50)
+    assert (interval.low, interval.high) == (0, 0)
+
+
+def test_arrays_may_have_any_trailing_shape():
+    interval = bootstrap_interval(lambda table: float(table.shape == (5, 3)), torch.zeros(5, 3))
+    assert interval.low == 1
+
+
+def test_seed_decides_the_result():
+    values = list(range(30))
+    statistic = lambda x: x.double().mean()  # noqa: E731
+    assert bootstrap_interval(statistic, values) == bootstrap_interval(statistic, values)
+    assert bootstrap_interval(statistic, values) != bootstrap_interval(statistic, values, seed=1)
+
+
+@pytest.mark.parametrize("kind", ["integers", "strings", "tensor"])
+def test_groups_are_drawn_whole(kind):
+    """With groups of 1, 2, 3 and 4 rows, every group's rows appear equally often."""
+    index = [3, 0, 2, 2, 1, 3, 1, 2, 3, 3]
+    groups = {
+        "integers": index,
+        "strings": [f"document {i}" for i in index],
+        "tensor": torch.tensor(index),
+    }[kind]
+    sizes = []
+
+    def whole_groups(rows):
+        times = rows.bincount(minlength=10)
+        for g in range(4):
+            members = times[torch.tensor(index) == g]
+            assert (members == members[0]).all()
+        drawn = [times[index.index(g)].item() for g in range(4)]
+        assert sum(drawn) == 4
+        sizes.append(len(rows))
+        return 0.0
+
+    bootstrap_interval(whole_groups, torch.arange(10), groups=groups, n_resamples=200)
+    assert min(sizes) < 10 < max(sizes)
+
+
+def test_groups_widen_the_interval_of_correlated_data():
+    """Ten equal copies of each value carry no information: the interval is sqrt(10) wider."""
+    values = torch.randn(60, generator=torch.Generator().manual_seed(2)).repeat_interleave(10)
+    groups = torch.arange(60).repeat_interleave(10)
+    independent = bootstrap_interval(mean, values, n_resamples=3000)
+    clustered = bootstrap_interval(mean, values, groups=groups, n_resamples=3000)
+    ratio = (clustered.high - clustered.low) / (independent.high - independent.low)
+    assert ratio == pytest.approx(10**0.5, rel=0.1)
+
+
+def test_groups_of_one_row_are_the_ordinary_bootstrap():
+    values = torch.randn(40, generator=torch.Generator().manual_seed(3))
+    assert bootstrap_interval(mean, values, groups=range(40)) == bootstrap_interval(mean, values)
+
+
+def test_infinite_statistics_give_infinite_ends():
+    values = torch.tensor([1.0] * 9 + [float("inf")])
+    interval = bootstrap_interval(mean, values)
+    assert (interval.low, interval.high) == (1.0, float("inf"))
+
+
+def test_ece_interval_of_a_calibrated_model_sits_too_high():
+    """The weakness that the docstring warns of."""
+    generator = torch.Generator().manual_seed(4)
+    confidence = torch.rand(500, generator=generator)
+    correct = torch.rand(500, generator=generator) < confidence
+    interval = bootstrap_interval(expected_calibration_error, confidence, correct)
+    assert interval.low > 0
+    assert (interval.low + interval.high) / 2 > interval.estimate
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "error", "message"),
+    [
+        ((None, [1, 2]), {}, TypeError, "statistic must be a function"),
+        ((mean,), {}, ValueError, "at least one array"),
+        ((mean, 3.0), {}, ValueError, r"arrays\[0\] must have rows; found shape \(\)"),
+        ((mean, ["a", "b"]), {}, TypeError, r"arrays\[0\] must be a tensor"),
+        ((mean, [1.0, 2.0], [1.0]), {}, ValueError, "same length; found .* 2, .* 1"),
+        ((mean, [1.0]), {}, ValueError, "at least 2 rows .* found 1"),
+        ((mean, []), {}, ValueError, r"arrays\[0\] must have rows; found shape \(0,\)"),
+        ((mean, [1.0, 2.0]), {"groups": [1, 1]}, ValueError, "at least 2 different groups"),
+        ((mean, [1.0, 2.0]), {"groups": [1, 2, 3]}, ValueError, "groups must have shape"),
+        ((mean, [1.0, 2.0]), {"level": 1.0}, ValueError, "level must lie strictly"),
+        ((mean, [1.0, 2.0]), {"level": float("nan")}, ValueError, "level must lie strictly"),
+        ((mean, [1.0, 2.0]), {"n_resamples": 0}, ValueError, "n_resamples must be at least 1"),
+        ((mean, [1.0, 2.0]), {"n_resamples": 10.0}, TypeError, "n_resamples must be a whole"),
+        ((mean, [1.0, float("nan")]), {}, ValueError, "statistic .* found NaN on"),
+    ],
+)
+def test_bad_input(arguments, options, error, message):
+    with pytest.raises(error, match=message):
+        bootstrap_interval(*arguments, **options)
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95, 0.99])
+def test_wilson_interval_equals_scipy(level):
+    successes, trials = np.array([0, 1, 5, 37, 10]), np.array([4, 1, 9, 100, 10])
+    low, high = wilson_interval(successes / trials, trials, level)
+    for i, (k, n) in enumerate(zip(successes, trials, strict=True)):
+        theirs = binomtest(int(k), int(n)).proportion_ci(level, method="wilson")
+        assert low[i].item() == pytest.approx(theirs.low, abs=1e-12)
+        assert high[i].item() == pytest.approx(theirs.high, abs=1e-12)
+
+
+def test_wilson_interval_without_trials_knows_nothing():
+    low, high = wilson_interval([0.0], [0])
+    assert (low.item(), high.item()) == pytest.approx((0, 1))
+
+
+@pytest.mark.parametrize(
+    ("proportion", "n", "message"),
+    [
+        ([1.5], [3], r"proportion must lie in \[0, 1\]"),
+        ([float("nan")], [3], r"proportion must lie in \[0, 1\]"),
+        ([0.5], [-1], "n must not be negative"),
+        ([0.5], [float("inf")], "n must not be negative, infinite"),
+        ([0.5], [1, 2], "proportion and n must have the same length"),
+    ],
+)
+def test_wilson_interval_refuses(proportion, n, message):
+    with pytest.raises(ValueError, match=message):
+        wilson_interval(proportion, n)
+
+
+def test_effective_sample_size_of_independent_rows_is_their_number():
+    assert effective_sample_size([1, 0, 0, 1, 1], range(5)) == pytest.approx(5)
+
+
+def test_effective_sample_size_of_copies_is_the_number_of_originals():
+    assert effective_sample_size([1] * 4 + [0] * 8 + [1] * 4, np.arange(16) // 4) == pytest.approx(
+        4
+    )
+
+
+def test_effective_sample_size_stays_in_its_limits():
+    assert effective_sample_size([1, 1, 1, 1], ["a", "a", "b", "b"]) == 2
+    assert effective_sample_size([1, 0, 1, 0], ["a"] * 4) == 1
+    # Outcomes that balance inside each group vary less than independent ones: N at most.
+    assert effective_sample_size([1, 0, 1, 0], ["a", "a", "b", "b"]) == 4

@@ -1,0 +1,124 @@
+import math
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from sklearn.metrics import accuracy_score, brier_score_loss, log_loss
+
+from coursekit.calibration import _blocks as blocks
+from coursekit.calibration import (
+    accuracy,
+    binary_brier_score,
+    brier_score,
+    negative_log_likelihood,
+    top_label,
+)
+
+PROBS = [[0.7, 0.2, 0.1], [0.25, 0.5, 0.25], [0.1, 0.1, 0.8], [0.6, 0.4, 0.0]]
+LABELS = [0, 2, 2, 1]
+
+
+def random_predictions(n, n_classes, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(n, n_classes, generator=generator, dtype=torch.float64)
+    probs = torch.softmax(2 * logits, dim=1)
+    return probs, torch.multinomial(probs, 1, generator=generator).squeeze(1)
+
+
+def test_hand_computed():
+    confidence, correct = top_label(PROBS, LABELS)
+    assert confidence.tolist() == [0.7, 0.5, 0.8, 0.6]
+    assert correct.dtype == torch.bool
+    assert correct.tolist() == [True, False, True, False]
+    assert accuracy(PROBS, LABELS) == 0.5
+    nll = -(math.log(0.7) + math.log(0.25) + math.log(0.8) + math.log(0.4)) / 4
+    assert negative_log_likelihood(PROBS, LABELS) == pytest.approx(nll, rel=1e-14)
+    # Squared distances by row: .09+.04+.01, .0625+.25+.5625, .01+.01+.04, .36+.36.
+    assert brier_score(PROBS, LABELS) == pytest.approx((0.14 + 0.875 + 0.06 + 0.72) / 4, rel=1e-14)
+    assert binary_brier_score([0.9, 0.4], [1, 1]) == pytest.approx((0.01 + 0.36) / 2, rel=1e-14)
+
+
+@pytest.mark.parametrize("container", [torch.tensor, np.array, list])
+def test_tensors_arrays_and_lists_give_the_same(container):
+    probs, labels = container(PROBS), container(LABELS)
+    assert brier_score(probs, labels) == pytest.approx(brier_score(PROBS, LABELS), abs=1e-7)
+    assert accuracy(probs, labels) == 0.5
+
+
+def test_read_only_and_reversed_arrays_are_read():
+    frozen = np.array(PROBS)
+    frozen.setflags(write=False)
+    assert accuracy(frozen[::-1], np.array(LABELS)[::-1]) == 0.5
+
+
+def test_among_equally_probable_classes_the_first_is_predicted():
+    assert top_label([[0.4, 0.4, 0.2]], [0])[1].item()
+    assert not top_label([[0.4, 0.4, 0.2]], [1])[1].item()
+
+
+def test_impossible_truth_costs_infinitely_much():
+    assert negative_log_likelihood([[1.0, 0.0], [0.5, 0.5]], [1, 0]) == math.inf
+
+
+def test_perfect_prediction_scores_zero():
+    assert str(negative_log_likelihood([[1.0, 0.0]], [0])) == "0.0"  # and not -0.0
+    assert brier_score([[1.0, 0.0]], [0]) == 0
+
+
+def test_parity_with_scikit_learn():
+    probs, labels = random_predictions(5000, 7)
+    truth, all_labels = labels.numpy(), list(range(7))
+    assert negative_log_likelihood(probs, labels) == pytest.approx(
+        log_loss(truth, probs.numpy(), labels=all_labels), rel=1e-12
+    )
+    assert brier_score(probs, labels) == pytest.approx(
+        brier_score_loss(truth, probs.numpy(), labels=all_labels, scale_by_half=False), rel=1e-12
+    )
+    assert accuracy(probs, labels) == accuracy_score(truth, probs.argmax(1).numpy())
+    binary, happened = probs[:, 0], labels == 0
+    assert binary_brier_score(binary, happened) == pytest.approx(
+        brier_score_loss(happened.numpy(), binary.numpy()), rel=1e-12
+    )
+
+
+def test_two_class_brier_score_is_twice_the_binary_one():
+    probs, labels = random_predictions(100, 2)
+    assert brier_score(probs, labels) == pytest.approx(
+        2 * binary_brier_score(probs[:, 1], labels == 1), rel=1e-12
+    )
+
+
+def test_brier_score_does_not_depend_on_the_size_of_blocks(monkeypatch):
+    probs, labels = random_predictions(50, 7)
+    before = probs.clone()
+    whole = brier_score(probs, labels)
+    monkeypatch.setattr(blocks, "BLOCK_SIZE", 21)
+    assert brier_score(probs, labels) == pytest.approx(whole, rel=1e-14)
+    assert torch.equal(probs, before)
+
+
+@given(truth=st.floats(0, 1), stated=st.floats(0, 1))
+def test_brier_score_is_proper(truth, stated):
+    """Expected over an event of probability `truth`, no statement beats the truth itself."""
+
+    def expected(p):
+        return truth * binary_brier_score([p], [1]) + (1 - truth) * binary_brier_score([p], [0])
+
+    excess = expected(stated) - expected(truth)
+    assert excess == pytest.approx((stated - truth) ** 2, abs=1e-12)
+
+
+@given(truth=st.floats(0.01, 0.99), stated=st.floats(0.01, 0.99))
+def test_log_score_is_proper(truth, stated):
+    def expected(p):
+        probs = [[p, 1 - p]]
+        return truth * negative_log_likelihood(probs, [0]) + (1 - truth) * negative_log_likelihood(
+            probs, [1]
+        )
+
+    divergence = truth * math.log(truth / stated) + (1 - truth) * math.log(
+        (1 - truth) / (1 - stated)
+    )
+    assert expected(stated) - expected(truth) == pytest.approx(divergence, abs=1e-12)

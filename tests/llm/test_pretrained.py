@@ -1,0 +1,218 @@
+import json
+import shutil
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, models
+from transformers import (
+    BertConfig,
+    BertModel,
+    GPT2Config,
+    GPT2LMHeadModel,
+    PreTrainedTokenizerFast,
+    T5Config,
+    T5ForConditionalGeneration,
+)
+
+from coursekit.llm import LanguageModel, load, pretrained
+from coursekit.llm.embedded import NAME, ModelUnavailableError
+
+
+def save(model: torch.nn.Module, folder: Path) -> Path:
+    """Save a model with a tokenizer of two words."""
+    words = Tokenizer(models.WordLevel({"sun": 0, "rain": 1}, unk_token="sun"))
+    model.save_pretrained(folder)
+    PreTrainedTokenizerFast(tokenizer_object=words).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    config = GPT2Config(vocab_size=2, n_positions=8, n_embd=8, n_layer=1, n_head=2)
+    return save(GPT2LMHeadModel(config), tmp_path / "model")
+
+
+# --- The embedded model
+
+
+def test_the_embedded_model_is_ready_to_be_asked(smollm2: LanguageModel):
+    assert smollm2.name == NAME
+    assert not smollm2.model.training
+    assert not any(weight.requires_grad for weight in smollm2.model.parameters())
+    assert {weight.dtype for weight in smollm2.model.parameters()} == {torch.float32}
+    assert smollm2.device == smollm2.model.device == torch.device("cpu")
+    # 134,515,008: embedding 49152 x 576 (tied), 30 layers, last norm; see Allal et al. (2025).
+    layer = 2 * 576 * 576 + 2 * 576 * 192 + 3 * 576 * 1536 + 2 * 576
+    expected = 49152 * 576 + 30 * layer + 576
+    assert sum(weight.numel() for weight in smollm2.model.parameters()) == expected
+
+
+def test_a_warm_load_prints_nothing(smollm2: LanguageModel, capfd, recwarn):
+    load(device="cpu")
+    assert capfd.readouterr() == ("", "")
+    assert not recwarn.list
+
+
+def test_the_result_is_frozen_and_prints_in_one_line(smollm2: LanguageModel):
+    with pytest.raises(FrozenInstanceError):
+        smollm2.name = "another"
+    assert repr(smollm2) == f"LanguageModel(name='{NAME}', device=device(type='cpu'))"
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "expected"),
+    [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")],
+)
+def test_the_best_device_is_taken(monkeypatch, cuda, mps, expected):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert pretrained.default_device() == torch.device(expected)
+
+
+# --- A folder
+
+
+def test_a_saved_folder_is_loaded_with_its_own_weights(folder):
+    lm = load(str(folder), device="cpu")
+    assert lm.tokenizer.convert_tokens_to_ids("rain") == 1
+    saved = load_file(folder / "model.safetensors")
+    weights = lm.model.state_dict()
+    assert saved.keys() <= weights.keys()
+    assert all(torch.equal(weights[key], saved[key]) for key in saved)
+
+
+def test_dtype_is_that_of_the_weights(folder):
+    assert load(str(folder), device="cpu", dtype=torch.float64).model.dtype == torch.float64
+    save(GPT2LMHeadModel.from_pretrained(folder).half(), folder)
+    assert load(str(folder), device="cpu").model.dtype == torch.float32
+
+
+def test_pickled_weights_are_refused(folder):
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    with pytest.raises(ValueError, match=r"pytorch_model.bin, a pickle, which can run any code"):
+        load(str(folder))
+
+
+def test_code_that_comes_with_a_model_is_not_run(folder, tmp_path):
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Config"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    with pytest.raises(ValueError, match="code of its own, which this course never runs"):
+        load(str(folder))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_missing_weights_are_refused_not_made_up(folder):
+    weights = load_file(folder / "model.safetensors")
+    del weights["transformer.ln_f.weight"]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ValueError, match=r"no weights for transformer.ln_f.weight"):
+        load(str(folder))
+
+
+def test_a_model_without_a_head_for_words_is_refused(tmp_path):
+    config = BertConfig(
+        vocab_size=2, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8
+    )
+    with pytest.raises(ValueError, match="not a whole causal language model"):
+        load(str(save(BertModel(config), tmp_path / "bert")))
+
+
+def test_a_model_that_is_not_causal_is_refused(tmp_path):
+    config = T5Config(vocab_size=2, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2)
+    with pytest.raises(ValueError, match="cannot be read as a causal language model"):
+        load(str(save(T5ForConditionalGeneration(config), tmp_path / "t5")))
+
+
+@pytest.mark.parametrize("part", ["config.json", "model.safetensors", "tokenizer.json"])
+def test_a_folder_that_lacks_a_part_is_refused(folder, part):
+    (folder / part).unlink()
+    with pytest.raises(
+        ValueError, match=r"model' (does not hold a whole saved model|cannot be read)"
+    ):
+        load(str(folder))
+
+
+def test_truncated_weights_are_refused(folder):
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-8])
+    with pytest.raises(ValueError, match="does not hold a whole saved model"):
+        load(str(folder))
+
+
+# --- The hub
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty local cache of the hub, and an address that refuses every connection."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    return tmp_path / "hub"
+
+
+def test_a_hub_model_without_network_names_the_embedded_one(hub, capfd):
+    with pytest.raises(ModelUnavailableError, match="cannot be reached") as caught:
+        load("gpt2")
+    for part in ("'gpt2'", f"load('{NAME}')", "once where there is network"):
+        assert part in str(caught.value)
+    assert "Retrying" not in "".join(capfd.readouterr())
+
+
+def test_a_hub_model_that_was_fetched_before_needs_no_network(hub, folder):
+    repository = hub / "models--someone--model"
+    shutil.copytree(folder, repository / "snapshots" / ("0" * 40))
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("0" * 40)
+    assert load("someone/model", device="cpu").model.config.n_embd == 8
+
+
+def test_what_the_hub_answers_is_passed_on(hub, monkeypatch):
+    def refuse(name, dtype, **_):
+        raise OSError("someone/model is not a valid model identifier")
+
+    monkeypatch.setattr(pretrained, "_read", refuse)
+    monkeypatch.setattr(pretrained, "_require_hub", lambda name: None)
+    with pytest.raises(ModelUnavailableError, match="not a valid model identifier") as caught:
+        load("someone/model")
+    assert NAME in str(caught.value)
+
+
+# --- Wrong arguments
+
+
+@pytest.mark.parametrize("name", [None, 3, Path("model")])
+def test_a_name_that_is_no_string_is_refused(name):
+    with pytest.raises(TypeError, match=f"name must be a string such as '{NAME}'"):
+        load(name)
+
+
+@pytest.mark.parametrize("name", ["", " \n"])
+def test_an_empty_name_is_refused(name):
+    with pytest.raises(ValueError, match="name is empty"):
+        load(name)
+
+
+@pytest.mark.parametrize("name", ["./no/such/folder", "two words", "a/b/c"])
+def test_neither_folder_nor_possible_hub_name_is_refused(name):
+    with pytest.raises(ValueError, match="not a folder on this machine"):
+        load(name)
+
+
+@pytest.mark.parametrize("device", ["nonsense", "cuda:99"])
+def test_a_device_that_is_not_there_is_refused(device):
+    with pytest.raises(ValueError, match=f"device='{device}' cannot be used here"):
+        load(device=device)
+
+
+@pytest.mark.parametrize("dtype", ["float32", torch.int64])
+def test_a_dtype_that_is_not_floating_point_is_refused(dtype):
+    with pytest.raises(TypeError, match="dtype must be a floating-point type"):
+        load(dtype=dtype)

@@ -1,0 +1,170 @@
+"""`import coursekit` costs nothing, and no part of the package imports upwards."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import coursekit
+
+PACKAGE = Path(coursekit.__file__).parent
+
+GROUND = set[str]()
+MAY_IMPORT = {
+    "progress": GROUND,
+    "lesson": {"progress"},
+    "lm": GROUND,
+    "calibration": GROUND,
+    "data": GROUND,
+    "llm": {"calibration", "data"},
+    "plots": {"calibration"},
+}
+EVERYTHING = set(MAY_IMPORT)
+MAY_IMPORT |= {
+    "": {"lesson"},
+    "widgets": EVERYTHING,
+    "exercises": EVERYTHING,
+    "doctor": EVERYTHING,
+    "__main__": EVERYTHING | {"", "widgets", "exercises", "doctor"},
+}
+
+
+def room_of(module: str) -> str:
+    """The first name below `coursekit`: "llm" for "coursekit.llm.choices", "" for itself."""
+    return ".".join(module.split(".")[1:2])
+
+
+def imported_modules(source: str, module: str, is_package: bool) -> set[str]:
+    """Names of all `coursekit` modules that a source imports, at the top or inside a function.
+
+    `from coursekit import x` names `coursekit.x` when that is a module, else `coursekit`.
+    """
+    package = module if is_package else module.rpartition(".")[0]
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")[: len(package.split(".")) + 1 - node.level]
+            base = ".".join([*(parents if node.level else []), *filter(None, [node.module])])
+            for alias in node.names:
+                name = f"{base}.{alias.name}"
+                found.add(name if path_of(name) else base)
+    return {name for name in found if name.split(".")[0] == "coursekit"}
+
+
+def path_of(module: str) -> Path | None:
+    stem = PACKAGE.parent.joinpath(*module.split("."))
+    return next((p for p in (stem.with_suffix(".py"), stem / "__init__.py") if p.exists()), None)
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+GRAPH = {
+    module_name(path): imported_modules(
+        path.read_text(encoding="utf-8"), module_name(path), path.name == "__init__.py"
+    )
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+
+
+def misplaced(module: str, imports: set[str]) -> set[str]:
+    """The imports that the layering forbids."""
+    own = room_of(module)
+    return {name for name in imports if room_of(name) not in MAY_IMPORT[own] | {own}}
+
+
+def circle(graph: dict[str, set[str]]) -> list[str] | None:
+    """A chain of imports that comes back to its start, or None."""
+    done: set[str] = set()
+
+    def visit(module: str, chain: list[str]) -> list[str] | None:
+        if module in chain:
+            return [*chain[chain.index(module) :], module]
+        if module in done:
+            return None
+        for imported in sorted(graph.get(module, ())):
+            if found := visit(imported, [*chain, module]):
+                return found
+        done.add(module)
+        return None
+
+    return next((found for module in sorted(graph) if (found := visit(module, []))), None)
+
+
+def test_the_scan_sees_the_package():
+    assert "coursekit.progress" in GRAPH["coursekit.lesson"]
+    assert "coursekit.lesson" in GRAPH["coursekit"]
+
+
+@pytest.mark.parametrize("module", GRAPH)
+def test_nothing_imports_upwards(module):
+    assert room_of(module) in MAY_IMPORT, f"{module}: a new part; give it a place in MAY_IMPORT."
+    assert misplaced(module, GRAPH[module]) == set()
+
+
+def test_there_are_no_circles():
+    assert circle(GRAPH) is None
+
+
+@pytest.mark.parametrize(
+    ("source", "module", "wrong"),
+    [
+        ("from coursekit.llm import load", "coursekit.calibration.errors", {"coursekit.llm"}),
+        ("def f():\n  import coursekit.plots", "coursekit.lm.gpt", {"coursekit.plots"}),
+        ("from ..exercises import engine", "coursekit.llm.audit", {"coursekit.exercises.engine"}),
+        ("from . import exercises", "coursekit.lesson", {"coursekit.exercises"}),
+        ("from .scores import x", "coursekit.calibration.errors", set()),
+        ("from coursekit.calibration import x", "coursekit.plots", set()),
+    ],
+)
+def test_the_layering_check_can_fail(source, module, wrong):
+    assert {room_of(m) for m in misplaced(module, imported_modules(source, module, False))} == {
+        room_of(name) for name in wrong
+    }
+
+
+def test_the_circle_check_can_fail():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+
+
+def run_python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+HEAVY = {"torch", "numpy", "transformers", "matplotlib", "sklearn", "filelock", "platformdirs"}
+
+
+@pytest.mark.parametrize(
+    "module", ["coursekit", "coursekit.exercises", "coursekit.exercises.engine"]
+)
+def test_import_loads_nothing_heavy(module):
+    loaded = run_python(f"import sys, {module}; print(*sys.modules)").split()
+    assert not HEAVY & {name.split(".")[0] for name in loaded}
+
+
+def test_import_takes_under_a_fifth_of_a_second():
+    code = (
+        "import time; start = time.perf_counter(); import coursekit; "
+        "print(time.perf_counter() - start)"
+    )
+    assert min(float(run_python(code)) for _ in range(5)) < 0.2
+
+
+def test_what_the_package_exports():
+    assert sorted(coursekit.__all__) == ["expect", "predict"]
+    assert callable(coursekit.expect)
+    assert callable(coursekit.predict)
+
+
+def test_version_is_that_of_the_package_metadata():
+    import tomllib
+
+    metadata = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    assert coursekit.__version__ == metadata["project"]["version"]

@@ -1,0 +1,179 @@
+"""`expect` and `predict`: what they print, and what they refuse."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coursekit.lesson import ExpectationFailed, expect, predict, prediction_record
+
+
+@pytest.fixture(autouse=True)
+def own_progress(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSEKIT_PROGRESS", str(tmp_path / "progress.json"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keywords", "line"),
+    [
+        ((0.4432, 0.44), {"within": 0.03}, "0.44 ± 0.03"),
+        ((0.47, 0.44, 0.03), {}, "0.44 ± 0.03"),
+        ((0.41, 0.44, 0.03), {}, "0.44 ± 0.03"),
+        ((49152, 49152), {}, "49,152"),
+        ((1.5, 1.5), {"within": 0}, "1.5"),
+        ((True, True), {}, "True"),
+        ((np.bool_(False), False), {}, "False"),
+        ((torch.tensor([[0.5]]), 0.5), {}, "0.5"),
+        ((torch.tensor(True), True), {}, "True"),
+        ((np.float32(0.25), 0.25), {}, "0.25"),
+        ((torch.tensor(1.0, requires_grad=True), 1), {}, "1"),
+        ((0.5, torch.tensor(0.5)), {"within": np.float64(0.25)}, "0.5 ± 0.25"),
+        ((0.02,), {"at_most": 0.03}, "at most 0.03"),
+        ((0.03,), {"at_most": 0.03}, "at most 0.03"),
+        ((3,), {"at_least": 3}, "at least 3"),
+        ((-2, -1.5), {"within": 0.5}, "-1.5 ± 0.5"),
+    ],
+)
+def test_agreement_prints_the_target_and_not_the_value(capsys, arguments, keywords, line):
+    assert expect("a number", *arguments, **keywords) is None
+    assert capsys.readouterr().out == f"✓ a number: {line}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keywords", "claim", "got"),
+    [
+        ((0.4701, 0.44, 0.03), {}, "0.44 ± 0.03", "0.4701"),
+        ((0.4099, 0.44, 0.03), {}, "0.44 ± 0.03", "0.4099"),
+        ((math.nan, 0.44, 0.03), {}, "0.44 ± 0.03", "nan"),
+        ((math.inf, 0.44, 1e300), {}, "0.44 ± 1e+300", "inf"),
+        ((math.nan,), {"at_most": 1}, "at most 1", "nan"),
+        ((math.inf,), {"at_least": 1}, "at least 1", "inf"),
+        ((-math.inf,), {"at_most": 1}, "at most 1", "-inf"),
+        ((49153, 49152), {}, "49,152", "49,153"),
+        ((False, True), {}, "True", "False"),
+        ((0.031,), {"at_most": 0.03}, "at most 0.03", "0.031"),
+        ((2,), {"at_least": 3}, "at least 3", "2"),
+        ((0.1 + 0.2, 0.3), {}, "0.3", "0.3"),
+    ],
+)
+def test_disagreement_says_what_and_why(capsys, arguments, keywords, claim, got):
+    with pytest.raises(ExpectationFailed) as failure:
+        expect("a number", *arguments, **keywords)
+    message = str(failure.value)
+    assert message.startswith(f"a number: expected {claim}, got {got}")
+    assert "cell above" in message
+    assert "python -m coursekit doctor" in message
+    assert isinstance(failure.value, AssertionError)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keywords", "error", "words"),
+    [
+        ((1,), {}, ValueError, "exactly one of target, at_least and at_most; got none"),
+        ((1, 1), {"at_most": 1}, ValueError, "got target and at_most"),
+        ((1,), {"at_least": 0, "at_most": 2}, ValueError, "got at_least and at_most"),
+        ((1, 1, -0.1), {}, ValueError, "within must be a finite number, zero or more; got -0.1"),
+        ((1, 1, math.nan), {}, ValueError, "within"),
+        ((1, 1, math.inf), {}, ValueError, "within"),
+        ((1, 1, True), {}, ValueError, "within"),
+        ((1, 1, "a bit"), {}, TypeError, "within must be a number; got str: 'a bit'"),
+        ((1,), {"at_most": 1, "within": 0.1}, ValueError, "within=0.1 goes with a numeric target"),
+        ((True, True, 1), {}, ValueError, "within=1 goes with a numeric target"),
+        ((1, math.nan), {}, ValueError, "target must be finite; got nan"),
+        ((1,), {"at_most": math.inf}, ValueError, "at_most must be finite"),
+        (("0.4", 0.4), {}, TypeError, "value must be a number; got str: '0.4'"),
+        ((None, 0.4), {}, TypeError, "value must be a number; got NoneType"),
+        ((1j, 0.4), {}, TypeError, "value must be a number; got complex"),
+        ((torch.zeros(2), 0.4), {}, TypeError, r"one number; got Tensor of shape \(2,\)"),
+        ((np.zeros((2, 1)), 0.4), {}, TypeError, r"one number; got ndarray of shape \(2, 1\)"),
+        ((1, True), {}, TypeError, "a bool needs a bool"),
+        ((True, 1), {}, TypeError, "a bool needs a bool"),
+        ((1, "one"), {}, TypeError, "target must be a number"),
+    ],
+)
+def test_bad_input(arguments, keywords, error, words):
+    with pytest.raises(error, match=words):
+        expect("a number", *arguments, **keywords)
+
+
+finite = st.floats(-1e6, 1e6)
+
+
+@given(target=finite, within=st.floats(1e-6, 1e3), share=st.floats(-3, 3))
+def test_agrees_exactly_inside_the_tolerance(target, within, share):
+    # A point at `share` of the tolerance from the target; the border itself is left to the table.
+    if abs(abs(share) - 1) < 1e-3:
+        return
+    value = target + share * within
+    if abs(share) < 1:
+        expect("x", value, target, within=within)
+    else:
+        with pytest.raises(ExpectationFailed):
+            expect("x", value, target, within=within)
+
+
+def test_an_unanswered_prediction_is_friendly_and_records_nothing(capsys):
+    guess = predict("code", "Code is easier.", ...)
+    guess.resolve(True)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Code is easier."
+    assert lines[1].startswith("No guess yet")
+    assert lines[2] == "True: Code is easier."
+    assert len(lines) == 3
+    assert prediction_record() == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("probability", "outcome", "score"),
+    [
+        (0.7, True, "0.09"),
+        (0.7, False, "0.49"),
+        (0, True, "1"),
+        (1, True, "0"),
+        (0.5, False, "0.25"),
+    ],
+)
+def test_an_answer_is_scored_by_brier(capsys, probability, outcome, score):
+    predict("code", "Code is easier.", probability).resolve(outcome)
+    out = capsys.readouterr().out
+    assert f"{outcome}: Code is easier." in out
+    assert f"Brier score: {score}." in out
+    assert prediction_record() == ([probability], [outcome])
+
+
+def test_the_record_replaces_by_name_and_keeps_the_rest():
+    predict("a", "A.", 0.2).resolve(False)
+    predict("b", "B.", torch.tensor(0.75)).resolve(torch.tensor(True))
+    predict("a", "A.", 0.9).resolve(np.bool_(True))
+    predict("b", "B.", ...).resolve(True)  # running the untouched notebook again loses nothing
+    assert prediction_record() == ([0.9, 0.75], [True, True])
+
+
+@pytest.mark.parametrize(
+    ("probability", "words"),
+    [
+        (80, "80, but a probability is a number from 0 .* to 1 .*: write 0.8?"),
+        (1.5, "0 .* to 1"),
+        (-0.1, "0 .* to 1"),
+        (1000, "0 .* to 1"),
+        (math.nan, "0 .* to 1"),
+        ("likely", "'likely', but a probability is a number from 0 .* such as 0.8"),
+        ("80%", "0 .* to 1"),
+        (True, "True, but a probability"),
+        ([0.5], "0 .* to 1"),
+    ],
+)
+def test_what_is_not_a_probability(probability, words):
+    with pytest.raises(ValueError, match=words):
+        predict("code", "Code is easier.", probability)
+
+
+@pytest.mark.parametrize("outcome", [1, 0.0, "yes", None, torch.tensor([True, False])])
+def test_an_outcome_is_true_or_false(outcome):
+    with pytest.raises(TypeError, match="outcome must be"):
+        predict("code", "Code is easier.", 0.5).resolve(outcome)
+    assert prediction_record() == ([], [])
