@@ -147,6 +147,21 @@ def as_count(value: int, name: str) -> int:
     return count
 
 
+def as_generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """Return a generator for `seed` whose stream is not that of `torch.manual_seed(seed)`.
+
+    Data made in a notebook after `manual_seed(0)` would otherwise be compared with the very
+    random numbers they were made from, which is far from independent.
+    """
+    try:
+        mixed = np.random.SeedSequence([operator.index(seed), 0x5EED]).generate_state(1, np.uint64)
+    except TypeError as error:
+        raise TypeError(f"seed must be a whole number; found {seed!r}") from error
+    except ValueError as error:
+        raise ValueError(f"seed must not be negative; found {seed}") from error
+    return torch.Generator(device).manual_seed(int(mixed[0]))
+
+
 def require_choice(value: str, choices: tuple[str, ...], name: str) -> None:
     """Refuse an option that is not one of `choices`."""
     if value not in choices:

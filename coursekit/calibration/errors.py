@@ -23,6 +23,7 @@ from coursekit.calibration._validation import (
     as_confidence,
     as_confidence_and_correct,
     as_count,
+    as_generator,
     require_choice,
 )
 
@@ -189,7 +190,7 @@ def ece_null_distribution(
     membership = torch.nn.functional.one_hot(index, len(edges) - 1).double()
     confidence = confidence.double()
     count, confidence_sum = membership.sum(dim=0), confidence @ membership
-    generator = torch.Generator(confidence.device).manual_seed(seed)
+    generator = as_generator(seed, confidence.device)
     simulations = []
     for block in torch.arange(n_simulations).split(max(1, _DRAWS_AT_A_TIME // len(confidence))):
         drawn = torch.bernoulli(confidence.expand(len(block), -1), generator=generator)

@@ -15,6 +15,7 @@ from coursekit.calibration._validation import (
     ArrayLike,
     as_correct,
     as_count,
+    as_generator,
     as_group_index,
     require_level,
     require_same_length,
@@ -101,7 +102,7 @@ def bootstrap_interval(
         raise ValueError(f"at least 2 {what} are needed to draw from; found {n_groups}")
     members = _Groups(index)
 
-    generator = torch.Generator().manual_seed(seed)
+    generator = as_generator(seed)
     resampled = torch.empty(n_resamples, dtype=torch.float64)
     for i in range(n_resamples):
         rows = members.draw(generator)

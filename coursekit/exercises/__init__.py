@@ -33,22 +33,24 @@ def exercises_of(module: ModuleType) -> list[Exercise]:
 
 def all_exercises() -> dict[str, list[Exercise]]:
     """The exercises of every notebook, by the name of its module."""
-    return {m.__name__.rpartition(".")[2]: exercises_of(m) for m in modules()}
+    return {_notebook(module): exercises_of(module) for module in modules()}
+
+
+def _notebook(module: ModuleType) -> str:
+    return module.__name__.rpartition(".")[2]
 
 
 def progress() -> None:
     """Print how many exercises are done and tried, notebook by notebook."""
     recorded = _progress.read()["exercises"]
     rows = []
-    for notebook, exercises in all_exercises().items():
-        entries = recorded.get(notebook, {})
+    for module in modules():
+        exercises = exercises_of(module)
+        entries = recorded.get(_notebook(module), {})
         mine = [entries[exercise.name] for exercise in exercises if exercise.name in entries]
-        done, tried = (
-            sum(entry["done"] for entry in mine),
-            sum(entry["tries"] > 0 for entry in mine),
-        )
-        title = title_of(importlib.import_module(f"{__name__}.{notebook}"))
-        rows.append((title, done, tried, len(exercises)))
+        done = sum(entry["done"] for entry in mine)
+        tried = sum(entry["tries"] > 0 for entry in mine)
+        rows.append((title_of(module).partition(":")[0], done, tried, len(exercises)))
     rows.append(("All notebooks", *(sum(row[i] for row in rows) for i in (1, 2, 3))))
     width = max(len(row[0]) for row in rows)
     print(f"{'':{width}}   done  tried  total")

@@ -31,7 +31,10 @@ the stub and `exercises.mean_confidence.check(my_mean_confidence)`, and offers `
 `.solution()`. Stub and solution are source text that binds the same name; `math` and `torch` are
 imported for them, anything else they import themselves. `tests/exercises/test_all_exercises.py`
 finds every exercise and proves that the solution passes, that each mistake gets its own message,
-that the untouched stub is "not attempted" and that garbage does no harm.
+that the untouched stub is "not attempted", that the notebook has it, and that garbage does no harm.
+
+A `ValueExercise` asks for a number, its stub is `my_<name> = ...`. A `ChoiceExercise` asks a
+question: the cell is `exercises.<name>.ask()` and `exercises.<name>.check(...)`.
 '''
 
 import copy

@@ -210,5 +210,12 @@ def test_null_distribution_follows_the_seed():
     assert not torch.equal(first, other)
 
 
+def test_null_distribution_is_independent_of_data_made_with_the_same_seed():
+    """Drawn from one stream, confidences and outcomes would agree in the first simulation."""
+    confidence = torch.rand(300, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    null = ece_null_distribution(confidence, n_bins=10, n_simulations=100, seed=0)
+    assert null.max() < 4 * null.mean()
+
+
 def test_certain_predictions_have_no_chance():
     assert ece_null_distribution([0.0, 1.0, 1.0], n_simulations=10).tolist() == [0] * 10

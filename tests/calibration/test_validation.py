@@ -104,6 +104,10 @@ def test_null_distribution_checks_its_own_arguments():
         ece_null_distribution([NAN])
     with pytest.raises(ValueError, match="n_simulations must be at least 1"):
         ece_null_distribution([0.5], n_simulations=0)
+    with pytest.raises(ValueError, match="seed must not be negative; found -1"):
+        ece_null_distribution([0.5], seed=-1)
+    with pytest.raises(TypeError, match="seed must be a whole number; found None"):
+        ece_null_distribution([0.5], seed=None)
 
 
 @pytest.mark.parametrize(

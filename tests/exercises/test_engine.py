@@ -147,6 +147,12 @@ def test_every_kind_of_blank_is_not_attempted(body, capsys):
     assert capsys.readouterr().out.startswith("Not attempted yet. ")
 
 
+def test_a_kernel_that_torch_has_not_implemented_is_an_error_of_the_answer():
+    result = result_of(function_exercise(), lambda x: x.long().softmax(dim=0))
+    assert result.status is Status.FAILED
+    assert "not implemented for 'Long'" in result.message
+
+
 def test_a_forgotten_return_is_mentioned():
     def answer(x):
         x = x + x
@@ -481,6 +487,7 @@ def test_an_exercise_outside_the_package_is_checked_but_not_recorded():
 
 
 def test_progress_table(example, monkeypatch, capsys):
+    example.__doc__ = "99 Example: the subtitle is left out."
     monkeypatch.setattr(package, "modules", lambda: [example])
     package.progress()
     assert capsys.readouterr().out.splitlines() == [
