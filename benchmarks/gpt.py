@@ -28,24 +28,22 @@ SHAPES = [
 ]
 
 
-def interleave(
-    ours: Callable[[], Tensor], theirs: Callable[[], Tensor], rounds: int
-) -> tuple[list[float], list[float], list[tuple[Tensor, Tensor]]]:
-    """Seconds of each, taking turns, and what they returned; two rounds of warm-up not counted."""
-    times: tuple[list[float], list[float]] = ([], [])
-    results = []
+def interleave(rounds: int, *works: Callable[[], Tensor]) -> list[float]:
+    """Median seconds of each, taking turns; two rounds of warm-up, and all must agree."""
+    seconds: list[list[float]] = [[] for _ in works]
     for turn in range(rounds + 2):
         answers = []
-        for seconds, work in zip(times, (ours, theirs), strict=True):
+        for times, work in zip(seconds, works, strict=True):
             start = time.perf_counter()
             answers.append(work())
             if turn >= 2:
-                seconds.append(time.perf_counter() - start)
-        results.append((answers[0], answers[1]))
-    return *times, results
+                times.append(time.perf_counter() - start)
+        for answer in answers[1:]:
+            torch.testing.assert_close(answers[0], answer, rtol=1e-4, atol=1e-4)
+    return [median(times) for times in seconds]
 
 
-def training(config: GPTConfig, batch: int, rounds: int) -> tuple[float, float]:
+def training(config: GPTConfig, batch: int, rounds: int) -> list[float]:
     """Median seconds of one optimiser step of ours and of theirs."""
     torch.manual_seed(0)
     ids = torch.randint(config.vocab_size, (batch, config.context))
@@ -65,17 +63,15 @@ def training(config: GPTConfig, batch: int, rounds: int) -> tuple[float, float]:
 
         return step
 
-    our_seconds, their_seconds, losses = interleave(
-        step_of(lambda: next_token_loss(ours(ids), targets), ours),
+    def their_loss() -> Tensor:
         # `shift_labels` are targets that need no shifting: exactly the same loss
-        step_of(
-            lambda: theirs(ids, labels=targets, shift_labels=targets, use_cache=False).loss, theirs
-        ),
+        return theirs(ids, labels=targets, shift_labels=targets, use_cache=False).loss
+
+    return interleave(
         rounds,
+        step_of(lambda: next_token_loss(ours(ids), targets), ours),
+        step_of(their_loss, theirs),
     )
-    for ours_loss, theirs_loss in losses:
-        torch.testing.assert_close(ours_loss, theirs_loss, rtol=1e-4, atol=1e-4)
-    return median(our_seconds), median(their_seconds)
 
 
 @torch.inference_mode()
@@ -99,7 +95,7 @@ def greedy_loop(model: GPT2LMHeadModel, ids: Tensor, n_new: int) -> Tensor:
     return ids
 
 
-def generation(config: GPTConfig, batch: int, rounds: int) -> tuple[float, float, float]:
+def generation(config: GPTConfig, batch: int, rounds: int) -> list[float]:
     """Median seconds of ours, of `generate`, and of the bare loop over transformers' model."""
     torch.manual_seed(0)
     n_prompt = config.context // 4
@@ -108,18 +104,12 @@ def generation(config: GPTConfig, batch: int, rounds: int) -> tuple[float, float
     ours = GPT(config).eval()
     theirs = ours.to_transformers()
 
-    def generate() -> Tensor:
-        return theirs.generate(ids, max_new_tokens=n_new, do_sample=False)
-
-    our_seconds, generate_seconds, texts = interleave(
-        lambda: greedy(ours, ids, n_new), generate, rounds
+    return interleave(
+        rounds,
+        lambda: greedy(ours, ids, n_new),
+        lambda: theirs.generate(ids, max_new_tokens=n_new, do_sample=False),
+        lambda: greedy_loop(theirs, ids, n_new),
     )
-    more_seconds, loop_seconds, more_texts = interleave(
-        lambda: greedy(ours, ids, n_new), lambda: greedy_loop(theirs, ids, n_new), rounds
-    )
-    for our_text, their_text in texts + more_texts:
-        assert torch.equal(our_text, their_text), "the models disagree"
-    return median(our_seconds + more_seconds), median(generate_seconds), median(loop_seconds)
 
 
 def main() -> None:

@@ -162,5 +162,5 @@ def _slope(
 
 
 def _warn(message: str) -> None:
-    # From here the caller of fit is four frames up, for a fit from notebook code.
+    # Four frames up is the line that called fit.
     warnings.warn(f"TemperatureScaling: {message}", RuntimeWarning, stacklevel=4)

@@ -36,6 +36,8 @@ class NextTokenPredictions:
     """How many tokens the model found more likely than the one that came; 0 is the best."""
     token: Tensor
     """Id of the token that came."""
+    guess: Tensor
+    """Id of the most likely token."""
     position: Tensor
     """How many tokens of context the prediction could see, 1 .. context."""
     window: Tensor
@@ -145,7 +147,7 @@ def next_token_predictions(
 def _read_block(logits: Tensor, targets: Tensor, first_window: int) -> NextTokenPredictions:
     """Reduce one block of logits ``(W, L, V)`` to one row a token."""
     log_probs = logits.float().log_softmax(dim=-1)
-    top_log_prob, top_token = log_probs.max(dim=-1)
+    top_log_prob, guess = log_probs.max(dim=-1)
     log_prob = log_probs.gather(-1, targets.unsqueeze(-1))
     rank = (log_probs > log_prob).sum(dim=-1)
     # p log p, with 0 log 0 = 0: a log-probability of minus infinity must not turn into NaN.
@@ -156,11 +158,12 @@ def _read_block(logits: Tensor, targets: Tensor, first_window: int) -> NextToken
     position = torch.arange(1, length + 1).unsqueeze(0)
     columns = dict(
         confidence=top_log_prob.exp(),
-        correct=top_token == targets,
+        correct=guess == targets,
         log_prob=log_prob.squeeze(-1),
         entropy=entropy,
         rank=rank,
         token=targets,
+        guess=guess,
         position=position.expand(n_windows, length),
         window=window.expand(n_windows, length),
     )

@@ -8,14 +8,18 @@ from coursekit.plots.language_model import (
     null_histogram,
     temperature_curve,
 )
+from coursekit.plots.quiz import answers_diagram
 from coursekit.plots.style import COLORS, GRAY, new_axes, show, style
+from coursekit.plots.tokens import language_dots, token_strips, vocabulary_curves
 
 __all__ = [
     "COLORS",
     "GRAY",
     "ReliabilityData",
     "accuracy_and_confidence",
+    "answers_diagram",
     "frequency_against_probability",
+    "language_dots",
     "new_axes",
     "next_token_bars",
     "null_histogram",
@@ -24,4 +28,6 @@ __all__ = [
     "show",
     "style",
     "temperature_curve",
+    "token_strips",
+    "vocabulary_curves",
 ]

@@ -10,6 +10,7 @@ The numbers come from `reliability_data`, apart from the drawing, so that they c
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
@@ -203,7 +204,10 @@ def _summary(data: ReliabilityData) -> str:
 
 def _draw_points(ax: Axes, data: ReliabilityData) -> None:
     used = data.bins.count > 0
-    confidence, accuracy = data.bins.confidence[used], data.bins.accuracy[used]
+    confidence, accuracy, low, high = (
+        values[used].numpy()
+        for values in (data.bins.confidence, data.bins.accuracy, data.low, data.high)
+    )
     ax.plot([0, 1], [0, 1], "--", color=GRAY, linewidth=1.6, label="calibrated")
     ax.vlines(
         confidence,
@@ -217,7 +221,8 @@ def _draw_points(ax: Axes, data: ReliabilityData) -> None:
     ax.errorbar(
         confidence,
         accuracy,
-        yerr=torch.stack([accuracy - data.low[used], data.high[used] - accuracy]).clamp(min=0),
+        # Rounding may leave an end a hair on the wrong side of an accuracy of 0 or 1.
+        yerr=np.maximum([accuracy - low, high - accuracy], 0),
         fmt="o",
         color=COLORS["blue"],
         ecolor=COLORS["blue"],
@@ -232,11 +237,11 @@ def _draw_points(ax: Axes, data: ReliabilityData) -> None:
 
 
 def _draw_histogram(ax: Axes, data: ReliabilityData) -> None:
-    edges = data.histogram.edges
+    edges = data.histogram.edges.numpy()
     ax.bar(
         edges[:-1],
-        data.histogram.count,
-        width=edges.diff(),
+        data.histogram.count.numpy(),
+        width=np.diff(edges),
         align="edge",
         color=COLORS["sky"],
         edgecolor="white",

@@ -1,11 +1,13 @@
 """One look for every figure: large enough to project, and safe for colour-blind readers.
 
 A figure function draws inside `with style():`, which leaves matplotlib's own settings as they
-were, and a notebook shows the result with `show(axes, alt="...")`: whoever cannot see the
-picture hears or reads what it says.
+were, and a notebook shows the result with `show(axes, alt="...")`, so that whoever cannot see
+the picture hears or reads what it says.
 """
 
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -75,7 +77,9 @@ def new_axes(width: float = 7.5, height: float = 5.0, **subplots: Any) -> Any:
 def show(figure: Figure | Axes, alt: str) -> None:
     """Display a figure in the notebook with a text for those who cannot see it, and close it.
 
-    The text becomes the `alt` attribute of the image in the page that `nbconvert` makes.
+    The text is kept as `alt` in the metadata of the image, from where the template of an
+    exported page can take it, and as the plain text of the output, which is what a program that
+    draws no images shows. (JupyterLab and nbconvert's own templates ignore the metadata so far.)
 
     Args:
         figure: A figure, or any of its axes.
@@ -88,7 +92,9 @@ def show(figure: Figure | Axes, alt: str) -> None:
     if isinstance(figure, Axes):
         figure = figure.get_figure(root=True)
     if not isinstance(figure, Figure):
-        raise TypeError(f"figure must be a matplotlib Figure or Axes; found {type(figure)}")
+        raise TypeError(
+            f"figure must be a matplotlib Figure or Axes; found {type(figure).__name__}"
+        )
     if not isinstance(alt, str):
         raise TypeError(f"alt must be a string; found {type(alt).__name__}")
     if len(alt.strip()) < _SHORTEST_ALT:
@@ -96,5 +102,21 @@ def show(figure: Figure | Axes, alt: str) -> None:
             f"alt must say in a sentence what the figure shows; found {alt!r}. "
             "Name the kind of figure, its axes, and what a reader should see"
         )
-    display(figure, metadata={"image/png": {"alt": alt.strip()}})
+    image = BytesIO()
+    figure.savefig(image, format="png", bbox_inches="tight")
     plt.close(figure)
+    display(_DescribedImage(image.getvalue(), alt.strip()))
+
+
+@dataclass(frozen=True)
+class _DescribedImage:
+    """A picture as IPython displays it: the image and its metadata, or else the text."""
+
+    png: bytes
+    alt: str
+
+    def __repr__(self) -> str:
+        return self.alt
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, str]]:
+        return self.png, {"alt": self.alt}

@@ -101,7 +101,8 @@ def test_quantile_bins_have_equal_counts_without_ties():
     confidence, correct = random_predictions(1000)
     assert reliability_bins(confidence, correct, 8, "quantile").count.tolist() == [125] * 8
     uneven = reliability_bins(confidence[:10], correct[:10], 4, "quantile").count
-    assert sorted(uneven.tolist()) == [2, 2, 3, 3]
+    # Cut at the ranks ceil(k 10 / 4): 3, 5, 8, 10.
+    assert uneven.tolist() == [3, 2, 3, 2]
 
 
 def test_quantile_bins_do_not_split_ties():
@@ -183,13 +184,13 @@ def test_null_distribution_is_that_of_the_estimate(binning, norm):
                 binning,
                 norm,
             )
-            for _ in range(1000)
+            for _ in range(500)
         ],
         dtype=torch.float64,
     )
     standard_error = (null.var() / len(null) + direct.var() / len(direct)).sqrt()
     assert abs(null.mean() - direct.mean()) < 4 * standard_error
-    assert null.std().item() == pytest.approx(direct.std().item(), rel=0.1)
+    assert null.std().item() == pytest.approx(direct.std().item(), rel=0.15)
 
 
 def test_null_distribution_for_one_bin_is_binomial():

@@ -28,6 +28,7 @@ def plain_predictions(lm, ids, context):
                     "entropy": distribution.entropy(),
                     "rank": (order == target).nonzero()[0, 0],
                     "token": target,
+                    "guess": order[0],
                     "position": torch.tensor(t + 1),
                     "window": torch.tensor(start // context),
                 }

@@ -97,6 +97,13 @@ def test_pickled_weights_are_refused(folder):
         load(str(folder))
 
 
+def test_pickled_weights_beside_other_safetensors_are_not_opened(folder):
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").rename(folder / "adapter.safetensors")
+    with pytest.raises(ValueError, match="does not hold a whole saved model"):
+        load(str(folder))
+
+
 def test_code_that_comes_with_a_model_is_not_run(folder, tmp_path):
     config = json.loads((folder / "config.json").read_text())
     config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Config"}}

@@ -36,7 +36,7 @@ def parts(ax):
 
 def test_numbers_are_those_of_the_calibration_package():
     confidence, correct = random_predictions()
-    data = reliability_data(confidence, correct, n_bins=8, binning="quantile")
+    data = reliability_data(confidence, correct, n_bins=8, binning="quantile", n_resamples=50)
     bins = reliability_bins(confidence, correct, 8, "quantile")
     assert torch.equal(data.bins.count, bins.count)
     assert torch.equal(data.histogram.count, reliability_bins(confidence, correct, 8).count)
@@ -56,14 +56,14 @@ def test_intervals_of_the_bins_are_wilson_intervals(level):
 
 def test_copies_within_a_group_do_not_narrow_the_intervals():
     confidence, correct = random_predictions(120)
-    once = reliability_data(confidence, correct, n_bins=4)
+    once = reliability_data(confidence, correct, n_bins=4, n_resamples=500)
     copies = [tensor.repeat_interleave(10) for tensor in (confidence, correct)]
-    grouped = reliability_data(*copies, n_bins=4, groups=np.arange(1200) // 10)
-    naive = reliability_data(*copies, n_bins=4)
+    grouped = reliability_data(*copies, n_bins=4, groups=np.arange(1200) // 10, n_resamples=500)
+    naive = reliability_data(*copies, n_bins=4, n_resamples=2)
     assert grouped.low.tolist() == pytest.approx(once.low.tolist())
     assert grouped.high.tolist() == pytest.approx(once.high.tolist())
     assert (naive.high - naive.low < 0.5 * (grouped.high - grouped.low)).all()
-    assert grouped.ece.low == pytest.approx(once.ece.low, rel=0.1)
+    assert grouped.ece.low == pytest.approx(once.ece.low, rel=0.15)
 
 
 def test_chance_is_what_calibrated_models_show():

@@ -1,0 +1,93 @@
+"""Laws, that is, probabilities that sum to one: as rows of a matrix, drawn from, checked."""
+
+import operator
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+Outcome = TypeVar("Outcome", bound=Hashable)
+Law = Mapping[Outcome, float]  # a probability for each outcome
+
+SUM_TOLERANCE = 1e-9
+
+
+class Sampler:
+    """Draws from the rows of a matrix of laws, many rows at once, by inverting their sums.
+
+    Row r's cumulative sums, raised by r, lie in (r, r + 1]: all rows form one sorted list, and one
+    search in it for r + u finds the outcome. u is a float32, a multiple of 2^-24: added to r in
+    float64 it is not rounded, and cannot slip into the next row.
+    """
+
+    def __init__(self, laws: Tensor) -> None:
+        rows, self.outcomes = laws.nonzero(as_tuple=True)
+        sums = laws.cumsum(dim=1) / laws.sum(dim=1, keepdim=True)
+        last = torch.ones_like(rows, dtype=torch.bool)
+        last[:-1] = rows[1:] != rows[:-1]
+        within = torch.where(last, 1.0, sums[rows, self.outcomes])
+        self.sums = rows + within
+
+    def __call__(self, rows: Tensor, chance: Tensor) -> Tensor:
+        """Draw one outcome for each row, from float32 numbers uniform in [0, 1)."""
+        return self.outcomes[torch.searchsorted(self.sums, rows + chance.double(), right=True)]
+
+
+def zipf(n: int, exponent: float) -> Tensor:
+    """Law of n outcomes, the k-th proportional to 1 / k^exponent, `(n,)`."""
+    weights = torch.arange(1, n + 1, dtype=torch.float64) ** -exponent
+    return weights / weights.sum()
+
+
+def check_probability(value: float, name: str, below_one: bool = False) -> None:
+    """Refuse what is no probability, or one of 1 where that would freeze the language."""
+    if not 0 <= value <= 1 or (below_one and value == 1):
+        raise ValueError(f"{name} must lie in [0, 1{')' if below_one else ']'}; found {value}.")
+
+
+def stationary_law(transition: Tensor) -> Tensor:
+    """How often each state is visited in the long run, `(S,)`."""
+    # pi (T - 1) = 0 leaves one equation to spare: replace it by sum(pi) = 1.
+    equations = (transition - torch.eye(len(transition))).T
+    equations[-1] = 1
+    right = torch.zeros(len(transition), dtype=torch.float64)
+    right[-1] = 1
+    return torch.linalg.solve(equations, right).clamp_min(0)
+
+
+def entropy(laws: Tensor) -> Tensor:
+    """Entropy of each law `(..., N)`, in nats, `(...)`."""
+    return torch.special.entr(laws).sum(dim=-1)
+
+
+def matrix_of(laws: Sequence[Law], column: Mapping) -> Tensor:
+    """Write laws as the rows of a matrix; `column` gives the place of each outcome."""
+    matrix = torch.zeros(len(laws), len(column), dtype=torch.float64)
+    for row, law in enumerate(laws):
+        for outcome, probability in law.items():
+            matrix[row, column[outcome]] = probability
+    return matrix
+
+
+def check_law(matrix: Tensor, shape: tuple[int, ...], name: str) -> None:
+    """Refuse a matrix of another shape, or with a row that is no law."""
+    if tuple(matrix.shape) != shape:
+        raise ValueError(f"{name} must have shape {shape}; found {tuple(matrix.shape)}.")
+    off = float((matrix.sum(dim=-1) - 1).abs().max())
+    if not (matrix >= 0).all() or not off <= SUM_TOLERANCE:
+        raise ValueError(
+            f"{name} must hold laws: no entry below 0, rows that sum to 1; found the smallest "
+            f"entry {float(matrix.min()):g} and a row that is off by {off:g}."
+        )
+
+
+def as_count(value: int, name: str, least: int = 1) -> int:
+    """Return a whole number that is not too small, or say what is wrong with it."""
+    try:
+        count = operator.index(value)
+    except TypeError as error:
+        raise TypeError(f"{name} must be a whole number; found {value!r}.") from error
+    if count < least:
+        raise ValueError(f"{name} must be at least {least}; found {count}.")
+    return count
