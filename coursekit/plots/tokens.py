@@ -40,7 +40,7 @@ def token_strips(rows: Mapping[str, Sequence[bytes]], title: str) -> Axes:
     if not rows or not all(rows.values()):
         raise ValueError("rows: found none, or one without tokens; expected names with tokens.")
     gap = 0.25  # between boxes, in characters
-    names = [f"{name}: {len(tokens)} tokens" for name, tokens in rows.items()]
+    names = [f"{name}: {len(row)} token{'s' * (len(row) != 1)}" for name, row in rows.items()]
     ax = new_axes(10.5, 0.62 * len(rows) + 1.1)
     right = 0.0
     with style():

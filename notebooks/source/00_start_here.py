@@ -201,10 +201,10 @@ show(
 )
 
 # %% [markdown]
-# The title says who answered, how sure they were on average, and how often they were right. The blue
-# lines are **95 % intervals**: where Sim's accuracy in the long run may lie, judged by so few
-# answers. Of a hundred such intervals about 95 contain the truth. Here each spans more than half of
-# the figure. The Brier score has an interval too:
+# The title says how sure Sim was on average, and how often right. The blue lines and the brackets
+# in the title are **95 % intervals**: where the accuracy in the long run may lie, judged by so few
+# answers. Of a hundred such intervals about 95 contain the truth. Here each line spans more than
+# half of the figure. The Brier score has an interval too:
 
 # %%
 score = brier_interval(says[:10], right[:10])
@@ -290,8 +290,8 @@ expect("Sim's Brier score", binary_brier_score(says, right), 0.25, within=0.02)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### The price of overconfidence
 #
-# Look at the last number. Sim is right about 63 % of the time, so Sim knows something. Yet the score
-# is that of a coin that says 50 % each time. *Overconfidence has eaten up all that Sim knows.*
+# Look at the last number. Sim is right about 63 % of the time, so Sim knows something. Yet the
+# score is that of a coin that says 50 % each time. *Overconfidence has eaten up all that Sim knows.*
 #
 # ### Exercise 3: what would honesty gain?
 #
@@ -473,7 +473,7 @@ print(f"problems found: {len(problems)}")
 # | part | notebook | what you will do |
 # | --- | --- | --- |
 # | Start | 00 Start here | meet the question (you are here) |
-# | **I  A model from scratch** | [01 Tokenization](01_tokenization.ipynb) | turn text into numbers |
+# | **I  A model from scratch** | [01 Tokenization](01_tokenization.ipynb) | turn text into ids |
 # | | [02 Positional encoding](02_positional_encoding.ipynb) | tell the model the order |
 # | | [03 Self-attention](03_self_attention.ipynb) | let words look at each other |
 # | | [04 The transformer](04_transformer.ipynb) | put it together: a whole GPT |

@@ -224,8 +224,8 @@ print([(left + right).decode() for left, right in train(text, 8)])
 # The singers again: now the space comes first in a token, and none reaches into the next word.
 #
 # **Check:** the package's trainer does the same with less work, because it updates counts instead
-# of counting everything again. And the `tokenizers` library, written in Rust by other people, learns
-# the same merges from the same text.
+# of counting everything again. And the `tokenizers` library, written in Rust by other people,
+# learns the same merges from the same text.
 
 # %%
 packaged = ByteLevelBPE.train(some_text, vocab_size=256 + 100)
@@ -297,8 +297,8 @@ expect("decoding gives the text back", bpe.decode(ours) == test_text, True)
 # Every merge shortens the text. *Compression* is measured in bytes per token, on the text that the
 # tokenizer learned from and on documents that it never saw.
 #
-# **Predict first:** with its largest vocabulary our tokenizer reaches more than 4 bytes per token on
-# its training text. On new documents, too?
+# **Predict first:** with its largest vocabulary our tokenizer reaches more than 4 bytes per token
+# on its training text. On new documents, too?
 
 # %%
 my_probability = ...
@@ -454,13 +454,14 @@ expect("size of SmolLM2's vocabulary", len(lm.tokenizer), 49_152)
 #
 # One weather forecast in eleven languages. How many bytes and how many tokens does it take?
 #
-# **Predict first:** Chinese is the usual example of an expensive language. Is it the most expensive?
+# **Predict first:** Chinese is the usual example of an expensive language. Does any other of the
+# eleven cost more?
 
 # %%
 my_probability = ...
 guess = predict(
-    "chinese-costs-most",
-    "Of these eleven languages, Chinese needs the most tokens for the same forecast.",
+    "more-than-chinese",
+    "In some of the other languages the same forecast needs more tokens than in Chinese.",
     my_probability,
 )
 
@@ -483,7 +484,7 @@ forecast = {
 characters = {name: len(text) for name, text in forecast.items()}
 n_bytes = {name: len(text.encode()) for name, text in forecast.items()}
 n_tokens = {name: len(encode(text)) for name, text in forecast.items()}
-guess.resolve(max(n_tokens, key=n_tokens.get) == "Chinese")
+guess.resolve(max(n_tokens.values()) > n_tokens["Chinese"])
 
 ax = language_dots(
     {
@@ -690,8 +691,7 @@ print(repr(small.decode(small.encode("é›¨"))), repr(small.decode(small.encode("é
 my_probability = ...
 guess = predict(
     "unusual-spelling",
-    "After the capital-of-France prompt, ' Par' + 'is' has at least a tenth of the probability of "
-    "' Paris'.",
+    "After 'The capital of France is', ' Par' + 'is' is a hundred times less likely than ' Paris'.",
     my_probability,
 )
 
@@ -703,7 +703,7 @@ ids = encode("The capital of France is")
 first = next_token_probs(ids)
 second = next_token_probs([*ids, unusual[0]])
 p_unusual = (first[unusual[0]] * second[unusual[1]]).item()
-guess.resolve(p_unusual >= first[usual[0]].item() / 10)
+guess.resolve(p_unusual <= first[usual[0]].item() / 100)
 expect("probability of ' Paris' spelled ' Par' + 'is'", p_unusual, 1.3e-5, within=1e-5)
 
 # %% [markdown]

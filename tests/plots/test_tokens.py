@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from matplotlib.patches import FancyBboxPatch
 
@@ -30,10 +32,10 @@ def test_strips_have_one_box_a_token_and_its_text():
     assert [text.get_text() for text in ax.texts] == ["a", "␣", "b", "a␣b"]
     boxes = [patch for patch in ax.patches if isinstance(patch, FancyBboxPatch)]
     assert [box.get_width() for box in boxes] == [1, 1, 1, 3]
-    for left, right in zip(boxes[:2], boxes[1:3], strict=True):
+    for left, right in pairwise(boxes[:3]):
         assert left.get_x() + left.get_width() < right.get_x()
     names = [label.get_text() for label in ax.get_yticklabels()]
-    assert names == ["bytes: 3 tokens", "all: 1 tokens"]
+    assert names == ["bytes: 3 tokens", "all: 1 token"]
     assert ax.get_title(loc="left") == "Two ways"
     assert "box a token" in ax.get_xlabel()
 
