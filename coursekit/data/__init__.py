@@ -1,4 +1,9 @@
-"""Data with known truth: text that is already on the machine, and facts that can be checked."""
+"""Data with known truth: languages whose law we know, text on the machine, facts to check.
+
+The languages need PyTorch; it is imported when the first of them is asked for.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 from coursekit.data.corpora import (
     Docstring,
@@ -20,15 +25,28 @@ from coursekit.data.facts import (
 )
 from coursekit.data.questions import Question, matches, split_questions
 
+if TYPE_CHECKING:
+    from coursekit.data.languages import (
+        FactLanguage,
+        HiddenMarkovLanguage,
+        fact_language,
+        grammar,
+        weather_diary,
+    )
+
 __all__ = [
     "Docstring",
     "Document",
+    "FactLanguage",
+    "HiddenMarkovLanguage",
     "Question",
     "capital_questions",
     "comparison_questions",
     "countries_left_out",
     "dataset_descriptions",
     "docstrings",
+    "fact_language",
+    "grammar",
     "invented_countries",
     "matches",
     "python_reference",
@@ -38,4 +56,13 @@ __all__ = [
     "source_documents",
     "split_documents",
     "split_questions",
+    "weather_diary",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from coursekit.data import languages
+
+    return getattr(languages, name)

@@ -60,7 +60,7 @@ def answers_diagram(
             axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         if own_figure:
             ax.legend(
-                loc="lower left", bbox_to_anchor=(0, 1), ncols=4, columnspacing=1.2, borderpad=0.2
+                loc="lower left", bbox_to_anchor=(0, 1), ncols=4, columnspacing=0.9, borderpad=0.2
             )
         else:
             ax.get_legend().remove()

@@ -53,7 +53,7 @@ def token_explorer(bpe: ByteLevelBPE, text: str) -> None:
         except ValueError as error:  # half a character, pasted
             output.value = f"<p>{escape(str(error))}</p>"
 
-    for control in (slider,):
+    for control in (field, slider):
         control.observe(cut, names="value")
     cut()
     display(ipywidgets.VBox([field, slider, output]))

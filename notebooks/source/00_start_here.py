@@ -291,7 +291,7 @@ expect("Sim's Brier score", binary_brier_score(says, right), 0.25, within=0.02)
 # ### The price of overconfidence
 #
 # Look at the last number. Sim is right about 63 % of the time, so Sim knows something. Yet the
-# score is that of a coin that says 50 % each time. *Overconfidence has eaten up all that Sim knows.*
+# score is that of a coin that says 50 % each time. *Overconfidence has eaten up what Sim knows.*
 #
 # ### Exercise 3: what would honesty gain?
 #

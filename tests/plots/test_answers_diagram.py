@@ -19,6 +19,12 @@ def test_points_and_intervals_are_those_computed_by_hand():
     assert ends == pytest.approx(np.array([[w.low, w.high] for w in wilson]))
 
 
+def test_every_ten_percent_are_a_point_of_their_own():
+    steps = [0.5, 0.55, 0.6, 0.7, 0.8, 0.9, 1.0]
+    points = answers_diagram(steps, [1] * 7, "Quiz").containers[0].lines[0].get_xdata()
+    assert points == pytest.approx([0.5, 0.575, 0.7, 0.8, 0.9, 1.0])
+
+
 def test_each_point_has_its_number_of_answers():
     ax = answers_diagram(CONFIDENCE, CORRECT, "Quiz")
     labels = {round(t.get_position()[0], 3): t.get_text() for t in ax.texts}

@@ -28,6 +28,7 @@ from coursekit.data.languages.laws import (
     Law,
     Sampler,
     as_count,
+    as_generator,
     check_law,
     check_probability,
     entropy,
@@ -38,7 +39,7 @@ from coursekit.data.languages.words import WordTokenizer
 
 State = TypeVar("State", bound=Hashable)
 
-MAX_TABLE = 60_000_000  # numbers that `ngram_entropy` may hold at once: half a gigabyte
+MAX_TABLE = 30_000_000  # numbers in the table of `ngram_entropy`: a quarter of a gigabyte
 
 
 @dataclass(frozen=True)
@@ -156,13 +157,8 @@ class HiddenMarkovLanguage:
         Raises:
             ValueError: If `n` or `length` is less than 1, or the seed negative.
         """
-        n, length, seed = (
-            as_count(n, "n"),
-            as_count(length, "length"),
-            as_count(seed, "seed", least=0),
-        )
-        generator = torch.Generator().manual_seed(seed)
-        chance = torch.rand(n, 2, length, generator=generator)
+        n, length = as_count(n, "n"), as_count(length, "length")
+        chance = torch.rand(n, 2, length, generator=as_generator(seed))
         # The start is one more row: where to move from when there is no state yet.
         move = Sampler(torch.cat([self.transition, self.start[None]]))
         speak = Sampler(self.emission)
@@ -235,7 +231,7 @@ class HiddenMarkovLanguage:
 
         Args:
             seed: Of the sampled sequences.
-            n_sequences: How many; at least 2.
+            n_sequences: How many: at least 2, and enough for a mean to be normal.
             length: Words in each; at least 2.
 
         Reference:
@@ -333,4 +329,4 @@ class HiddenMarkovLanguage:
                 f"tokens must lie in 0 .. {self.vocab_size - 1}; found {low if low < 0 else high}. "
                 "Were they made with this language's tokenizer?"
             )
-        return torch.atleast_2d(tokens.cpu())
+        return torch.atleast_2d(tokens.cpu().long())

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from coursekit.data.languages.base import HiddenMarkovLanguage
-from coursekit.data.languages.laws import as_count, zipf
+from coursekit.data.languages.laws import as_count, as_generator, check_law, zipf
 
 FRAME = ("the", "capital", "of", "is", ".")
 THE, CAPITAL, OF, IS, STOP = range(len(FRAME))  # their ids; countries follow, then cities
@@ -56,6 +56,7 @@ class FactLanguage(HiddenMarkovLanguage):
                 f"{len(countries)} ({len(set(countries))} distinct), {len(capitals)} and "
                 f"{len(fact_probs)}."
             )
+        check_law(fact_probs, (len(countries),), "fact_probs")
         if not (fact_probs > 0).all():
             raise ValueError(f"fact_probs must be above 0; found {float(fact_probs.min())}.")
         cities = list(dict.fromkeys(capitals))
@@ -138,8 +139,7 @@ class FactLanguage(HiddenMarkovLanguage):
         if int(counts.min()) < 0 or int(counts.sum()) == 0:
             raise ValueError("counts must not be negative, nor all of them 0.")
         facts = torch.arange(self.n_facts).repeat_interleave(counts)
-        generator = torch.Generator().manual_seed(as_count(seed, "seed", least=0))
-        facts = facts[torch.randperm(len(facts), generator=generator)]
+        facts = facts[torch.randperm(len(facts), generator=as_generator(seed))]
         stop = torch.full((len(facts), 1), STOP)
         return torch.cat([self.prompts[facts], self.answers[facts, None], stop], dim=1)
 
@@ -166,7 +166,7 @@ def fact_language(
             raise ValueError(f"{name} must be at most {n_names}; found {value}.")
     if not 0 <= exponent < float("inf"):
         raise ValueError(f"exponent must be a number of at least 0; found {exponent}.")
-    generator = torch.Generator().manual_seed(as_count(seed, "seed", least=0))
+    generator = as_generator(seed)
 
     def invent(count: int, ending: str) -> list[str]:
         chosen = torch.randperm(n_names, generator=generator)[:count].tolist()

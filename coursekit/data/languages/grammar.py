@@ -72,7 +72,7 @@ def grammar(
     Raises:
         ValueError: If an argument is out of its range.
     """
-    if not 1 <= len(topics) <= 3 or min(topics) <= 0 or abs(sum(topics) - 1) > 1e-9:
+    if not 1 <= len(topics) <= 3 or min(topics) <= 0 or not abs(sum(topics) - 1) < 1e-9:
         raise ValueError(
             f"topics must be one to three probabilities above 0 that sum to 1; found {topics!r}."
         )

@@ -91,3 +91,11 @@ def as_count(value: int, name: str, least: int = 1) -> int:
     if count < least:
         raise ValueError(f"{name} must be at least {least}; found {count}.")
     return count
+
+
+def as_generator(seed: int) -> torch.Generator:
+    """Return a source of chance for a seed, or say what is wrong with it."""
+    seed = as_count(seed, "seed", least=0)
+    if seed >= 2**64:
+        raise ValueError(f"seed must be below 2^64; found {seed}.")
+    return torch.Generator().manual_seed(seed)

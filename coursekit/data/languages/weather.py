@@ -11,7 +11,7 @@ does.
 from typing import NamedTuple
 
 from coursekit.data.languages.base import HiddenMarkovLanguage
-from coursekit.data.languages.laws import check_probability, zipf
+from coursekit.data.languages.laws import as_count, check_probability, zipf
 
 # What comes when the weather changes (percent), by season, in the order of the year.
 CLIMATE = {
@@ -98,8 +98,8 @@ def weather_diary(
     Raises:
         ValueError: If an argument is out of its range.
     """
-    if synonyms not in range(1, 6):
-        raise ValueError(f"synonyms must be 1, 2, 3, 4 or 5; found {synonyms!r}.")
+    if as_count(synonyms, "synonyms") > 5:
+        raise ValueError(f"synonyms must be at most 5; found {synonyms}.")
     if dialect not in ("north", "south"):
         raise ValueError(f"dialect must be 'north' or 'south'; found {dialect!r}.")
     check_probability(season_lasts, "season_lasts", below_one=True)

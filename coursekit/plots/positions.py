@@ -1,0 +1,241 @@
+"""Figures of positions: tables, turned pairs, biases, and what a model makes of distance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from coursekit.plots.style import COLORS, GRAY, new_axes, style
+
+#: Colour and line of each scheme, the same in every figure; the line tells them apart in grey, too.
+_SCHEMES = {
+    "learned": ("blue", "-"),
+    "sinusoidal": ("orange", "--"),
+    "rotary": ("green", "-"),
+    "alibi": ("vermillion", "--"),
+    "none": ("black", ":"),
+}
+
+
+def position_heatmap(table: Tensor, title: str) -> Axes:
+    """Draw a table of positions: a row for each position, a column for each coordinate.
+
+    Args:
+        table: what is added to the tokens ``(T, width)``.
+        title: title of the figure.
+
+    Raises:
+        ValueError: If the table is not a matrix.
+    """
+    if table.ndim != 2:
+        raise ValueError(f"table has shape {tuple(table.shape)}: expected (positions, width).")
+    ax = new_axes(8.0, 4.8)
+    with style():
+        image = ax.imshow(table.numpy(), aspect="auto", cmap="RdBu", vmin=-1, vmax=1)
+        ax.grid(visible=False)
+        ax.set(xlabel="coordinate", ylabel="position (tokens)", title=title)
+        ax.figure.colorbar(image, label="value")
+    return ax
+
+
+def lines_against_distance(
+    distance: Sequence[float], lines: Mapping[str, Sequence[float]], ylabel: str, title: str
+) -> Axes:
+    """Draw one or more quantities against the distance between two tokens.
+
+    Args:
+        distance: the distances ``(K,)``, in tokens.
+        lines: for each name in the legend, its values ``(K,)``.
+        ylabel: what the values are, with their unit.
+        title: title of the figure.
+    """
+    ax = new_axes(7.5, 4.4)
+    with style():
+        for (name, values), line in zip(lines.items(), ("-", "--", ":", "-."), strict=False):
+            ax.plot(distance, values, line, label=name)
+        ax.set(xlabel="distance between two tokens (tokens)", ylabel=ylabel, title=title)
+        if len(lines) > 1:
+            ax.legend()
+    return ax
+
+
+def turned_pairs(
+    query: Tensor, key: Tensor, places: Sequence[tuple[int, int]], frequency: float
+) -> Axes:
+    """Draw one pair of coordinates of a query and a key, turned by their positions.
+
+    Args:
+        query: the pair before turning ``(2,)``.
+        key: the pair before turning ``(2,)``.
+        places: for each panel, the positions of query and key.
+        frequency: angle per position, in radians.
+
+    Returns:
+        The first panel's axes.
+
+    Raises:
+        ValueError: If query or key is not a pair.
+    """
+    for name, pair in {"query": query, "key": key}.items():
+        if pair.shape != (2,):
+            raise ValueError(f"{name} has shape {tuple(pair.shape)}: expected one pair, (2,).")
+    panels = new_axes(5.2 * len(places), 5.2, ncols=len(places), squeeze=False)[0]
+    for ax, (query_at, key_at) in zip(panels, places, strict=True):
+        _draw_pair(ax, query, key, query_at, key_at, frequency)
+    return panels[0]
+
+
+def _draw_pair(
+    ax: Axes, query: Tensor, key: Tensor, query_at: int, key_at: int, frequency: float
+) -> None:
+    """Two arrows, turned, with pale ones where they were before, and their dot product."""
+    arrows = {"query": (query, query_at, "blue", "-"), "key": (key, key_at, "vermillion", "--")}
+    turned = {name: _turn(pair, at * frequency) for name, (pair, at, *_) in arrows.items()}
+    score = sum(a * b for a, b in zip(turned["query"], turned["key"], strict=True))
+    reach = 1.15 * max(float(query.norm()), float(key.norm()))
+    with style():
+        for name, (pair, at, color, line) in arrows.items():
+            ax.plot([0, float(pair[0])], [0, float(pair[1])], line, color=GRAY, alpha=0.45)
+            (x, y) = turned[name]
+            ax.plot([0, x], [0, y], line, color=COLORS[color], label=f"{name} at {at}")
+            ax.plot(x, y, "o", color=COLORS[color])
+        ax.set(
+            xlim=(-reach, reach),
+            ylim=(-reach, reach),
+            aspect="equal",
+            xlabel="first coordinate of the pair",
+            ylabel="second coordinate",
+            title=f"distance {query_at - key_at}: score {score:.2f}",
+        )
+        ax.legend(loc="lower left")
+
+
+def _turn(pair: Tensor, angle: float) -> tuple[float, float]:
+    x, y = pair.tolist()
+    cos, sin = math.cos(angle), math.sin(angle)
+    return x * cos - y * sin, x * sin + y * cos
+
+
+def pair_and_score(
+    query: Tensor, key: Tensor, frequency: float, scores: Sequence[float], distance: int
+) -> Axes:
+    """Draw one turned pair of a query and a key, and beside it the score of the whole vectors.
+
+    Args:
+        query: the pair before turning ``(2,)``.
+        key: the pair before turning ``(2,)``.
+        frequency: angle per position of this pair, in radians.
+        scores: of the whole vectors, with the key 0, 1, ... tokens before the query; the query
+            stands at the last of these positions.
+        distance: which of them to mark.
+
+    Returns:
+        The left panel's axes.
+
+    Raises:
+        ValueError: If the key would stand before the text begins.
+    """
+    position = len(scores) - 1
+    if not 0 <= distance <= position:
+        raise ValueError(f"distance is {distance}: expected 0 to the query's position {position}.")
+    left, right = new_axes(11.5, 5.0, ncols=2)
+    _draw_pair(left, query, key, position, position - distance, frequency)
+    with style():
+        left.set_title(f"this pair: {frequency:.3g} rad a token")
+        right.plot(range(position + 1), scores, color=COLORS["green"])
+        right.plot(distance, scores[distance], "o", color=COLORS["vermillion"])
+        right.set(
+            xlabel="distance between query and key (tokens)",
+            ylabel="score of the whole vectors",
+            title=f"distance {distance}: score {scores[distance]:.3f}",
+        )
+    return left
+
+
+def bias_heatmaps(bias: Tensor, heads: Sequence[int]) -> Axes:
+    """Draw what ALiBi adds to the scores of some heads; the future stays empty.
+
+    Args:
+        bias: ``(n_heads, T, T)``.
+        heads: which to draw, counted from 0.
+
+    Returns:
+        The first panel's axes.
+
+    Raises:
+        ValueError: If the bias is not ``(n_heads, T, T)``.
+    """
+    if bias.ndim != 3 or bias.shape[1] != bias.shape[2]:
+        raise ValueError(f"bias has shape {tuple(bias.shape)}: expected (n_heads, T, T).")
+    panels = new_axes(4.2 * len(heads), 4.4, ncols=len(heads), squeeze=False)[0]
+    future = bias.new_ones(bias.shape[1:]).triu(1).bool()
+    low = float(bias[list(heads)].min())
+    with style():
+        for ax, head in zip(panels, heads, strict=True):
+            seen = bias[head].masked_fill(future, math.nan)
+            image = ax.imshow(seen.numpy(), cmap="viridis", vmin=low, vmax=0)
+            ax.grid(visible=False)
+            ax.set(xlabel="key (position)", ylabel="query (position)", title=f"head {head + 1}")
+        panels[0].figure.colorbar(image, ax=list(panels), label="added to the score", shrink=0.8)
+    return panels[0]
+
+
+def accuracy_by_position(
+    tasks: Mapping[str, Mapping[str, Tensor]], trained: int, chance: Mapping[str, float]
+) -> Axes:
+    """Draw how accurate each scheme is at each position, inside and beyond the trained length.
+
+    Args:
+        tasks: for each task, a panel: for each scheme the accuracy of each seed ``(S, T)``, NaN
+            where a position is not judged. Lines are means, bands reach from worst to best seed.
+        trained: the length of the training sequences, in tokens.
+        chance: for each task, the accuracy of guessing.
+
+    Returns:
+        The first panel's axes.
+    """
+    panels = new_axes(6.0 * len(tasks), 4.8, ncols=len(tasks), squeeze=False, sharey=True)[0]
+    with style():
+        for ax, (task, schemes) in zip(panels, tasks.items(), strict=True):
+            for scheme, accuracy in schemes.items():
+                color, line = _SCHEMES[scheme]
+                where = range(accuracy.shape[1])
+                low, high = accuracy.amin(0).tolist(), accuracy.amax(0).tolist()
+                ax.plot(where, accuracy.mean(0).tolist(), line, color=COLORS[color], label=scheme)
+                ax.fill_between(where, low, high, color=COLORS[color], alpha=0.15, linewidth=0)
+            ax.axvline(trained - 0.5, color=GRAY, linewidth=1.2)
+            ax.axhline(chance[task], color=GRAY, linestyle="--", linewidth=1.2)
+            ax.text(trained + 0.5, 1.04, "never trained →", color=GRAY, fontsize=12)
+            ax.set(xlabel="position (tokens)", title=task, ylim=(0, 1.12))
+        panels[0].set_ylabel("accuracy (dashed grey: guessing)")
+        panels[-1].legend(loc="lower left", bbox_to_anchor=(1.0, 0.2))
+    return panels[0]
+
+
+def loss_against_gap(
+    gaps: Sequence[int], lines: Mapping[str, Sequence[float]], context: int, title: str
+) -> Axes:
+    """Draw the loss on a repeated passage against the gap of positions before it.
+
+    Args:
+        gaps: positions skipped between the two copies ``(K,)``, at least 1.
+        lines: for each kind of passage, its loss in nats a token ``(K,)``.
+        context: the longest distance the model was configured for, marked by a line.
+        title: title of the figure.
+    """
+    ax = new_axes(7.8, 4.6)
+    with style():
+        for (name, values), marker in zip(lines.items(), ("o-", "s--"), strict=False):
+            ax.plot(gaps, values, marker, label=name)
+        ax.axvline(context, color=GRAY, linestyle=":", label=f"context, {context:,} tokens")
+        ax.set(
+            xscale="log",
+            xlabel="gap between the two copies (positions skipped)",
+            ylabel="loss on the second copy\n(nats a token)",
+            title=title,
+        )
+        ax.legend()
+    return ax
