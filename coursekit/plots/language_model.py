@@ -50,8 +50,8 @@ def null_histogram(null: Tensor, observed: Mapping[str, float], title: str) -> A
         )
         for (name, value), color in zip(observed.items(), colors, strict=False):
             ax.axvline(value, color=color, linewidth=3, label=f"{name}: {value:.3f}")
-        ax.set(xlabel="ECE", ylabel="simulated models", title=title)
-        ax.legend()
+        ax.set(xlabel="ECE", ylabel="simulated models")
+        _title_above_legend(ax, title)
     return ax
 
 
@@ -82,10 +82,9 @@ def accuracy_and_confidence(
                 )
         ax.set_yticks(range(len(accuracy)), list(accuracy))
         ax.invert_yaxis()
-        ax.set(xlabel="probability, or fraction of tokens", title=title)
+        ax.set(xlabel="probability, or fraction of tokens")
         ax.grid(visible=False, axis="y")
-        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
-        ax.set_title(title, pad=34)
+        _title_above_legend(ax, title)
     return ax
 
 
@@ -95,20 +94,21 @@ def temperature_curve(temperatures: Tensor, nll: Tensor, best: float, title: str
     Args:
         temperatures: the ones tried ``(K,)``.
         nll: mean negative log-likelihood at each, in nats a token ``(K,)``.
-        best: the temperature to mark.
+        best: the one of them to mark.
         title: title of the figure.
     """
     ax = new_axes(7.5, 4.6)
     with style():
         ax.plot(temperatures.tolist(), nll.tolist(), "o-", color=COLORS["blue"])
         ax.axvline(1.0, color=GRAY, linestyle="--", label="the model as it is, T = 1")
-        ax.axvline(best, color=COLORS["vermillion"], label=f"the best of these, T = {best:.2f}")
+        lowest = nll[(temperatures - best).abs().argmin()].item()
+        label = f"the best of these, T = {best:.2f}"
+        ax.plot(best, lowest, "D", color=COLORS["vermillion"], markersize=12, label=label)
         ax.set(
             xlabel="temperature T (the logits are divided by it)",
             ylabel="negative log-likelihood\n(nats a token)",
-            title=title,
         )
-        ax.legend()
+        _title_above_legend(ax, title)
     return ax
 
 
@@ -150,3 +150,9 @@ def frequency_against_probability(
         )
         ax.legend()
     return ax
+
+
+def _title_above_legend(ax: Axes, title: str) -> None:
+    """Put the legend between title and axes, where it hides nothing."""
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderpad=0.2)
+    ax.set_title(title, pad=32)

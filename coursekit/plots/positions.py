@@ -41,24 +41,17 @@ def position_heatmap(table: Tensor, title: str) -> Axes:
     return ax
 
 
-def lines_against_distance(
-    distance: Sequence[float], lines: Mapping[str, Sequence[float]], ylabel: str, title: str
-) -> Axes:
-    """Draw one or more quantities against the distance between two tokens.
+def products_by_distance(products: Sequence[float], title: str) -> Axes:
+    """Draw the dot product of two positions against their distance.
 
     Args:
-        distance: the distances ``(K,)``, in tokens.
-        lines: for each name in the legend, its values ``(K,)``.
-        ylabel: what the values are, with their unit.
+        products: at distance 0, 1, 2 and so on.
         title: title of the figure.
     """
     ax = new_axes(7.5, 4.4)
     with style():
-        for (name, values), line in zip(lines.items(), ("-", "--", ":", "-."), strict=False):
-            ax.plot(distance, values, line, label=name)
-        ax.set(xlabel="distance between two tokens (tokens)", ylabel=ylabel, title=title)
-        if len(lines) > 1:
-            ax.legend()
+        ax.plot(range(len(products)), products, color=COLORS["blue"])
+        ax.set(xlabel="distance (tokens)", ylabel="dot product", title=title)
     return ax
 
 

@@ -63,7 +63,8 @@ def test_temperature_curve_marks_one_and_the_best():
     ax = temperature_curve(torch.tensor([0.5, 1.0, 2.0]), torch.tensor([3.0, 2.0, 2.5]), 1.0, "T")
     curve, one, best = ax.lines
     assert list(curve.get_ydata()) == [3.0, 2.0, 2.5]
-    assert one.get_xdata()[0] == best.get_xdata()[0] == 1.0
+    assert one.get_xdata()[0] == 1.0
+    assert (best.get_xdata()[0], best.get_ydata()[0]) == (1.0, 2.0)
     assert "nats" in ax.get_ylabel()
 
 

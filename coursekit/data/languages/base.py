@@ -29,7 +29,7 @@ from coursekit.data.languages.laws import (
     Sampler,
     as_count,
     as_generator,
-    check_law,
+    as_law,
     check_probability,
     entropy,
     matrix_of,
@@ -80,16 +80,10 @@ class HiddenMarkovLanguage:
         self, words: Sequence[str], start: Tensor, transition: Tensor, emission: Tensor
     ) -> None:
         self.tokenizer = WordTokenizer(words)
-        self.start, self.transition, self.emission = (
-            matrix.to("cpu", torch.float64) for matrix in (start, transition, emission)
-        )
-        n_states = len(self.start)
-        for name, shape in {
-            "start": (n_states,),
-            "transition": (n_states, n_states),
-            "emission": (n_states, self.vocab_size),
-        }.items():
-            check_law(getattr(self, name), shape, name)
+        n_states = len(start)
+        self.start = as_law(start, (n_states,), "start")
+        self.transition = as_law(transition, (n_states, n_states), "transition")
+        self.emission = as_law(emission, (n_states, self.vocab_size), "emission")
         self._emission_of = self.emission.T.contiguous()  # (V, S): one row for each word
         self._next_word = self.transition @ self.emission  # (S, V)
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from coursekit.data.languages.base import HiddenMarkovLanguage
-from coursekit.data.languages.laws import as_count, as_generator, check_law, zipf
+from coursekit.data.languages.laws import as_count, as_generator, as_law, zipf
 
 FRAME = ("the", "capital", "of", "is", ".")
 THE, CAPITAL, OF, IS, STOP = range(len(FRAME))  # their ids; countries follow, then cities
@@ -56,7 +56,7 @@ class FactLanguage(HiddenMarkovLanguage):
                 f"{len(countries)} ({len(set(countries))} distinct), {len(capitals)} and "
                 f"{len(fact_probs)}."
             )
-        check_law(fact_probs, (len(countries),), "fact_probs")
+        self.fact_probs = as_law(fact_probs, (len(countries),), "fact_probs")
         if not (fact_probs > 0).all():
             raise ValueError(f"fact_probs must be above 0; found {float(fact_probs.min())}.")
         cities = list(dict.fromkeys(capitals))
@@ -65,7 +65,6 @@ class FactLanguage(HiddenMarkovLanguage):
         city_ids = len(FRAME) + n_facts + torch.arange(n_cities)
         city = torch.tensor([cities.index(capital) for capital in capitals])  # of each fact
 
-        self.fact_probs = fact_probs.double()
         self.truth = dict(zip(countries, capitals, strict=True))
         self.prompts = torch.tensor([THE, CAPITAL, OF, 0, IS]).repeat(n_facts, 1)
         self.prompts[:, 3] = country_ids

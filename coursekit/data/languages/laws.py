@@ -10,7 +10,7 @@ from torch import Tensor
 Outcome = TypeVar("Outcome", bound=Hashable)
 Law = Mapping[Outcome, float]  # a probability for each outcome
 
-SUM_TOLERANCE = 1e-9
+SUM_TOLERANCE = 1e-6
 
 
 class Sampler:
@@ -70,16 +70,23 @@ def matrix_of(laws: Sequence[Law], column: Mapping) -> Tensor:
     return matrix
 
 
-def check_law(matrix: Tensor, shape: tuple[int, ...], name: str) -> None:
-    """Refuse a matrix of another shape, or with a row that is no law."""
+def as_law(matrix: Tensor, shape: tuple[int, ...], name: str) -> Tensor:
+    """Return laws, the rows of a matrix, in float64; those given in float32 sum to 1 only nearly.
+
+    Raises:
+        ValueError: If the shape is another, or a row is no law.
+    """
     if tuple(matrix.shape) != shape:
         raise ValueError(f"{name} must have shape {shape}; found {tuple(matrix.shape)}.")
-    off = float((matrix.sum(dim=-1) - 1).abs().max())
+    matrix = matrix.to("cpu", torch.float64)
+    total = matrix.sum(dim=-1, keepdim=True)
+    off = float((total - 1).abs().max())
     if not (matrix >= 0).all() or not off <= SUM_TOLERANCE:
         raise ValueError(
             f"{name} must hold laws: no entry below 0, rows that sum to 1; found the smallest "
             f"entry {float(matrix.min()):g} and a row that is off by {off:g}."
         )
+    return matrix / total
 
 
 def as_count(value: int, name: str, least: int = 1) -> int:

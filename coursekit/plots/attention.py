@@ -1,0 +1,151 @@
+"""Figures of self-attention: who looks at whom, how sharply, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+from torch import Tensor
+
+from coursekit.plots.style import COLORS, GRAY, new_axes, style
+from coursekit.plots.tokens import visible
+
+_MARKERS = ("o", "s", "D", "^")
+
+
+def attention_map(
+    weights: Tensor,
+    tokens: Sequence[str],
+    title: str,
+    marked: int | None = None,
+    numbers: bool = False,
+) -> Axes:
+    """Draw attention weights: a row for each token that looks, a column for each looked at.
+
+    Args:
+        weights: of one head ``(T, T)``; rows sum to one.
+        tokens: texts of the T tokens; a space is shown as `␣`.
+        title: title of the figure.
+        marked: row to frame, counted from 0.
+        numbers: write each weight into its cell, for small maps.
+
+    Raises:
+        ValueError: if `weights` has another shape, or `marked` is no row.
+    """
+    n = len(tokens)
+    if weights.shape != (n, n):
+        raise ValueError(
+            f"weights has shape {tuple(weights.shape)}: expected ({n}, {n}), one row and one "
+            "column for each token. Pick one layer and one head."
+        )
+    if marked is not None and not 0 <= marked < n:
+        raise ValueError(f"marked is {marked}: expected a row from 0 to {n - 1}.")
+    side = max(0.36 * n + 1.2, 3.6)
+    ax = new_axes(side + 1.4, side)
+    names = [visible(token.encode()) for token in tokens]
+    with style():
+        image = ax.imshow(weights.numpy(force=True), vmin=0, vmax=1, cmap="Blues")
+        ax.figure.colorbar(image, label="attention weight", shrink=0.8)
+        ax.set_xticks(range(n), names, rotation=90 if n > 6 else 0)
+        ax.set_yticks(range(n), names)
+        ax.set(xlabel="looked at (key)", ylabel="token that looks (query)", title=title)
+        ax.grid(visible=False)
+        if numbers:
+            for row, column in ((r, c) for r in range(n) for c in range(n)):
+                weight = float(weights[row, column])
+                color = "white" if weight > 0.6 else "black"
+                ax.text(column, row, f"{weight:.2f}", ha="center", va="center", color=color)
+        if marked is not None:
+            frame = Rectangle((-0.5, marked - 0.5), n, 1, fill=False, lw=2.5, zorder=3)
+            frame.set(edgecolor=COLORS["vermillion"], clip_on=False)
+            ax.add_patch(frame)
+    return ax
+
+
+def head_grid(values: Tensor, label: str, title: str) -> Axes:
+    """Draw one number between 0 and 1 for every head of a model, layer by layer.
+
+    Args:
+        values: ``(layers, heads)``.
+        label: what the number is.
+        title: title of the figure.
+
+    Raises:
+        ValueError: if `values` is not a matrix.
+    """
+    if values.ndim != 2:
+        raise ValueError(
+            f"values has shape {tuple(values.shape)}: expected (layers, heads), one number a head."
+        )
+    n_layers, n_heads = values.shape
+    ax = new_axes(9.5, 4.0)
+    with style():
+        image = ax.imshow(values.T.numpy(force=True), vmin=0, vmax=1, cmap="Blues", aspect="auto")
+        ax.figure.colorbar(image, label=label)
+        ax.set_xticks(range(0, n_layers, 2))
+        ax.set_yticks(range(n_heads))
+        ax.set(xlabel="layer (from 0, nearest the input)", ylabel="head", title=title)
+        ax.grid(visible=False)
+    return ax
+
+
+def entropy_curves(
+    widths: Sequence[int], curves: Mapping[str, Sequence[float]], uniform: float, title: str
+) -> Axes:
+    """Draw the mean entropy of attention weights against the width d of queries and keys.
+
+    Args:
+        widths: values of d; the axis is logarithmic.
+        curves: name of each rule for the scores, and its entropies in nats, one for each d.
+        uniform: entropy of equal weights, in nats: the most that is possible.
+        title: title of the figure.
+
+    Raises:
+        ValueError: if a curve has another length than `widths`.
+    """
+    ax = _curves(widths, curves, "width d of queries and keys", "entropy of the weights (nats)")
+    with style():
+        ax.axhline(uniform, color=GRAY, linestyle="--", label="equal weights")
+        ax.set_ylim(0, uniform * 1.08)
+        ax.set_title(title)
+        ax.legend()
+    return ax
+
+
+def multiply_add_curves(
+    lengths: Sequence[int], curves: Mapping[str, Sequence[float]], title: str
+) -> Axes:
+    """Draw multiply-adds against the number of tokens written, both axes logarithmic.
+
+    Args:
+        lengths: numbers of tokens.
+        curves: name of each way to compute, and its multiply-adds, one for each length.
+        title: title of the figure.
+
+    Raises:
+        ValueError: if a curve has another length than `lengths`.
+    """
+    ax = _curves(lengths, curves, "tokens written one by one", "multiply-adds in all")
+    with style():
+        ax.set_yscale("log")
+        ax.set_title(title)
+        ax.legend()
+    return ax
+
+
+def _curves(
+    x: Sequence[int], curves: Mapping[str, Sequence[float]], xlabel: str, ylabel: str
+) -> Axes:
+    """Curves over a logarithmic axis of powers of two or four."""
+    for name, values in curves.items():
+        if len(values) != len(x):
+            raise ValueError(f"curves: {name!r} has {len(values)} values, expected {len(x)}.")
+    ax = new_axes(7.5, 4.8)
+    with style():
+        for (name, values), marker in zip(curves.items(), _MARKERS, strict=False):
+            ax.plot(x, values, marker=marker, label=name)
+        ax.set_xscale("log", base=2)
+        ax.set_xticks(x, [f"{value:,}" for value in x])
+        ax.set(xlabel=xlabel, ylabel=ylabel)
+    return ax

@@ -1,0 +1,156 @@
+"""Figures of a whole transformer: what happens from layer to layer, and where the numbers go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from coursekit.plots.style import COLORS, GRAY, new_axes, style
+from coursekit.plots.tokens import visible
+
+_LOOKS = [("blue", "o", "-"), ("vermillion", "s", "--"), ("green", "D", "-."), ("purple", "^", ":")]
+_PARTS = ("blue", "orange", "green", "purple", "sky", "yellow")
+
+
+def lines_against_depth(
+    depth: Sequence[int],
+    lines: Mapping[str, Sequence[float]],
+    ylabel: str,
+    title: str,
+    *,
+    xlabel: str = "after block",
+    log: bool = False,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw one or more quantities against the depth of a network.
+
+    Args:
+        depth: the depths ``(K,)``.
+        lines: for each name of a line its values ``(K,)``; at most four lines.
+        ylabel: what is drawn, with its unit.
+        title: title of the figure.
+        xlabel: what depth means here.
+        log: draw the values on a logarithmic axis.
+        ax: where to draw; by default on a new figure.
+
+    Raises:
+        ValueError: if there are no lines or more than four, or one has another length.
+    """
+    if not 1 <= len(lines) <= len(_LOOKS):
+        raise ValueError(f"lines: expected 1 to {len(_LOOKS)} of them, found {len(lines)}.")
+    for name, values in lines.items():
+        if len(values) != len(depth):
+            raise ValueError(f"lines: {name!r} has {len(values)} values for {len(depth)} depths.")
+    ax = new_axes(7.5, 4.8) if ax is None else ax
+    with style():
+        for (name, values), (color, marker, dash) in zip(lines.items(), _LOOKS, strict=False):
+            ax.plot(depth, values, dash, color=COLORS[color], marker=marker, label=name)
+        if log:
+            ax.set_yscale("log")
+        ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+        ax.legend()
+    return ax
+
+
+def activation_curves(x: Tensor, curves: Mapping[str, Tensor], title: str) -> Axes:
+    """Draw functions that are applied to each number alone.
+
+    Args:
+        x: where they are evaluated ``(K,)``.
+        curves: for each name its values ``(K,)``.
+        title: title of the figure.
+    """
+    ax = new_axes(7.0, 4.4)
+    with style():
+        ax.axhline(0, color=GRAY, linewidth=1)
+        for (name, y), (color, _, dash) in zip(curves.items(), _LOOKS, strict=False):
+            ax.plot(x.tolist(), y.tolist(), dash, color=COLORS[color], label=name)
+        ax.set(xlabel="input", ylabel="output", title=title)
+        ax.legend()
+    return ax
+
+
+def guess_table(
+    tokens: Sequence[str],
+    depth: Sequence[int],
+    guesses: Sequence[Sequence[str]],
+    probs: Tensor,
+    title: str,
+) -> Axes:
+    """Draw the most likely next token at every depth and position, darker where it is surer.
+
+    Args:
+        tokens: texts of the T tokens that were read.
+        depth: the K depths, from the first to the last.
+        guesses: for each depth the text of the best token at each position, K times T.
+        probs: their probabilities ``(K, T)``.
+        title: title of the figure.
+
+    Raises:
+        ValueError: if the shapes do not fit.
+    """
+    shape = (len(depth), len(tokens))
+    if tuple(probs.shape) != shape or [len(row) for row in guesses] != [shape[1]] * shape[0]:
+        raise ValueError(
+            f"probs has shape {tuple(probs.shape)} and guesses {len(guesses)} rows: expected "
+            f"{shape}, a row for each depth and a column for each token."
+        )
+    ax = new_axes(1.35 * shape[1] + 2.4, 0.46 * shape[0] + 1.7)
+    with style():
+        # The last depth on top: the stream flows upwards.
+        image = ax.imshow(
+            probs, vmin=0, vmax=1, cmap="Blues", aspect="auto", origin="lower", alpha=0.9
+        )
+        ax.figure.colorbar(image, label="probability of the best token")
+        for row, texts in enumerate(guesses):
+            for column, text in enumerate(texts):
+                color = "white" if probs[row, column] > 0.6 else "black"
+                shown = visible(text.encode())
+                ax.text(column, row, shown, ha="center", va="center", color=color, fontsize=12)
+        ax.set_xticks(range(shape[1]), [visible(token.encode()) for token in tokens])
+        ax.set_yticks(range(shape[0]), depth)
+        ax.set(xlabel="token read", ylabel="after block", title=title)
+        ax.grid(visible=False)
+    return ax
+
+
+def stacked_shares(bars: Mapping[str, Mapping[str, float]], xlabel: str, title: str) -> Axes:
+    """Draw how totals are made of parts: one bar a total, as shares, the total beside its name.
+
+    Args:
+        bars: for each total, from top to bottom, its name and its parts; all have the same parts.
+        xlabel: what is shared out.
+        title: title of the figure.
+
+    Raises:
+        ValueError: if there are no bars, they have different parts, or too many for the colours.
+    """
+    names = [list(parts) for parts in bars.values()]
+    if not names or any(parts != names[0] for parts in names) or len(names[0]) > len(_PARTS):
+        raise ValueError(
+            f"bars: expected one or more, all with the same parts and at most {len(_PARTS)} of "
+            f"them; found {names}."
+        )
+    ax = new_axes(8.5, 0.75 * len(bars) + 2.1)
+    with style():
+        left = [0.0] * len(bars)
+        for part, color in zip(names[0], _PARTS, strict=False):
+            shares = [parts[part] / sum(parts.values()) for parts in bars.values()]
+            drawn = ax.barh(
+                range(len(bars)), shares, left=left, label=part, color=COLORS[color], ec="white"
+            )
+            # A label needs room: narrow parts are read off the axis.
+            labels = [f"{share:.0%}" if share > 0.045 else "" for share in shares]
+            ink = "white" if color in ("blue", "green") else "black"
+            ax.bar_label(drawn, labels, label_type="center", color=ink)
+            left = [a + b for a, b in zip(left, shares, strict=True)]
+        ax.set_yticks(range(len(bars)), list(bars))
+        ax.invert_yaxis()
+        ax.set(xlim=(0, 1), xlabel=xlabel)
+        ax.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+        ax.grid(visible=False, axis="y")
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
+        ax.set_title(title, pad=28 + 20 * ((len(names[0]) - 1) // 3))
+    return ax
