@@ -66,16 +66,32 @@ def execute(notebook: NotebookNode) -> None:
         resources={"metadata": {"path": str(FOLDER)}},
         record_timing=False,
     )
+    # nbclient would play the browser's part for widgets that hold output, and now and then waits
+    # forever: its answer, sent while it awaits the kernel's, can swallow the news of the latter.
+    # Without that part, what the widget draws becomes the cell's own output.
+    client.widget_registry = {}
     client.execute()
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            # Without its saved state a widget shows as an error, so the reader is left with none
-            # and sees the static figure of the cell above; running the cell brings it to life.
+            # Without its saved state a widget shows as an error. The figure it drew stays;
+            # running the cell brings the widget to life.
             cell.outputs = [o for o in cell.outputs if WIDGET_VIEW not in o.get("data", {})]
+            cell.outputs = _merged_streams(cell.outputs)
     # GitHub refuses to show a notebook that carries widget state; the language's version would
     # differ from machine to machine.
     notebook.metadata.pop("widgets", None)
     notebook.metadata["language_info"] = {"name": "python"}
+
+
+def _merged_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Join neighbouring pieces of printed text, which are cut anew in every run."""
+    merged: list[NotebookNode] = []
+    for output in outputs:
+        if merged and output.get("name") and output.get("name") == merged[-1].get("name"):
+            merged[-1].text += output.text
+        else:
+            merged.append(output)
+    return merged
 
 
 def build(source: Path) -> None:

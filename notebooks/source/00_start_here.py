@@ -445,7 +445,7 @@ exercises.whom_to_trust.check(...)
 # Each line says `ok`, `warning` (it works, with a limit) or `problem`, and how to mend it. Here we
 # ask it for problems only:
 
-# %%
+# %% tags=["nbval-ignore-output"]
 problems = [finding for finding in doctor.examine() if finding.level == "problem"]
 for finding in problems:
     print(finding.text, finding.mend, sep="\n  ")
@@ -511,7 +511,7 @@ print(f"problems found: {len(problems)}")
 # - C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, *On calibration of modern neural networks*, ICML
 #   2017: the same question, asked of machines.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 progress()
 
 # %% [markdown]

@@ -771,7 +771,7 @@ token_explorer(bpe, "The statement is an expression of rain. 明天 2024")
 # - K. Cao, L. Rimell, *You should evaluate your language model on marginal likelihood over
 #   tokenisations*, EMNLP 2021.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from coursekit.exercises import progress
 
 progress()

@@ -799,7 +799,7 @@ rotary_explorer(vector_64, vector_64)
 # - A. Kazemnejad et al., *The impact of positional encoding on length generalization in
 #   transformers*, NeurIPS 2023.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from coursekit.exercises import progress
 
 progress()

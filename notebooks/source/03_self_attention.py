@@ -886,7 +886,7 @@ attention_explorer(weights, tokens, layer=13, head=8, token=it)
 # - J. Ainslie et al., *GQA: training generalized multi-query transformer models from multi-head
 #   checkpoints*, EMNLP 2023.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from coursekit.exercises import progress
 
 progress()

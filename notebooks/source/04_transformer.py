@@ -1046,7 +1046,7 @@ widgets.size_explorer({"parameters": parameter_parts, "FLOPs, 1,024 tokens": flo
 # - N. Belrose et al., *Eliciting latent predictions from transformers with the tuned lens*,
 #   arXiv:2303.08112, 2023.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from coursekit.exercises import progress
 
 progress()

@@ -683,7 +683,7 @@ temperature_slider(logits.flatten(0, 1).cpu(), targets.flatten().cpu())
 # - A. T. Kalai, S. S. Vempala, *Calibrated language models must hallucinate*, STOC 2024.
 # - L. Ben Allal et al., *SmolLM2: when Smol goes big*, arXiv:2502.02737, 2025.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from coursekit.exercises import progress
 
 progress()

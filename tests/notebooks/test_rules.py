@@ -82,9 +82,10 @@ def test_no_widget_state_is_saved(notebook):
     assert not any(build.WIDGET_VIEW in o.get("data", {}) for o in outputs(notebook))
 
 
-def test_widget_cells_are_not_compared(notebook):
+def test_cells_that_may_change_are_not_compared(notebook):
     for cell in code_cells(notebook):
-        if re.search(r"\bwidgets\.\w+\(", cell.source):
+        # Neither are the learner's progress, which every new notebook changes.
+        if re.search(r"from coursekit\.widgets import|^progress\(\)", cell.source, re.MULTILINE):
             assert "nbval-ignore-output" in cell.metadata.get("tags", []), cell.source
 
 
