@@ -1,7 +1,8 @@
 """Real text that is already on the machine: nothing to download, the same everywhere.
 
 Every Python carries its own language reference (English prose, `pydoc_data.topics`) and the source
-of its standard library (code and docstrings); scikit-learn describes its data sets in prose. Two warnings before you measure a model on them:
+of its standard library (code and docstrings); scikit-learn describes its data sets in prose.
+Two warnings before you measure a model on them:
 
 - **The model has read it.** These pages are all over the web and almost surely in the training data
   of any language model. Low surprise here is no proof of skill; set fresh data beside it.

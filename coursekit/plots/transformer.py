@@ -101,7 +101,7 @@ def guess_table(
     with style():
         # The last depth on top: the stream flows upwards.
         image = ax.imshow(
-            probs, vmin=0, vmax=1, cmap="Blues", aspect="auto", origin="lower", alpha=0.9
+            probs.tolist(), vmin=0, vmax=1, cmap="Blues", aspect="auto", origin="lower"
         )
         ax.figure.colorbar(image, label="probability of the best token")
         for row, texts in enumerate(guesses):
@@ -142,7 +142,7 @@ def stacked_shares(bars: Mapping[str, Mapping[str, float]], xlabel: str, title: 
                 range(len(bars)), shares, left=left, label=part, color=COLORS[color], ec="white"
             )
             # A label needs room: narrow parts are read off the axis.
-            labels = [f"{share:.0%}" if share > 0.045 else "" for share in shares]
+            labels = [f"{share:.0%}" if share > 0.06 else "" for share in shares]
             ink = "white" if color in ("blue", "green") else "black"
             ax.bar_label(drawn, labels, label_type="center", color=ink)
             left = [a + b for a, b in zip(left, shares, strict=True)]

@@ -683,9 +683,17 @@ temperature_slider(logits.flatten(0, 1).cpu(), targets.flatten().cpu())
 # - A. T. Kalai, S. S. Vempala, *Calibrated language models must hallucinate*, STOC 2024.
 # - L. Ben Allal et al., *SmolLM2: when Smol goes big*, arXiv:2502.02737, 2025.
 
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## And you?
+#
+# Your predictions in this and the earlier notebooks make a diagram of their own. Ten of them say
+# little (remember notebook 00); keep predicting.
+
 # %% tags=["nbval-ignore-output"]
 from coursekit.exercises import progress
+from coursekit.widgets import my_predictions
 
+my_predictions()
 progress()
 
 # %% [markdown]

@@ -2,7 +2,6 @@
 
 import importlib
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -16,22 +15,6 @@ TOKENS = ["The", " cat", " sat"]
 def weights():
     scores = torch.randn(2, 3, 3, 3, generator=torch.Generator().manual_seed(0))
     return scores.softmax(dim=-1)
-
-
-@pytest.fixture
-def displayed(monkeypatch):
-    """What would have been shown in the notebook."""
-    shown = []
-    # The package has a function of the same name, so the module is asked for by its full name.
-    module = importlib.import_module("coursekit.widgets.explore")
-    monkeypatch.setattr(module, "display", shown.append)
-    return shown
-
-
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    plt.close("all")
 
 
 def test_the_title_names_the_strongest_look(weights):

@@ -1,7 +1,5 @@
 """The temperature slider: built without a browser, moved, and the figure changes."""
 
-import importlib
-
 import ipywidgets
 import matplotlib.pyplot as plt
 import pytest
@@ -18,22 +16,6 @@ def logits_and_labels():
     logits = 2 * torch.randn(400, 5, generator=generator)
     labels = torch.multinomial((logits / 1.5).softmax(-1), 1, generator=generator).squeeze(1)
     return logits, labels
-
-
-@pytest.fixture
-def displayed(monkeypatch):
-    """What would have been shown in the notebook."""
-    shown = []
-    # The package has a function of the same name, so the module is asked for by its full name.
-    module = importlib.import_module("coursekit.widgets.explore")
-    monkeypatch.setattr(module, "display", shown.append)
-    return shown
-
-
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    plt.close("all")
 
 
 def test_the_diagram_shows_the_temperature_and_its_loss(logits_and_labels):
