@@ -68,15 +68,14 @@ def execute(notebook: NotebookNode) -> None:
     )
     # nbclient would play the browser's part for widgets that hold output, and now and then waits
     # forever: its answer, sent while it awaits the kernel's, can swallow the news of the latter.
-    # Without that part, what the widget draws becomes the cell's own output.
     client.widget_registry = {}
     client.execute()
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            # Without its saved state a widget shows as an error. The figure it drew stays;
-            # running the cell brings the widget to life.
-            cell.outputs = [o for o in cell.outputs if WIDGET_VIEW not in o.get("data", {})]
-            cell.outputs = _merged_streams(cell.outputs)
+            # Without its saved state a widget shows as an error. The static figure stands in the
+            # cell above; running the cell brings the widget to life.
+            shows_widget = any(WIDGET_VIEW in output.get("data", {}) for output in cell.outputs)
+            cell.outputs = [] if shows_widget else _merged_streams(cell.outputs)
     # GitHub refuses to show a notebook that carries widget state; the language's version would
     # differ from machine to machine.
     notebook.metadata.pop("widgets", None)

@@ -41,6 +41,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import GPT2Config, GPT2LMHeadModel
 
+# %%
 from coursekit import expect, predict
 from coursekit.calibration import expected_calibration_error
 from coursekit.data import dataset_descriptions, reference_documents
@@ -94,6 +95,16 @@ exercises.what_the_tokens_are.check(...)
 # $x$ has $d$ numbers (the *width*), $W_1$ makes $4d$ of them, $W_2$ goes back to $d$. "Fully
 # connected" means: every input number has a weight to every output number. Every token meets the
 # same weights, and none sees its neighbours.
+#
+# **Predict first.** Replace the `...` by a probability from 0 to 1, or leave it.
+
+# %%
+my_probability = ...
+guess = predict(
+    "mlp-neighbours",
+    "Changing the third of six tokens leaves the MLP's output for the fourth as it was.",
+    my_probability,
+)
 
 # %%
 torch.manual_seed(0)
@@ -105,7 +116,8 @@ changed[0, 2] = torch.randn(d)  # another vector for the third token
 
 with torch.no_grad():
     moved = (mlp(changed) - mlp(x)).abs().amax(dim=-1)[0]
-print("outputs that moved:", [t for t in range(6) if moved[t] > 1e-6])
+guess.resolve(bool(moved[3] < 1e-6))
+print("outputs that moved, counted from 0:", [t for t in range(6) if moved[t] > 1e-6])
 
 # %% [markdown]
 # Only the third token's own output moved. Attention is where tokens talk; the MLP is where each
@@ -325,7 +337,17 @@ show(
 # alive**. Then are the additions needed at all? Train the two for a moment.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ### Alive, and yet it learns nothing
+# ### Alive, and yet?
+#
+# **Predict first:** 100 steps of training, chance is $\ln 8 = 2.08$ nats.
+
+# %%
+my_probability = ...
+guess = predict(
+    "training-without-residuals",
+    "With eight blocks and no additions, the loss is still above 2.",
+    my_probability,
+)
 
 
 # %%
@@ -346,7 +368,9 @@ def train(block, n_layers, steps=100):
 
 for name, block in (("our block", MyBlock), ("no additions", NoResidual)):
     for n_layers in (2, 8):
-        print(f"{name:13} {n_layers} blocks: last loss {train(block, n_layers)[-1]:.1f}")
+        last_loss = train(block, n_layers)[-1]
+        print(f"{name:13} {n_layers} blocks: last loss {last_loss:.1f}")
+guess.resolve(last_loss > 2)
 
 # %% [markdown]
 # Two blocks learn it either way. With eight, only the block with its additions does; the other
@@ -381,9 +405,9 @@ expect("eight blocks, without", apart["no additions"][3], at_most=0.1)
 
 # %% [markdown]
 # Without additions, next to nothing is left of the sentence after eight blocks: every place holds
-# nearly the same vector. Dong et al. (2021) prove that attention alone loses all differences between
-# tokens, and fast, and that the additions prevent it. **The residual stream remembers who everyone
-# is.**
+# nearly the same vector. Dong et al. (2021) prove that attention alone loses all differences
+# between tokens, and fast, and that the additions prevent it. **The residual stream remembers who
+# everyone is.**
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The whole GPT, read section by section
@@ -398,6 +422,32 @@ print(inspect.getsource(GPT.__init__))
 # One line deserves a second look: `self.head.weight = self.token_embedding.weight`. The matrix that
 # turned ids into vectors turns vectors back into scores (*tied weights*). The logit of a token is
 # the dot product of the stream with that token's own embedding.
+#
+# **Predict first:** change the embedding of *cat*. Then the score of *cat* as next word moves.
+# What about a text in which no cat occurs?
+
+# %%
+my_probability = ...
+guess = predict(
+    "tied-embedding",
+    "With weights that are not tied, the score of cat moves even then.",
+    my_probability,
+)
+
+
+# %%
+def score_moves(tied):
+    """Whether the score of token 7 moves with its embedding, in a text without token 7."""
+    gpt = GPT(GPTConfig(50, 8, 16, n_layers=2, n_heads=4, tie_weights=tied))
+    ids = torch.tensor([[1, 2, 3]])
+    with torch.no_grad():
+        before = gpt(ids)[0, -1, 7].item()
+        gpt.token_embedding.weight[7] += torch.arange(16)
+        return gpt(ids)[0, -1, 7].item() != before
+
+
+print(f"moves with tied weights: {score_moves(True)}, without: {score_moves(False)}")
+guess.resolve(score_moves(False))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### The start
@@ -619,7 +669,15 @@ with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
 expect("training over reading", counter.get_total_flops() / forward_flops(gpt2, 1024), 3, 0.001)
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Then the rule, for several models and lengths: exact operations over $6ND$.
+# Then the rule, for several models and lengths: exact operations over $6ND$. Where will it fail?
+
+# %%
+my_probability = ...
+guess = predict(
+    "six-n-d",
+    "For GPT-2 small reading 8,192 tokens at once, 6 N D is off by more than 20 %.",
+    my_probability,
+)
 
 # %%
 tiny = GPTConfig(vocab_size=1000, context=16_384, width=64, n_layers=4, n_heads=4)
@@ -631,9 +689,11 @@ for name, config in models.items():
     N = parameter_count(config) - parameter_parts(config)["positions"]
     ratios = [3 * forward_flops(config, T) / (6 * N * T) for T in lengths]
     print(f"{name:14}" + "".join(f"{ratio:>9.2f}" for ratio in ratios))
+small_at_8192 = 3 * forward_flops(gpt2, 8192) / (6 * (parameter_count(gpt2) - 1024 * 768) * 8192)
+guess.resolve(abs(small_at_8192 - 1) > 0.2)
 
 # %% [markdown]
-# For large models and ordinary lengths the rule is right within a few percent up to about fifteen.
+# A 1.00 would be the rule exactly. For large models and ordinary lengths it is right within a few percent up to about fifteen.
 # It is off where tokens are many and the model narrow: comparing pairs, $T^2 d$, is not in $6ND$.
 # The ratio to the weights' work grows like $T / (6d)$.
 #
@@ -830,6 +890,17 @@ expect("share of its right answers that are repetitions", right_by_echo, at_leas
 # SmolLM2 has 30 blocks of the same plan. (Details differ: it normalises by the root mean square
 # without subtracting the mean, its positions are rotary, its MLP has a gate.) We read its stream
 # after the embedding and after each block, before the last norm.
+#
+# **Predict first.** Each block reads a normalised copy and adds its answer. In notebook 03 all
+# tokens looked at the first one. Is its vector special?
+
+# %%
+my_probability = ...
+guess = predict(
+    "giant-first-token",
+    "Somewhere in the stream the first token's vector is over 100 times as long as the others'.",
+    my_probability,
+)
 
 
 # %%
@@ -865,6 +936,7 @@ show(
 )
 
 # %%
+guess.resolve((length[:, 0] / length[:, 1:].median(1).values).max().item() > 100)
 expect("median length after the embedding", length[0, 1:].median(), 2.7, within=0.3)
 expect("median length after block 28, in hundreds", length[28, 1:].median() / 100, 6.7, within=0.5)
 expect("first token over median, after block 12", length[12, 0] / length[12, 1:].median(), 178, 15)
