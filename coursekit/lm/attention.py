@@ -125,6 +125,14 @@ class KeyValueCache:
         self.length = end
         return self.keys[:, :, :end], self.values[:, :, :end]
 
+    def select(self, rows: Tensor) -> None:
+        """Let row i go on from what was row `rows[i]`: ids of rows `(new B,)`.
+
+        Beam search drops some texts and forks others, and their keys and values follow.
+        """
+        if self.keys is not None and self.values is not None:
+            self.keys, self.values = self.keys[rows], self.values[rows]
+
 
 class CausalSelfAttention(nn.Module):
     """Many heads of attention side by side, each over its own slice of the width.

@@ -1,0 +1,426 @@
+r"""Generation: ask a language model for the law of the next token, choose one, append it, repeat.
+
+Only the choice differs. Sampling draws a token $w$ from the law itself; greedy decoding takes the
+most probable one; beam search keeps a few texts and looks for the most probable whole. Sampling
+can bend the law first: with logits $z$, a temperature $\tau$ and a set $K$ of tokens to keep,
+
+$$P(w) = \frac{e^{z_w / \tau}}{\sum_{v \in K} e^{z_v / \tau}} \quad (w \in K), \qquad
+P(w) = 0 \quad (w \notin K).$$
+
+$\tau = 1$ with all tokens kept is the model's own law, and the only choice that leaves it unbent.
+
+A model is a `GPT` or any callable from ids `(B, T)` to logits `(B, T, V)`, such as
+`lambda ids: llm(ids).logits`. A `GPT` reads every token once, by its key-value cache.
+"""
+
+import math
+import operator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal, NamedTuple, get_args
+
+import torch
+from torch import Tensor, nn
+
+from coursekit.lm.gpt import GPT
+
+Model = Callable[[Tensor], Tensor]
+Method = Literal["sample", "greedy", "beam"]
+
+
+def apply_temperature(logits: Tensor, temperature: float) -> Tensor:
+    """Logits `(..., V)` divided by the temperature: below 1 the law is sharper, above 1 flatter.
+
+    Raises:
+        ValueError: If the temperature is not a positive, finite number.
+    """
+    if not 0 < temperature < math.inf:
+        raise ValueError(
+            f"temperature is {temperature}: expected a positive, finite number. "
+            "Its limit 0, the most probable token, is greedy decoding: use that."
+        )
+    return logits / temperature
+
+
+def keep_top_k(logits: Tensor, k: int) -> Tensor:
+    """Logits `(..., V)` with -inf for all but the k largest, and those equal to the k-th.
+
+    Raises:
+        TypeError: If k is not an integer.
+        ValueError: If k is below 1.
+
+    Reference:
+        Fan et al. 2018, Hierarchical neural story generation, section 5.4.
+    """
+    _check_count("top_k", k)
+    largest = logits.topk(min(k, logits.shape[-1])).values
+    return logits.masked_fill(logits < largest[..., -1:], -math.inf)
+
+
+def keep_top_p(logits: Tensor, p: float) -> Tensor:
+    """Logits `(..., V)` with -inf outside the nucleus, the fewest tokens that have p together.
+
+    Where tokens of equal probability straddle its edge, those of the larger ids are kept.
+
+    Raises:
+        ValueError: If p is not in (0, 1].
+
+    Reference:
+        Holtzman et al. 2020, The curious case of neural text degeneration, section 3.1.
+    """
+    if not 0 < p <= 1:
+        raise ValueError(f"top_p is {p}: expected a probability in (0, 1].")
+    ascending, ids = logits.sort(dim=-1, stable=True)
+    # The nucleus is what the tail leaves, and the tail is summed from its smallest term: add a
+    # small number to a large one, and rounding would lose it.
+    in_tail = ascending.softmax(dim=-1).cumsum(dim=-1) <= 1 - p
+    in_tail[..., -1] = False  # the most probable token stays, however small p
+    return logits.masked_fill(in_tail.scatter(-1, ids, in_tail), -math.inf)
+
+
+def adjust_logits(
+    logits: Tensor, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
+) -> Tensor:
+    """Logits `(..., V)` of the law that is sampled: temperature first, then top-k, then top-p.
+
+    The order matters, and is that of `transformers`: the temperature changes the nucleus.
+    """
+    logits = apply_temperature(logits, temperature)
+    if top_k is not None:
+        logits = keep_top_k(logits, top_k)
+    if top_p is not None:
+        logits = keep_top_p(logits, top_p)
+    return logits
+
+
+def greedy(logits: Tensor) -> Tensor:
+    """Ids `(...)` of the most probable tokens, given logits `(..., V)`."""
+    return logits.argmax(dim=-1)
+
+
+def sample(logits: Tensor, uniform: Tensor) -> Tensor:
+    """Draw a token from each law: lay the probabilities end to end, and see where a dart falls.
+
+    Token w covers an interval of [0, 1) as long as its probability, so a uniform number falls into
+    it just that often. The caller throws the dart, so this function has no hidden randomness.
+
+    Args:
+        logits: `(..., V)`.
+        uniform: `(...)`, numbers in [0, 1), as from `torch.rand`; best in float64.
+
+    Returns:
+        Ids `(...)`.
+
+    Raises:
+        ValueError: If the shapes do not fit, or a number is outside [0, 1).
+    """
+    if uniform.shape != logits.shape[:-1]:
+        raise ValueError(
+            f"uniform has shape {tuple(uniform.shape)} and logits {tuple(logits.shape)}: "
+            "expected one number for each law, the shape of logits without its last dimension."
+        )
+    if not ((uniform >= 0) & (uniform < 1)).all():
+        raise ValueError("uniform has numbers outside [0, 1): draw them with torch.rand.")
+    device = "cpu" if logits.device.type == "mps" else logits.device  # MPS has no float64
+    ends = logits.to(device, torch.float64).softmax(dim=-1).cumsum(dim=-1)
+    dart = uniform.to(ends) * ends[..., -1]  # rounding: the last end may be a hair off 1
+    token = torch.searchsorted(ends, dart[..., None], right=True)  # the first end beyond the dart
+    return token[..., 0].to(logits.device)
+
+
+class Beam(NamedTuple):
+    """A text that beam search found."""
+
+    ids: list[int]  # without the prompt
+    log_prob: float  # of all these ids, given the prompt, in nats
+    score: float  # log_prob / len(ids) ** length_penalty
+
+
+@torch.no_grad()
+def beam_search(
+    model: Model,
+    prompt: Sequence[int] | Tensor,
+    max_new_tokens: int,
+    n_beams: int,
+    *,
+    stop: Collection[int] = (),
+    length_penalty: float = 1.0,
+    use_cache: bool = True,
+) -> list[Beam]:
+    """Search for the most probable continuation, keeping the best n_beams texts at each length.
+
+    Each text grows by each token of the vocabulary, and the n_beams most probable of all these stay
+    in the race. A text among them that ends in a stop token leaves it, as finished. The search ends
+    when n_beams have finished and the best one running scores no better, or at max_new_tokens.
+
+    Args:
+        model: A `GPT`, or a callable from ids `(B, T)` to logits `(B, T, V)`.
+        prompt: Ids, at least one.
+        max_new_tokens: The largest number of tokens to add.
+        n_beams: Number of texts to keep; 1 is greedy decoding.
+        stop: Ids that end a text.
+        length_penalty: 0 ranks by probability, which favours short texts, since each token makes a
+            text less probable; 1 by the mean log-probability of a token.
+        use_cache: Read every token once, if the model is a `GPT`.
+
+    Returns:
+        At most n_beams finished texts, the best score first. The stop token is their last id.
+
+    Raises:
+        TypeError: If an id or a number of tokens or beams is not an integer.
+        ValueError: If a number is out of its range, the prompt is empty, or the context too short.
+
+    Reference:
+        Wu et al. 2016, Google's neural machine translation system, section 7. Its results equal
+        those of `transformers` with early_stopping=False.
+    """
+    (prompt,) = _check_prompts(model, [prompt], max_new_tokens)
+    _check_count("n_beams", n_beams)
+    stop = _check_stop(stop)
+    running, finished = [Beam([], 0.0, 0.0)], []
+    with _evaluating(model):
+        read = _Reader(model, len(prompt) + max_new_tokens, use_cache)
+        for length in range(1, max_new_tokens + 1):
+            ids = torch.tensor([prompt + beam.ids for beam in running])
+            log_probs = read(ids).log_softmax(dim=-1)  # (running, V)
+            # enough candidates for n_beams that go on, even if all of them could stop
+            candidates = _extend(running, log_probs, (len(stop) + 1) * n_beams, length_penalty)
+            ends = [length == max_new_tokens or beam.ids[-1] in stop for beam, _ in candidates]
+            top = zip(candidates[:n_beams], ends, strict=False)
+            finished += [beam for (beam, _), end in top if end]
+            finished = sorted(finished, key=lambda beam: -beam.score)[:n_beams]
+            kept = [pair for pair, end in zip(candidates, ends, strict=True) if not end][:n_beams]
+            if not kept or (len(finished) == n_beams and kept[0][0].score <= finished[-1].score):
+                break
+            running, parents = [beam for beam, _ in kept], [parent for _, parent in kept]
+            read.select(parents)
+    return finished
+
+
+def _extend(
+    running: list[Beam], log_probs: Tensor, n: int, length_penalty: float
+) -> list[tuple[Beam, int]]:
+    """The n most probable texts that are one token longer, each with the row of its parent."""
+    total = torch.tensor([beam.log_prob for beam in running]).to(log_probs)[:, None] + log_probs
+    best = total.flatten().topk(min(n, total.numel()))
+    candidates = []
+    for log_prob, index in zip(best.values.tolist(), best.indices.tolist(), strict=True):
+        if log_prob > -math.inf:  # a text that cannot be is no candidate
+            parent, token = divmod(index, log_probs.shape[1])
+            ids = [*running[parent].ids, token]
+            candidates.append((Beam(ids, log_prob, log_prob / len(ids) ** length_penalty), parent))
+    return candidates
+
+
+@torch.no_grad()
+def generate(
+    model: Model,
+    prompts: Sequence[Sequence[int] | Tensor] | Tensor,
+    max_new_tokens: int,
+    *,
+    method: Method = "sample",
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    seed: int | torch.Generator | None = None,
+    n_beams: int | None = None,
+    stop: Collection[int] = (),
+    use_cache: bool = True,
+) -> list[list[int]]:
+    """Continue each prompt until a stop token, or for max_new_tokens.
+
+    Prompts may differ in length, and need no padding: they start together at position 0, and while
+    a longer one is still being read, a shorter one is already being continued. So every text has
+    the positions it would have alone, and the same ids come out; also in sampling, where each text
+    has random numbers of its own. For several samples of one prompt, repeat it: `[prompt] * 5`.
+
+    Args:
+        model: A `GPT`, or a callable from ids `(B, T)` to logits `(B, T, V)`.
+        prompts: A list of lists of ids, or a tensor `(B, T)`.
+        max_new_tokens: The largest number of tokens to add to each.
+        method: "sample", "greedy" or "beam".
+        temperature: For sampling: divides the logits.
+        top_k: For sampling: keep the k most probable tokens.
+        top_p: For sampling: keep the fewest tokens that have this probability together.
+        seed: For sampling: a seed, or a generator on the CPU; PyTorch's global one if None.
+        n_beams: For beam search: number of texts to keep.
+        stop: Ids that end a text.
+        use_cache: Read every token once, if the model is a `GPT`.
+
+    Returns:
+        For each prompt the ids that were added, without the prompt. A text that was stopped ends in
+        its stop token.
+
+    Raises:
+        TypeError: If an id, a seed or a number of tokens or beams is not an integer.
+        ValueError: If an option is out of its range or belongs to another method, a prompt is
+            empty, or a prompt with max_new_tokens exceeds the model's context.
+
+    Reference:
+        Continuing prompts of different lengths in one batch: the code of Touvron et al. 2023,
+        LLaMA: open and efficient foundation language models.
+    """
+    prompts = _check_prompts(model, prompts, max_new_tokens)
+    _check_options(method, temperature, top_k, top_p, seed, n_beams)
+    stop = _check_stop(stop)
+    if method == "beam":
+        options = {"stop": stop, "use_cache": use_cache}
+        return [
+            beam_search(model, prompt, max_new_tokens, n_beams, **options)[0].ids
+            for prompt in prompts
+        ]
+    lengths = torch.tensor([len(prompt) for prompt in prompts])
+    ends = lengths + max_new_tokens  # where each text ends
+    total = int(ends.max())
+    ids = torch.zeros(len(prompts), total, dtype=torch.int64)
+    for row, prompt in zip(ids, prompts, strict=True):
+        row[: len(prompt)] = torch.tensor(prompt)
+    uniform = _uniform(lengths, max_new_tokens, seed) if method == "sample" else None
+    with _evaluating(model):
+        read = _Reader(model, total, use_cache)
+        for position in range(int(lengths.min()), total):
+            logits = read(ids[:, :position])
+            if uniform is None:
+                token = greedy(logits).cpu()
+            else:
+                adjusted = adjust_logits(logits, temperature, top_k, top_p)
+                token = sample(adjusted, uniform[:, position].to(logits.device)).cpu()
+            free = (lengths <= position) & (position < ends)
+            ids[:, position] = torch.where(lengths <= position, token, ids[:, position])
+            stopped = free & torch.isin(token, torch.tensor(sorted(stop), dtype=torch.int64))
+            ends[stopped] = position + 1
+            if (ends <= position + 1).all():
+                break
+    spans = zip(ids.tolist(), lengths.tolist(), ends.tolist(), strict=True)
+    return [row[length:end] for row, length, end in spans]
+
+
+class _Reader:
+    """Gives the logits `(B, V)` of the next token, and remembers what it read if the model can."""
+
+    def __init__(self, model: Model, capacity: int, use_cache: bool) -> None:
+        self.model = model
+        self.cache = model.new_cache(capacity) if use_cache and isinstance(model, GPT) else None
+        parameter = next(model.parameters(), None) if isinstance(model, nn.Module) else None
+        self.device = "cpu" if parameter is None else parameter.device
+
+    def __call__(self, ids: Tensor) -> Tensor:
+        ids = ids.to(self.device)
+        if self.cache is None:
+            logits = self.model(ids)
+        else:
+            logits = self.model(ids[:, self.cache[0].length :], self.cache, last_only=True)
+        logits = logits[:, -1].float()
+        if logits.isnan().any():
+            raise ValueError("The model's logits hold NaN: did its training diverge?")
+        return logits
+
+    def select(self, rows: list[int]) -> None:
+        """Go on with these rows of the batch."""
+        for layer in self.cache or []:
+            layer.select(torch.tensor(rows, device=self.device))
+
+
+@contextmanager
+def _evaluating(model: Model) -> Iterator[None]:
+    """Turn dropout off for a while: it is for training."""
+    training = isinstance(model, nn.Module) and model.training
+    if training:
+        model.eval()
+    try:
+        yield
+    finally:
+        if training:
+            model.train()
+
+
+def _uniform(lengths: Tensor, n: int, seed: int | torch.Generator | None) -> Tensor:
+    """Random numbers `(B, positions)`, for each text n of its own at the positions it adds."""
+    if isinstance(seed, int):
+        seed = torch.Generator().manual_seed(seed)
+    uniform = torch.zeros(len(lengths), int(lengths.max()) + n, dtype=torch.float64)
+    for row, length in zip(uniform, lengths.tolist(), strict=True):
+        row[length : length + n] = torch.rand(n, generator=seed, dtype=torch.float64)
+    return uniform
+
+
+def _check_count(name: str, count: int) -> None:
+    if not isinstance(count, int) or isinstance(count, bool):
+        raise TypeError(f"{name} is {count!r}: expected an integer.")
+    if count < 1:
+        raise ValueError(f"{name} is {count}: expected at least 1.")
+
+
+def _check_options(
+    method: str,
+    temperature: float,
+    top_k: int | None,
+    top_p: float | None,
+    seed: int | torch.Generator | None,
+    n_beams: int | None,
+) -> None:
+    if method not in get_args(Method):
+        raise ValueError(f"method is {method!r}: expected one of {get_args(Method)}.")
+    given = {
+        "temperature": ("sample", temperature != 1.0),
+        "top_k": ("sample", top_k is not None),
+        "top_p": ("sample", top_p is not None),
+        "seed": ("sample", seed is not None),
+        "n_beams": ("beam", n_beams is not None),
+    }
+    for name, (owner, is_given) in given.items():
+        if is_given and owner != method:
+            raise ValueError(
+                f"{name} is given, but method is {method!r}: it has no such option. "
+                f"Leave it out, or use method={owner!r}."
+            )
+    if method == "beam" and n_beams is None:
+        raise ValueError("method is 'beam', but n_beams is None: say how many texts to keep.")
+    if seed is not None and (not isinstance(seed, int | torch.Generator) or seed is True):
+        raise TypeError(f"seed is {seed!r}: expected an integer or a torch.Generator.")
+
+
+def _check_stop(stop: Collection[int]) -> set[int]:
+    if isinstance(stop, str) or not isinstance(stop, Collection):
+        raise TypeError(f"stop is {stop!r}: expected a collection of ids, such as [50256].")
+    return set(_check_ids("stop", stop))
+
+
+def _check_ids(name: str, ids: Collection[int] | Tensor) -> list[int]:
+    """The ids as a list of integers."""
+    try:
+        ids = ids.tolist() if isinstance(ids, Tensor) else ids
+        if any(isinstance(i, bool) for i in ids):
+            raise TypeError
+        return [operator.index(i) for i in ids]
+    except TypeError:
+        raise TypeError(f"{name} is {ids!r}: expected a list of token ids, integers.") from None
+
+
+def _check_prompts(
+    model: Model, prompts: Sequence[Sequence[int] | Tensor] | Tensor, max_new_tokens: int
+) -> list[list[int]]:
+    """The prompts as lists, if the model can continue them so far."""
+    _check_count("max_new_tokens", max_new_tokens)
+    if len(prompts) == 0:
+        raise ValueError("prompts is empty: expected at least one prompt.")
+    prompts = [_check_ids(f"prompts[{row}]", prompt) for row, prompt in enumerate(prompts)]
+    for row, prompt in enumerate(prompts):
+        if not prompt:
+            raise ValueError(
+                f"prompts[{row}] is empty: expected at least one id to start from, "
+                "such as the one that begins a text."
+            )
+        if isinstance(model, GPT):
+            context, vocab_size = model.config.context, model.config.vocab_size
+            if len(prompt) + max_new_tokens > context:
+                raise ValueError(
+                    f"prompts[{row}] has {len(prompt)} tokens, and with max_new_tokens = "
+                    f"{max_new_tokens} exceeds the model's context of {context}: shorten either."
+                )
+            if min(prompt) < 0 or max(prompt) >= vocab_size:
+                raise ValueError(
+                    f"prompts[{row}] has ids from {min(prompt)} to {max(prompt)}: expected 0 to "
+                    f"vocab_size - 1 = {vocab_size - 1}. Is this the model's own tokenizer?"
+                )
+    return prompts
