@@ -62,6 +62,8 @@ def score_choices(
             prompt and choice do not fit into the model's context.
     """
     candidates = _tokenize(lm, prompts, choices)
+    if not candidates:
+        return []
     scores = [torch.zeros(len(options)) for options in choices]
     prefix_ids, prefix_cache = _shared_prefix(lm, candidates)
 
@@ -127,7 +129,7 @@ def _tokenize(
         for prompt, options in zip(prompts, choices, strict=True)
         for choice in options
     ]
-    if not joined:  # the tokenizer refuses an empty list
+    if not joined:  # which the tokenizer would refuse
         return []
     prompt_ids = lm.tokenizer(list(prompts)).input_ids
     joined_ids = iter(lm.tokenizer(joined).input_ids)

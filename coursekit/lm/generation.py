@@ -154,7 +154,8 @@ def beam_search(
     when n_beams have finished and the best one running scores no better, or at max_new_tokens.
 
     Args:
-        model: A `GPT`, or a callable from ids `(B, T)` to logits `(B, T, V)`.
+        model: A `GPT`, or a callable from ids `(B, T)` to logits `(B, T, V)`. The ids are on the
+            CPU, or on the device of its parameters if it is a module.
         prompt: Ids, at least one.
         max_new_tokens: The largest number of tokens to add.
         n_beams: Number of texts to keep; 1 is greedy decoding.
@@ -174,8 +175,9 @@ def beam_search(
         Wu et al. 2016, Google's neural machine translation system, section 7. Its results equal
         those of `transformers` with early_stopping=False.
     """
-    (prompt,) = _check_prompts(model, [prompt], max_new_tokens)
+    _check_count("max_new_tokens", max_new_tokens)
     _check_count("n_beams", n_beams)
+    prompt = _check_prompt("prompt", prompt, model, max_new_tokens)
     stop = _check_stop(stop)
     running, finished = [Beam([], 0.0, 0.0)], []
     with _evaluating(model):
@@ -235,7 +237,8 @@ def generate(
     has random numbers of its own. For several samples of one prompt, repeat it: `[prompt] * 5`.
 
     Args:
-        model: A `GPT`, or a callable from ids `(B, T)` to logits `(B, T, V)`.
+        model: A `GPT`, or a callable from ids `(B, T)` to logits `(B, T, V)`. The ids are on the
+            CPU, or on the device of its parameters if it is a module.
         prompts: A list of lists of ids, or a tensor `(B, T)`.
         max_new_tokens: The largest number of tokens to add to each.
         method: "sample", "greedy" or "beam".
@@ -260,7 +263,13 @@ def generate(
         Continuing prompts of different lengths in one batch: the code of Touvron et al. 2023,
         LLaMA: open and efficient foundation language models.
     """
-    prompts = _check_prompts(model, prompts, max_new_tokens)
+    _check_count("max_new_tokens", max_new_tokens)
+    if len(prompts) == 0:
+        raise ValueError("prompts is empty: expected at least one prompt.")
+    prompts = [
+        _check_prompt(f"prompts[{row}]", prompt, model, max_new_tokens)
+        for row, prompt in enumerate(prompts)
+    ]
     _check_options(method, temperature, top_k, top_p, seed, n_beams)
     stop = _check_stop(stop)
     if method == "beam":
@@ -270,7 +279,8 @@ def generate(
             for prompt in prompts
         ]
     lengths = torch.tensor([len(prompt) for prompt in prompts])
-    ends = lengths + max_new_tokens  # where each text ends
+    ends = lengths + max_new_tokens  # where each text ends, unless a stop token comes first
+    stop_ids = torch.tensor(sorted(stop), dtype=torch.int64)
     total = int(ends.max())
     ids = torch.zeros(len(prompts), total, dtype=torch.int64)
     for row, prompt in zip(ids, prompts, strict=True):
@@ -284,11 +294,10 @@ def generate(
                 token = greedy(logits).cpu()
             else:
                 adjusted = adjust_logits(logits, temperature, top_k, top_p)
-                token = sample(adjusted, uniform[:, position].to(logits.device)).cpu()
-            free = (lengths <= position) & (position < ends)
-            ids[:, position] = torch.where(lengths <= position, token, ids[:, position])
-            stopped = free & torch.isin(token, torch.tensor(sorted(stop), dtype=torch.int64))
-            ends[stopped] = position + 1
+                token = sample(adjusted, uniform[:, position]).cpu()
+            is_read = lengths <= position  # the whole prompt: what follows is chosen
+            ids[:, position] = torch.where(is_read, token, ids[:, position])
+            ends[is_read & (position < ends) & torch.isin(token, stop_ids)] = position + 1
             if (ends <= position + 1).all():
                 break
     spans = zip(ids.tolist(), lengths.tolist(), ends.tolist(), strict=True)
@@ -311,8 +320,11 @@ class _Reader:
         else:
             logits = self.model(ids[:, self.cache[0].length :], self.cache, last_only=True)
         logits = logits[:, -1].float()
-        if logits.isnan().any():
-            raise ValueError("The model's logits hold NaN: did its training diverge?")
+        if not logits.amax(dim=-1).isfinite().all():
+            raise ValueError(
+                "The model's logits are no law of a next token: they hold NaN or infinity, or all "
+                "of them are -inf. Did its training diverge?"
+            )
         return logits
 
     def select(self, rows: list[int]) -> None:
@@ -376,7 +388,7 @@ def _check_options(
             )
     if method == "beam" and n_beams is None:
         raise ValueError("method is 'beam', but n_beams is None: say how many texts to keep.")
-    if seed is not None and (not isinstance(seed, int | torch.Generator) or seed is True):
+    if seed is not None and (not isinstance(seed, int | torch.Generator) or isinstance(seed, bool)):
         raise TypeError(f"seed is {seed!r}: expected an integer or a torch.Generator.")
 
 
@@ -397,30 +409,26 @@ def _check_ids(name: str, ids: Collection[int] | Tensor) -> list[int]:
         raise TypeError(f"{name} is {ids!r}: expected a list of token ids, integers.") from None
 
 
-def _check_prompts(
-    model: Model, prompts: Sequence[Sequence[int] | Tensor] | Tensor, max_new_tokens: int
-) -> list[list[int]]:
-    """The prompts as lists, if the model can continue them so far."""
-    _check_count("max_new_tokens", max_new_tokens)
-    if len(prompts) == 0:
-        raise ValueError("prompts is empty: expected at least one prompt.")
-    prompts = [_check_ids(f"prompts[{row}]", prompt) for row, prompt in enumerate(prompts)]
-    for row, prompt in enumerate(prompts):
-        if not prompt:
+def _check_prompt(
+    name: str, prompt: Sequence[int] | Tensor, model: Model, max_new_tokens: int
+) -> list[int]:
+    """The prompt as a list, if the model can read it and continue it so far."""
+    prompt = _check_ids(name, prompt)
+    if not prompt:
+        raise ValueError(
+            f"{name} is empty: expected at least one id to start from, such as the one that begins "
+            "a text."
+        )
+    if isinstance(model, GPT):
+        context, last = model.config.context, model.config.vocab_size - 1
+        if len(prompt) + max_new_tokens > context:
             raise ValueError(
-                f"prompts[{row}] is empty: expected at least one id to start from, "
-                "such as the one that begins a text."
+                f"{name} has {len(prompt)} tokens, and with max_new_tokens = {max_new_tokens} "
+                f"exceeds the model's context of {context}: shorten either."
             )
-        if isinstance(model, GPT):
-            context, vocab_size = model.config.context, model.config.vocab_size
-            if len(prompt) + max_new_tokens > context:
-                raise ValueError(
-                    f"prompts[{row}] has {len(prompt)} tokens, and with max_new_tokens = "
-                    f"{max_new_tokens} exceeds the model's context of {context}: shorten either."
-                )
-            if min(prompt) < 0 or max(prompt) >= vocab_size:
-                raise ValueError(
-                    f"prompts[{row}] has ids from {min(prompt)} to {max(prompt)}: expected 0 to "
-                    f"vocab_size - 1 = {vocab_size - 1}. Is this the model's own tokenizer?"
-                )
-    return prompts
+        if min(prompt) < 0 or max(prompt) > last:
+            raise ValueError(
+                f"{name} has ids from {min(prompt)} to {max(prompt)}: expected 0 to "
+                f"vocab_size - 1 = {last}. Is this the model's own tokenizer?"
+            )
+    return prompt

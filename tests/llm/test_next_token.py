@@ -147,6 +147,6 @@ def test_a_text_of_exactly_one_window_gives_it(tiny_lm):
 
 def test_no_windows_of_no_texts(tiny_lm):
     with pytest.raises(ValueError, match="none of the 0 texts"):
-        token_windows(tiny_lm, [])
+        token_windows(tiny_lm, [], context=16)
     with pytest.raises(ValueError, match="per_text must be at least 1"):
-        token_windows(tiny_lm, [TEXT], per_text=0)
+        token_windows(tiny_lm, [TEXT], context=16, per_text=0)

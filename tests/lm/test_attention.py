@@ -147,6 +147,20 @@ def test_appending_writes_in_place():
     assert keys.shape == (1, 2, 3, 4)
 
 
+@pytest.mark.parametrize("positions", POSITIONS)
+@torch.no_grad()
+def test_selected_rows_go_on_as_if_read_alone(positions):
+    layer = CausalSelfAttention(8, 2, context=6, positions=positions)
+    read, new = normal(2, 4, 8), normal(3, 2, 8, seed=1)
+    cache = KeyValueCache(6)
+    cache.select(torch.tensor([0]))  # nothing was read yet: nothing to select
+    layer(read, cache)
+    rows = torch.tensor([1, 0, 1])
+    cache.select(rows)
+    whole = layer(torch.cat([read[rows], new], dim=1))
+    torch.testing.assert_close(layer(new, cache), whole[:, 4:], rtol=0, atol=1e-5)
+
+
 def test_dropout_acts_in_training_alone():
     layer = CausalSelfAttention(8, 2, context=6, dropout=0.5)
     x = normal(1, 6, 8)
