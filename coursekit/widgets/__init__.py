@@ -1,8 +1,8 @@
 """What a learner moves. The figure that stands above each widget is its static form."""
 
+from coursekit.widgets._explore import explore
 from coursekit.widgets.attention import attention_explorer, head_map
 from coursekit.widgets.calibration import temperature_slider
-from coursekit.widgets.explore import explore
 from coursekit.widgets.positions import rotary_explorer, rotary_view
 from coursekit.widgets.predictions import my_predictions
 from coursekit.widgets.quiz import ConfidenceQuiz

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from coursekit.plots.attention import attention_map
-from coursekit.widgets.explore import explore
+from coursekit.widgets._explore import explore
 
 
 def head_map(weights: Tensor, tokens: Sequence[str], layer: int, head: int, token: int) -> Axes:

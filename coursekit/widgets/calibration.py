@@ -8,7 +8,7 @@ from torch import Tensor
 
 from coursekit.calibration import negative_log_likelihood, top_label
 from coursekit.plots import reliability_diagram
-from coursekit.widgets.explore import explore
+from coursekit.widgets._explore import explore
 
 
 def diagram_at_temperature(logits: Tensor, labels: Tensor, temperature: float) -> Axes:

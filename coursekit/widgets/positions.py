@@ -11,7 +11,7 @@ from torch import Tensor
 
 from coursekit.lm.positional import apply_rotary, rotary_angles
 from coursekit.plots import pair_and_score
-from coursekit.widgets.explore import explore
+from coursekit.widgets._explore import explore
 
 
 def rotary_view(

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from coursekit.lm.gpt import GPTConfig
 from coursekit.plots.transformer import stacked_shares
-from coursekit.widgets.explore import explore
+from coursekit.widgets._explore import explore
 
 Count = Callable[[GPTConfig], Mapping[str, float]]
 

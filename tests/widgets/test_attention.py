@@ -1,11 +1,10 @@
 """The attention explorer: built without a browser, moved, and the figure changes."""
 
-import importlib
-
 import numpy as np
 import pytest
 import torch
 
+from coursekit.widgets import _explore
 from coursekit.widgets.attention import attention_explorer, head_map
 
 TOKENS = ["The", " cat", " sat"]
@@ -37,8 +36,7 @@ def test_the_controls_cover_every_layer_head_and_token(displayed, weights):
 
 def test_moving_a_control_draws_another_map(displayed, weights, monkeypatch):
     drawn = []
-    module = importlib.import_module("coursekit.widgets.explore")
-    monkeypatch.setattr(module, "show", lambda ax, alt: drawn.append(ax))
+    monkeypatch.setattr(_explore, "show", lambda ax, alt: drawn.append(ax))
     attention_explorer(weights, TOKENS)
     layer, head, token, _ = displayed[0].children
     layer.value, head.value, token.value = 1, 2, 0

@@ -1,22 +1,14 @@
 """The rotary explorer: built without a browser, moved, and the figure changes."""
 
-import importlib
 import math
 
-import matplotlib.pyplot as plt
 import pytest
 import torch
 
-from coursekit.widgets import rotary_explorer, rotary_view
+from coursekit.widgets import _explore, rotary_explorer, rotary_view
 
 QUERY = torch.tensor([1.0, 0.5, -0.3, 2.0])
 KEY = torch.tensor([0.2, -1.0, 0.7, 0.4])
-
-
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    plt.close("all")
 
 
 def scores(position, **settings):
@@ -56,9 +48,8 @@ def test_there_are_half_as_many_pairs_as_coordinates(pair):
 
 def test_sliding_draws_the_figure_anew(monkeypatch):
     shown, drawn = [], []
-    module = importlib.import_module("coursekit.widgets.explore")
-    monkeypatch.setattr(module, "display", shown.append)
-    monkeypatch.setattr(module, "show", lambda ax, alt: drawn.append(ax.figure.axes[1]))
+    monkeypatch.setattr(_explore, "display", shown.append)
+    monkeypatch.setattr(_explore, "show", lambda ax, alt: drawn.append(ax.figure.axes[1]))
     rotary_explorer(QUERY, KEY)
     distance, position, pair, base, _ = shown[0].children
     distance.value, position.value, base.value = 0, 0, 100.0

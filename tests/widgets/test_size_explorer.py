@@ -1,12 +1,9 @@
 """The widget of a transformer's size: built without a browser, moved, and the bars change."""
 
-import importlib
-
 import ipywidgets
-import matplotlib.pyplot as plt
 import pytest
 
-from coursekit.widgets import size_explorer, size_figure
+from coursekit.widgets import _explore, size_explorer, size_figure
 
 COUNTS = {
     "parameters": lambda c: {
@@ -15,12 +12,6 @@ COUNTS = {
     },
     "work": lambda c: {"tokens": 3, "blocks": 1},
 }
-
-
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    plt.close("all")
 
 
 def test_the_bars_are_the_counts_of_the_shape():
@@ -42,9 +33,8 @@ def test_a_width_that_heads_cannot_share_is_refused():
 def controls(monkeypatch):
     """The four controls, and the list of what was drawn for them."""
     boxes, drawn = [], []
-    module = importlib.import_module("coursekit.widgets.explore")
-    monkeypatch.setattr(module, "display", boxes.append)
-    monkeypatch.setattr(module, "show", lambda ax, alt: drawn.append(ax.get_title(loc="left")))
+    monkeypatch.setattr(_explore, "display", boxes.append)
+    monkeypatch.setattr(_explore, "show", lambda ax, alt: drawn.append(ax.get_title(loc="left")))
     size_explorer(COUNTS)
     return boxes[0].children, drawn
 
