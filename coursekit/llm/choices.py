@@ -133,7 +133,7 @@ def _tokenize(
         return []
     prompt_ids = lm.tokenizer(list(prompts)).input_ids
     joined_ids = iter(lm.tokenizer(joined).input_ids)
-    limit = getattr(lm.model.config, "max_position_embeddings", None)
+    limit = lm.context_limit
 
     candidates = []
     for i, options in enumerate(choices):

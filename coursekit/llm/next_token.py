@@ -210,7 +210,7 @@ def _token_ids(lm: LanguageModel, text: str | Tensor) -> Tensor:
 
 
 def _check_context(lm: LanguageModel, context: int) -> None:
-    limit = getattr(lm.model.config, "max_position_embeddings", None)
+    limit = lm.context_limit
     if not isinstance(context, int) or context < 1 or (limit is not None and context > limit):
         raise ValueError(
             f"context must be a whole number of tokens from 1 to {limit or 'the model limit'}, "

@@ -29,6 +29,11 @@ class LanguageModel:
     tokenizer: PreTrainedTokenizerBase = field(repr=False)
     device: torch.device
 
+    @property
+    def context_limit(self) -> int | None:
+        """The largest number of tokens it reads at once; None where its configuration is silent."""
+        return getattr(self.model.config, "max_position_embeddings", None)
+
 
 def default_device() -> torch.device:
     """The first of CUDA, MPS (Apple) and CPU that this machine has."""

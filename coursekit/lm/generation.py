@@ -22,7 +22,7 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor, nn
 
-from coursekit.lm.gpt import GPT
+from coursekit.lm.gpt import GPT, check_count
 
 Model = Callable[[Tensor], Tensor]
 Method = Literal["sample", "greedy", "beam"]
@@ -52,7 +52,7 @@ def keep_top_k(logits: Tensor, k: int) -> Tensor:
     Reference:
         Fan et al. 2018, Hierarchical neural story generation, section 5.4.
     """
-    _check_count("top_k", k)
+    check_count("top_k", k)
     largest = logits.topk(min(k, logits.shape[-1])).values
     return logits.masked_fill(logits < largest[..., -1:], -math.inf)
 
@@ -175,8 +175,8 @@ def beam_search(
         Wu et al. 2016, Google's neural machine translation system, section 7. Its results equal
         those of `transformers` with early_stopping=False.
     """
-    _check_count("max_new_tokens", max_new_tokens)
-    _check_count("n_beams", n_beams)
+    check_count("max_new_tokens", max_new_tokens)
+    check_count("n_beams", n_beams)
     prompt = _check_prompt("prompt", prompt, model, max_new_tokens)
     stop = _check_stop(stop)
     running, finished = [Beam([], 0.0, 0.0)], []
@@ -263,7 +263,7 @@ def generate(
         Continuing prompts of different lengths in one batch: the code of Touvron et al. 2023,
         LLaMA: open and efficient foundation language models.
     """
-    _check_count("max_new_tokens", max_new_tokens)
+    check_count("max_new_tokens", max_new_tokens)
     if len(prompts) == 0:
         raise ValueError("prompts is empty: expected at least one prompt.")
     prompts = [
@@ -354,13 +354,6 @@ def _uniform(lengths: Tensor, n: int, seed: int | torch.Generator | None) -> Ten
     for row, length in zip(uniform, lengths.tolist(), strict=True):
         row[length : length + n] = torch.rand(n, generator=seed, dtype=torch.float64)
     return uniform
-
-
-def _check_count(name: str, count: int) -> None:
-    if not isinstance(count, int) or isinstance(count, bool):
-        raise TypeError(f"{name} is {count!r}: expected an integer.")
-    if count < 1:
-        raise ValueError(f"{name} is {count}: expected at least 1.")
 
 
 def _check_options(

@@ -28,6 +28,19 @@ Positions = Literal["learned", "sinusoidal", "rotary", "alibi", "none"]
 INITIAL_STD = 0.02  # of GPT-2's weights
 
 
+def check_count(name: str, count: int) -> None:
+    """Refuse what is not a positive integer.
+
+    Raises:
+        TypeError: If the count is not an integer.
+        ValueError: If it is below 1.
+    """
+    if not isinstance(count, int) or isinstance(count, bool):
+        raise TypeError(f"{name} is {count!r}: expected an integer.")
+    if count < 1:
+        raise ValueError(f"{name} is {count}: expected at least 1.")
+
+
 @dataclass(frozen=True)
 class GPTConfig:
     """The shape of a GPT.
@@ -60,11 +73,7 @@ class GPTConfig:
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "context", "width", "n_layers", "n_heads"):
-            size = getattr(self, name)
-            if not isinstance(size, int) or isinstance(size, bool):
-                raise TypeError(f"{name} is {size!r}: expected an integer.")
-            if size < 1:
-                raise ValueError(f"{name} is {size}: expected at least 1.")
+            check_count(name, getattr(self, name))
         if self.positions not in get_args(Positions):
             raise ValueError(
                 f"positions is {self.positions!r}: expected one of {get_args(Positions)}."

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from coursekit.calibration import Interval
 from coursekit.plots.style import COLORS, GRAY, new_axes, style
+from coursekit.plots.tokens import visible
 
 
 def next_token_bars(tokens: Sequence[str], probs: Tensor, title: str) -> Axes:
@@ -21,7 +22,7 @@ def next_token_bars(tokens: Sequence[str], probs: Tensor, title: str) -> Axes:
         title: what is being continued.
     """
     ax = new_axes(7.5, 0.55 * len(tokens) + 1.6)
-    names = [token.replace(" ", "␣").replace("\n", "⏎") for token in tokens]
+    names = [visible(token.encode()) for token in tokens]
     with style():
         bars = ax.barh(range(len(names)), probs.tolist(), color=COLORS["blue"])
         ax.bar_label(bars, [f"{p:.2f}" for p in probs.tolist()], padding=4)
