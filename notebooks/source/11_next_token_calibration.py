@@ -524,9 +524,9 @@ expect("came / expected, p above 0.001", ratio["likely"], 0.98, within=0.03)
 expect("came / expected, p below 0.001", ratio["unlikely"], 1.25, within=0.25)
 
 # %% [markdown]
-# Over many decades the tiny probabilities mean roughly what they say. Look closely, though: what the
-# model calls less likely than one in a thousand comes *more* often than it says. A model that gives
-# its favourites a little too much must take it from the rest.
+# Over many decades the tiny probabilities mean roughly what they say. Below one in a thousand rather
+# more tokens came than the model stated. Do not read much into that: few such tokens come, those of
+# one document come together, and the tolerance just above is wide enough to hold 1.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Exercise 4: one bin of the whole vocabulary
