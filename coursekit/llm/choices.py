@@ -9,23 +9,21 @@ and reused; and logits are computed only at the positions where a probability is
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from copy import copy
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice, takewhile
+from itertools import islice
 
 import torch
 from torch import Tensor
-from transformers import Cache, DynamicCache
+from transformers import Cache
 
+from coursekit.llm._shared_work import Ids, batches, n_shared, rows_of, shared_prefix
 from coursekit.llm.pretrained import LanguageModel
 
 # Tokens whose keys and values one batch may hold; for SmolLM2-135M 8,192 tokens are 380 MB.
 TOKENS_PER_BATCH = 8192
 # Rows of logits one batch may ask for; 256 x 49,152 float32 is 50 MB.
 LOGIT_ROWS_PER_BATCH = 256
-
-Ids = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ def score_choices(
     if not candidates:
         return []
     scores = [torch.zeros(len(options)) for options in choices]
-    prefix_ids, prefix_cache = _shared_prefix(lm, candidates)
+    prefix_ids, prefix_cache = shared_prefix(lm, {candidate.context for candidate in candidates})
 
     by_length = defaultdict(list)
     for context, group in _group_by_context(candidates).items():
@@ -74,7 +72,7 @@ def score_choices(
         # Rows of one length need no padding, hence no attention mask: right for any causal model.
         answers_per_context = max(len(group) for _, group in contexts)
         rows = max(1, TOKENS_PER_BATCH // (length * answers_per_context))
-        for batch in _batches(contexts, min(rows, LOGIT_ROWS_PER_BATCH)):
+        for batch in batches(contexts, min(rows, LOGIT_ROWS_PER_BATCH)):
             _score_batch(lm, batch, len(prefix_ids), prefix_cache, scores)
     return scores
 
@@ -90,7 +88,7 @@ def _score_batch(
     rests = torch.tensor([context[n_prefix:] for context, _ in batch], device=lm.device)
     copies = torch.zeros(len(batch), dtype=torch.long, device=lm.device)  # of the only row, 0
     output = lm.model(
-        rests, past_key_values=_rows_of(prefix_cache, copies), use_cache=True, logits_to_keep=1
+        rests, past_key_values=rows_of(prefix_cache, copies), use_cache=True, logits_to_keep=1
     )
     cache = output.past_key_values
 
@@ -106,12 +104,10 @@ def _score_batch(
 
     # Longer answers go on from the cache, again one length at a time; the last token is only read.
     for length, members in by_length.items():
-        for part in _batches(members, max(1, LOGIT_ROWS_PER_BATCH // (length - 1))):
+        for part in batches(members, max(1, LOGIT_ROWS_PER_BATCH // (length - 1))):
             answers = torch.tensor([c.answer for _, c in part], device=lm.device)
             rows = torch.tensor([row for row, _ in part], device=lm.device)
-            output = lm.model(
-                answers[:, :-1], past_key_values=_rows_of(cache, rows), use_cache=True
-            )
+            output = lm.model(answers[:, :-1], past_key_values=rows_of(cache, rows), use_cache=True)
             logits, targets = output.logits.float(), answers[:, 1:].unsqueeze(-1)
             log_probs = logits.gather(-1, targets).squeeze(-1) - logits.logsumexp(dim=-1)
             for (_, candidate), total in zip(part, log_probs.sum(dim=-1).tolist(), strict=True):
@@ -138,7 +134,7 @@ def _tokenize(
     candidates = []
     for i, options in enumerate(choices):
         for j, ids in enumerate(islice(joined_ids, len(options))):
-            border = _n_shared([prompt_ids[i], ids])
+            border = n_shared([prompt_ids[i], ids])
             if border == 0:
                 raise ValueError(
                     f"prompts[{i}] = {prompts[i]!r} merges into one token with choices[{i}][{j}] = "
@@ -186,39 +182,3 @@ def _group_by_context(candidates: Iterable[_Candidate]) -> dict[Ids, list[_Candi
     for candidate in candidates:
         groups[candidate.context].append(candidate)
     return groups
-
-
-def _shared_prefix(lm: LanguageModel, candidates: list[_Candidate]) -> tuple[Ids, Cache | None]:
-    """Tokens that every context begins with, and their key-value cache ``(1, ...)``."""
-    contexts = {candidate.context for candidate in candidates}
-    # Every context keeps at least one token of its own, off which its answers are read.
-    n_prefix = min(_n_shared(contexts), min(map(len, contexts)) - 1)
-    prefix = next(iter(contexts))[:n_prefix]
-    if not prefix:
-        return (), None
-    cache = DynamicCache(config=lm.model.config)
-    ids = torch.tensor([prefix], device=lm.device)
-    lm.model(ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
-    return prefix, cache
-
-
-def _n_shared(sequences: Iterable[Sequence[int]]) -> int:
-    """How many tokens all sequences begin with."""
-    columns = zip(*sequences, strict=False)
-    return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
-
-
-def _rows_of(cache: Cache | None, rows: Tensor) -> Cache | None:
-    """A new cache made of the given rows, with repeats; the original stays as it is."""
-    if cache is None:
-        return None
-    # Copying the layers but not their tensors is enough: selecting rows makes new tensors.
-    new = copy(cache)
-    new.layers = [copy(layer) for layer in cache.layers]
-    new.batch_select_indices(rows)
-    return new
-
-
-def _batches(items: list, size: int) -> Iterator[list]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
