@@ -1,4 +1,4 @@
-"""The course's commands: `python -m coursekit doctor` and `python -m coursekit fetch`.
+"""The course's commands: `python -m coursekit doctor`, `fetch` and `train`.
 
 Each command imports what it needs when it runs, so that `--help` is instant and `doctor` works
 where half of the packages are missing.
@@ -7,6 +7,25 @@ where half of the packages are missing.
 import argparse
 import sys
 from importlib.metadata import version
+from typing import Any
+
+TRAIN_OPTIONS: dict[str, dict[str, Any]] = {
+    "source": {"help": "weather, grammar (languages of the course), or a UTF-8 text file"},
+    "--output": {"required": True, "help": "folder for the checkpoint and the tokenizer"},
+} | {
+    name: {"type": type(default), "default": default, "help": f"{meaning} (%(default)s)"}
+    for name, default, meaning in (
+        ("--steps", 1000, "updates of the weights"),
+        ("--batch-size", 32, "sequences an update, over all processes"),
+        ("--width", 64, "of the residual stream"),
+        ("--layers", 2, "number of blocks"),
+        ("--heads", 4, "attention heads in each"),
+        ("--context", 64, "tokens read at once"),
+        ("--learning-rate", 1e-2, "the largest"),
+        ("--seed", 0, "of weights, data and order"),
+        ("--checkpoint-every", 100, "steps that a kill may lose"),
+    )
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,12 +48,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"coursekit {version('coursekit')}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for name, run, purpose in (
-        ("doctor", _doctor, "say what is missing on this machine, and how to mend it"),
-        ("fetch", _fetch, "get the embedded language model, to work without network later"),
+    for name, run, purpose, options in (
+        ("doctor", _doctor, "say what is missing on this machine, and how to mend it", {}),
+        ("fetch", _fetch, "get the embedded language model, to work without network later", {}),
+        ("train", _train, "train a small GPT, or go on where it was cut off", TRAIN_OPTIONS),
     ):
-        command = commands.add_parser(name, help=purpose, description=f"{purpose.capitalize()}.")
+        sentence = f"{purpose[0].upper()}{purpose[1:]}."
+        command = commands.add_parser(name, help=purpose, description=sentence)
         command.set_defaults(run=run)
+        for option, settings in options.items():
+            command.add_argument(option, **settings)
     return parser
 
 
@@ -59,6 +82,12 @@ def _fetch(_: argparse.Namespace) -> int:
     print(f"{embedded.NAME} is ready in {folder} ({size / 1e6:.0f} MB).")
     print("It works without network from now on.")
     return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from coursekit import train_command
+
+    return train_command.run(options)
 
 
 if __name__ == "__main__":

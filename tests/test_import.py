@@ -27,7 +27,8 @@ MAY_IMPORT |= {
     "widgets": EVERYTHING,
     "exercises": EVERYTHING,
     "doctor": EVERYTHING,
-    "__main__": EVERYTHING | {"", "widgets", "exercises", "doctor"},
+    "train_command": EVERYTHING,
+    "__main__": EVERYTHING | {"", "widgets", "exercises", "doctor", "train_command"},
 }
 
 

@@ -1,0 +1,124 @@
+r"""Which tokens a model reads at which step of its training.
+
+The answer depends on the seed and the step alone, and on nothing that happened before. So training
+that was cut off goes on without missing or repeating a sequence, and each of several processes
+knows by itself which part of the common batch is its own.
+
+Data come in two forms: sequences `(N, T)`, read in shuffled epochs, or one long stream `(N,)`, of
+which random windows are read. A sequence may end in padding, -100: no token is there, and no loss.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from coursekit.lm.gpt import GPTConfig
+
+PADDING = -100  # PyTorch's own sign for a target that does not count
+
+
+def check_tokens(name: str, tokens: Tensor, config: GPTConfig) -> None:
+    """Refuse what a GPT of this shape cannot be trained on.
+
+    Raises:
+        TypeError: If tokens are no tensor of integers.
+        ValueError: If the shape is wrong, too short or too long for the context, an id is not below
+            vocab_size, or padding stands anywhere but at the end.
+    """
+    if not isinstance(tokens, Tensor) or tokens.dtype not in (torch.int64, torch.int32):
+        found = tokens.dtype if isinstance(tokens, Tensor) else type(tokens).__name__
+        raise TypeError(f"{name} is {found}: expected a tensor of token ids, int64 or int32.")
+    if tokens.ndim not in (1, 2) or tokens.numel() == 0:
+        raise ValueError(
+            f"{name} has shape {tuple(tokens.shape)}: expected sequences (N, T) or one stream (N,) "
+            "of token ids, not empty."
+        )
+    _check_length(name, tokens, config.context)
+    low, high = (int(bound) for bound in tokens.aminmax())
+    if high >= config.vocab_size or (low < 0 and low != PADDING):
+        raise ValueError(
+            f"{name} has the token id {high if high >= config.vocab_size else low}: expected 0 to "
+            f"vocab_size - 1 = {config.vocab_size - 1}. Is this the model's own tokenizer?"
+        )
+    if low == PADDING:
+        _check_padding(name, tokens)
+
+
+def _check_length(name: str, tokens: Tensor, context: int) -> None:
+    length = tokens.shape[-1]
+    if tokens.ndim == 1 and length < context + 1:
+        raise ValueError(
+            f"{name} is a stream of {length} tokens: expected at least context + 1 = "
+            f"{context + 1}, for one window. Take more text, or a model with a shorter context."
+        )
+    if tokens.ndim == 2 and not 2 <= length <= context + 1:
+        raise ValueError(
+            f"{name} has sequences of {length} tokens: expected 2 to context + 1 = {context + 1}, "
+            "since each is read at once and its last token is only predicted. Cut them, or flatten "
+            "them into one stream."
+        )
+
+
+def _check_padding(name: str, tokens: Tensor) -> None:
+    is_padding = tokens == PADDING
+    goes_on = is_padding[..., :-1] & ~is_padding[..., 1:]
+    if tokens.ndim == 1 or goes_on.any() or is_padding[:, :2].any():
+        raise ValueError(
+            f"{name} has padding ({PADDING}) before tokens: expected it only at the end of "
+            "sequences (N, T), after at least two tokens."
+        )
+
+
+def as_sequences(tokens: Tensor, context: int) -> Tensor:
+    """The same tokens as sequences `(n, T)`, to predict each but the first of all exactly once.
+
+    A stream becomes windows of context + 1 that share their end tokens; the last one is padded.
+    """
+    if tokens.ndim == 2:
+        return tokens
+    missing = -(len(tokens) - 1) % context
+    padded = torch.cat([tokens, tokens.new_full((missing,), PADDING)])
+    return padded.unfold(0, context + 1, context)
+
+
+def inputs_and_targets(sequences: Tensor) -> tuple[Tensor, Tensor]:
+    """What the model reads and what it should predict, both `(B, T - 1)`, of sequences `(B, T)`.
+
+    Padding is read as token 0, which does no harm: nothing that counts comes after it.
+    """
+    sequences = sequences.long()  # cross_entropy knows no other integers
+    return sequences[:, :-1].clamp_min(0), sequences[:, 1:]
+
+
+class Batches:
+    """The batch of each step: `batches[step]`, sequences `(size, T)`.
+
+    Args:
+        data: Sequences `(N, T)` or a stream `(N,)`.
+        size: Sequences in a batch.
+        context: The windows of a stream have context + 1 tokens.
+        seed: Of the order, not negative.
+    """
+
+    def __init__(self, data: Tensor, size: int, context: int, seed: int) -> None:
+        self.size, self.seed = size, seed
+        self._is_stream = data.ndim == 1
+        self._rows = data.unfold(0, context + 1, 1) if self._is_stream else data
+        self._epoch, self._order = -1, np.empty(0, dtype=np.int64)
+
+    def __getitem__(self, step: int) -> Tensor:
+        n = len(self._rows)
+        if self._is_stream:
+            rows = np.random.default_rng((self.seed, step)).integers(n, size=self.size)
+        else:
+            # all epochs stand in one line, and each batch is the next piece of it
+            places = np.arange(step * self.size, (step + 1) * self.size)
+            epochs = range(places[0] // n, places[-1] // n + 1)
+            rows = np.concatenate([self._shuffled(e)[places[places // n == e] % n] for e in epochs])
+        return self._rows[torch.from_numpy(rows)]
+
+    def _shuffled(self, epoch: int) -> np.ndarray:
+        if epoch != self._epoch:
+            rng = np.random.default_rng((self.seed, epoch))
+            self._epoch, self._order = epoch, rng.permutation(len(self._rows))
+        return self._order

@@ -1,0 +1,204 @@
+"""Checkpoints: all that training needs to go on as if it had never stopped, in one file.
+
+The file holds the weights, the two moments that AdamW keeps for each weight, and, as JSON in its
+header, the rest: configurations, step, history, what the data were. It is a safetensors file, which
+can hold numbers but no code, so that reading one from a stranger is safe. It is written under
+another name and then renamed: whatever is killed, the folder holds a whole checkpoint or the one
+before.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from filelock import FileLock, Timeout
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from coursekit.lm.gpt import GPT, GPTConfig
+
+FILE = "checkpoint.safetensors"
+FORMAT = 1  # raise it when older files can no longer be read
+
+PathLike = str | os.PathLike[str]
+
+
+@contextmanager
+def own_folder(folder: Path) -> Iterator[None]:
+    """Make a folder, and keep other trainings out of it.
+
+    The lock is the operating system's: a killed process lets go of it.
+
+    Raises:
+        ValueError: If another training is in it.
+        OSError: If it cannot be written.
+    """
+    lock = FileLock(folder / "training.lock", timeout=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise ValueError(
+            f"folder: another training is writing into {folder}. Wait for it, or choose another."
+        ) from error
+    except (OSError, NotImplementedError) as error:
+        raise OSError(
+            f"folder: cannot write into {folder} ({error}). Choose one that you may write to."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def save_checkpoint(
+    folder: PathLike, model: GPT, optimizer: torch.optim.AdamW, progress: dict[str, Any]
+) -> None:
+    """Write a checkpoint in place of the one before.
+
+    Args:
+        folder: An existing folder.
+        model: Its weights are saved, and its config.
+        optimizer: An AdamW of this model's parameters.
+        progress: Anything that JSON can hold.
+
+    Raises:
+        OSError: If the file cannot be written. The one before is then untouched.
+    """
+    tensors = {}
+    for name, parameter in model.named_parameters():
+        tensors[f"model.{name}"] = parameter.detach()
+        moments = optimizer.state.get(parameter) or _no_moments(parameter)
+        for moment, value in moments.items():
+            tensors[f"optimizer.{name}.{moment}"] = value
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+    header = json.dumps({"format": FORMAT, "model": vars(model.config), "progress": progress})
+    seal = _digest(header, tensors)
+    content = safetensors.torch.save(tensors, {"coursekit": header, "sha256": seal})
+    path = Path(folder) / FILE
+    # One name for all unfinished files: what a killed process left is overwritten by the next.
+    unfinished = path.with_suffix(".partial")
+    with unfinished.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())  # on the disk before it takes the name, should the power fail
+    os.replace(unfinished, path)
+
+
+def load_checkpoint(folder: PathLike) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read a checkpoint: its tensors by name, on the CPU, and its header.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If the file is damaged, or not one of ours.
+    """
+    path = Path(folder) / FILE
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"folder: found no {path}; train(..., folder=...) writes one. Is the name right?"
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            labels = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        whole = labels["sha256"] == _digest(labels["coursekit"], tensors)
+        header = json.loads(labels["coursekit"])
+        made_by = header["format"]
+    except SafetensorError as error:
+        raise ValueError(
+            f"folder: {path} is damaged or no safetensors file ({error}). Delete it to train from "
+            "the start."
+        ) from error
+    except (KeyError, ValueError, TypeError) as error:
+        raise ValueError(
+            f"folder: {path} was not written by train(..., folder=...). Choose another folder."
+        ) from error
+    if made_by != FORMAT:
+        raise ValueError(
+            f"folder: {path} has format {made_by}, and this version of the course reads {FORMAT}. "
+            "Train again in another folder."
+        )
+    if not whole:
+        raise ValueError(
+            f"folder: {path} is damaged: its numbers have changed since they were written. "
+            "Delete it to train from the start."
+        )
+    return tensors, header
+
+
+def load_gpt(folder: PathLike) -> GPT:
+    """A GPT as it was at its last checkpoint, on the CPU, in evaluation mode.
+
+    Raises:
+        FileNotFoundError: If the folder holds no checkpoint.
+        ValueError: If the checkpoint is damaged, or not one of ours.
+    """
+    tensors, header = load_checkpoint(folder)
+    try:
+        config = GPTConfig(**header["model"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"folder: {folder} has a checkpoint of no GPT ({error}).") from error
+    with torch.random.fork_rng([]):  # the weights it starts with are of no interest
+        model = GPT(config)
+    restore_model(model, tensors)
+    return model.eval()
+
+
+def restore_model(model: GPT, tensors: dict[str, Tensor]) -> None:
+    """Give a model the weights of a checkpoint.
+
+    Raises:
+        ValueError: If one is missing or has another shape or dtype; the model is then unchanged.
+    """
+    weights = {
+        name: _take(tensors, f"model.{name}", parameter)
+        for name, parameter in model.named_parameters()
+    }
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(weights[name])
+
+
+def restore_optimizer(optimizer: torch.optim.AdamW, model: GPT, tensors: dict[str, Tensor]) -> None:
+    """Give an optimizer of this model's parameters the moments of a checkpoint.
+
+    Raises:
+        ValueError: If one is missing or has another shape or dtype.
+    """
+    for name, parameter in model.named_parameters():
+        optimizer.state[parameter] = {
+            moment: _take(tensors, f"optimizer.{name}.{moment}", like).to(parameter.device)
+            for moment, like in _no_moments(parameter).items()
+        }
+
+
+def _no_moments(parameter: Tensor) -> dict[str, Tensor]:
+    """What AdamW holds before its first step."""
+    zeros = torch.zeros_like(parameter)
+    return {"step": torch.tensor(0.0), "exp_avg": zeros, "exp_avg_sq": zeros.clone()}
+
+
+def _take(tensors: dict[str, Tensor], name: str, like: Tensor) -> Tensor:
+    if name not in tensors:
+        raise ValueError(f"The checkpoint has no {name}: was it made by another model?")
+    tensor = tensors[name]
+    if tensor.shape != like.shape or tensor.dtype != like.dtype:
+        raise ValueError(
+            f"The checkpoint's {name} is {tensor.dtype} {tuple(tensor.shape)}: this model expects "
+            f"{like.dtype} {tuple(like.shape)}."
+        )
+    return tensor
+
+
+def _digest(header: str, tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256(header.encode())
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()

@@ -1,0 +1,132 @@
+"""`python -m coursekit train`: a small GPT, trained on a known language or on a text of yours.
+
+The same command goes on from where it was cut off, and runs in many processes when it is started by
+`accelerate launch --multi_gpu --num_processes 2 -m coursekit train ...`; without GPUs, with the
+environment variable ACCELERATE_USE_CPU=1. (The launcher's own --cpu starts one process only.)
+"""
+
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator, PartialState
+from torch import Tensor
+
+from coursekit.data.languages import HiddenMarkovLanguage, grammar, weather_diary
+from coursekit.lm.checkpoints import FILE
+from coursekit.lm.gpt import GPT, GPTConfig
+from coursekit.lm.prediction import next_token_logits
+from coursekit.lm.tokenization import ByteLevelBPE
+from coursekit.lm.training import History, TrainingConfig, train
+
+LANGUAGES = {"weather": weather_diary, "grammar": grammar}
+SEQUENCES = 100_000  # of a language, at most; then they are read again
+JUDGED = 200  # sequences of a language that are held out
+HELD_OUT = 0.1  # of a text: its end
+TEXT_VOCAB = 1024  # tokens, at most, of the tokenizer of a text
+SMALL = 256  # a narrower model is fastest on one thread, and its numbers are then the same anywhere
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to learn: tokens to train on, others to judge by, and the truth where it is known."""
+
+    vocab_size: int
+    data: Tensor
+    held_out: Tensor
+    language: HiddenMarkovLanguage | None = None
+
+
+def run(options: Namespace) -> int:
+    """Train as the command line says; returns the exit code."""
+    is_main = Accelerator(mixed_precision="no").is_main_process
+    try:
+        text, code = _train(options), 0
+    except (ValueError, OSError, FloatingPointError) as error:
+        text, code = str(error), 1
+    except KeyboardInterrupt:
+        text = f"Interrupted. The same command goes on from what {options.output} holds."
+        code = 130
+    if is_main:
+        print(text, file=sys.stderr if code else sys.stdout)
+    PartialState().destroy_process_group()
+    return code
+
+
+def _train(options: Namespace) -> str:
+    """Train, and tell how well it went."""
+    if options.width < SMALL:
+        torch.set_num_threads(1)
+    folder = Path(options.output)
+    config = TrainingConfig(
+        steps=options.steps,
+        batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+        seed=options.seed,
+        checkpoint_every=options.checkpoint_every,
+    )
+    if options.source in LANGUAGES:
+        task = _from_language(LANGUAGES[options.source](), options.context, config)
+    else:
+        task = _from_text(Path(options.source), folder)
+    shape = GPTConfig(
+        task.vocab_size, options.context, options.width, options.layers, options.heads
+    )
+    model = GPT(shape, torch.Generator().manual_seed(config.seed))
+    history = train(model, task.data, config, validation=task.held_out, folder=folder)
+    if history.interrupted:
+        raise KeyboardInterrupt
+    return "\n".join(_judge(model, task, history, folder))
+
+
+def _from_language(language: HiddenMarkovLanguage, context: int, config: TrainingConfig) -> Task:
+    n = min(config.steps * config.batch_size, SEQUENCES)
+    data = language.sample(n, seed=2 * config.seed, length=context + 1)
+    held_out = language.sample(JUDGED, seed=2 * config.seed + 1, length=context + 1)
+    return Task(language.vocab_size, data, held_out, language)
+
+
+def _from_text(path: Path, folder: Path) -> Task:
+    """A text as one stream, cut by a tokenizer of its own, which is kept in the folder."""
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: found no such file, and no such language; expected {' or '.join(LANGUAGES)}, "
+            "or the name of a text file."
+        )
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text ({error}). Convert it first.") from error
+    border = round(len(text) * (1 - HELD_OUT))
+    if (folder / FILE).exists():  # cut off earlier: the tokenizer is there, too
+        tokenizer = ByteLevelBPE.from_pretrained(folder)
+    else:
+        tokenizer = ByteLevelBPE.train(text[:border], TEXT_VOCAB)
+        if PartialState().is_main_process:
+            tokenizer.save_pretrained(folder)
+    data, held_out = (
+        torch.tensor(tokenizer.encode(part), dtype=torch.int64)
+        for part in (text[:border], text[border:])
+    )
+    return Task(tokenizer.vocab_size, data, held_out)
+
+
+def _judge(model: GPT, task: Task, history: History, folder: Path) -> Iterator[str]:
+    last = history.records[-1]
+    yield f"Trained for {last['step']} steps on {last['tokens']:,} tokens; kept in {folder}."
+    yield f"Loss in training {last['train_loss']:.4f}, on held-out data " + (
+        f"{last['validation_loss']:.4f} nats a token."
+    )
+    if task.language is None:
+        return
+    targets = task.held_out[:, 1:, None]
+    truth = task.language.next_token_probs(task.held_out)[:, :-1]
+    floor = -truth.gather(-1, targets).log().mean()
+    log_probs = next_token_logits(model, task.held_out).double().log_softmax(dim=-1)
+    kl = (torch.special.xlogy(truth, truth) - truth * log_probs).sum(dim=-1).mean()
+    rate = task.language.entropy_rate()
+    yield f"The true probabilities have {floor:.4f} on the same data; KL to the truth {kl:.4f}."
+    yield f"Entropy rate of the language {rate.value:.4f} [{rate.low:.4f}, {rate.high:.4f}]."
