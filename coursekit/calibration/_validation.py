@@ -72,16 +72,33 @@ def as_confidence_and_correct(confidence: ArrayLike, correct: ArrayLike) -> tupl
 
 def as_probs_and_labels(probs: ArrayLike, labels: ArrayLike) -> tuple[Tensor, Tensor]:
     """Return probabilities `(N, C)` whose rows sum to one, and class indices `(N,)`."""
-    probs = as_rows(probs, "probs")
-    _require_unit_interval(probs, "probs")
+    probs = as_probs(probs)
+    return probs, as_labels(labels, probs)
+
+
+def as_true_probs(probs: ArrayLike, true_probs: ArrayLike) -> tuple[Tensor, Tensor]:
+    """Return predicted and true probabilities, both `(N, C)`, on the same device."""
+    probs, truth = as_probs(probs), as_probs(true_probs, "true_probs")
+    if probs.shape != truth.shape:
+        raise ValueError(
+            "probs and true_probs must have the same shape; found "
+            f"{tuple(probs.shape)} and {tuple(truth.shape)}"
+        )
+    return probs, truth.to(probs.device)
+
+
+def as_probs(value: ArrayLike, name: str = "probs") -> Tensor:
+    """Return probabilities `(N, C)` whose rows sum to one."""
+    probs = as_rows(value, name)
+    _require_unit_interval(probs, name)
     total = probs.sum(dim=1, dtype=torch.promote_types(probs.dtype, torch.float32))
     deviation = (total - 1).abs().max().item()
     if deviation > SUM_TOLERANCE:
         raise ValueError(
-            f"each row of probs must sum to 1 within {SUM_TOLERANCE:g}; found a row that is off "
+            f"each row of {name} must sum to 1 within {SUM_TOLERANCE:g}; found a row that is off "
             f"by {deviation:.2g}. Apply softmax over the last axis, in float32 or better"
         )
-    return probs, as_labels(labels, probs)
+    return probs
 
 
 def as_logits_and_labels(logits: ArrayLike, labels: ArrayLike) -> tuple[Tensor, Tensor]:
@@ -124,6 +141,21 @@ def as_labels(value: ArrayLike, rows: Tensor, name: str = "labels") -> Tensor:
             f"found {low if low < 0 else high}"
         )
     return labels
+
+
+def as_classes(predicted: ArrayLike, labels: ArrayLike) -> tuple[Tensor, Tensor]:
+    """Return predicted and true class indices `(N,)` as int64, on the same device."""
+    classes = []
+    for value, name in ((predicted, "predicted"), (labels, "labels")):
+        tensor = to_tensor(value, name)
+        _require_shape(tensor, 1, "(N,)", name)
+        if tensor.is_floating_point() or tensor.dtype == torch.bool:
+            raise TypeError(f"{name} must be integers (class indices); found {tensor.dtype}")
+        if tensor.min() < 0:
+            raise ValueError(f"{name} must not be negative; found {tensor.min().item()}")
+        classes.append(tensor.long())
+    require_same_length(predicted=classes[0], labels=classes[1])
+    return classes[0], classes[1].to(classes[0].device)
 
 
 def as_group_index(value: ArrayLike, n_rows: int, name: str = "groups") -> Tensor:

@@ -8,13 +8,12 @@ $$\mathrm{ECE} = \sum_b \frac{n_b}{N} \bigl|\mathrm{acc}(b) - \mathrm{conf}(b)\b
 
 The estimate is never negative, so chance alone pushes it above zero: a perfectly calibrated
 model has an ECE > 0. `ece_null_distribution` says how large it then is; a number without it, or
-without an interval (`bootstrap_interval`), means little.
+without an interval (`bootstrap_interval`), means little. `debiased_calibration_error` subtracts
+what chance adds, and where the truth is known, `true_calibration_error` needs no outcomes.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,92 +21,19 @@ from coursekit.calibration._validation import (
     ArrayLike,
     as_confidence,
     as_confidence_and_correct,
-    as_count,
-    as_generator,
     require_choice,
+    require_same_length,
+)
+from coursekit.calibration.bins import (
+    Binning,
+    assign_bins,
+    quantile_edges,
+    reliability_bins,
+    residual_sums,
+    sum_by_bin,
 )
 
-Binning = Literal["uniform", "quantile"]
 Norm = Literal["l1", "l2", "max"]
-
-#: Random numbers drawn at a time by `ece_null_distribution`: 32 MB in float64.
-_DRAWS_AT_A_TIME = 2**22
-
-
-@dataclass(frozen=True)
-class ReliabilityBins:
-    """Sums over the predictions in each of B bins, and the means that follow from them.
-
-    Sums over disjoint sets of predictions that share their `edges` can be added, which is why
-    sums are kept rather than means.
-
-    Attributes:
-        edges: Borders of the bins `(B + 1,)`, float64; bin b is `(edges[b], edges[b + 1]]`.
-        count: Number of predictions `(B,)`, int64.
-        confidence_sum: Sum of their confidences `(B,)`, float64.
-        correct_count: Number of correct ones `(B,)`, int64.
-    """
-
-    edges: Tensor
-    count: Tensor
-    confidence_sum: Tensor
-    correct_count: Tensor
-
-    @property
-    def confidence(self) -> Tensor:
-        """Mean confidence `(B,)`, float64; 0 in an empty bin, which `count` tells apart."""
-        return self.confidence_sum / self.count.clamp(min=1)
-
-    @property
-    def accuracy(self) -> Tensor:
-        """Fraction correct `(B,)`, float64; 0 in an empty bin, which `count` tells apart."""
-        return self.correct_count.double() / self.count.clamp(min=1)
-
-    @property
-    def gap(self) -> Tensor:
-        """Accuracy minus confidence `(B,)`: negative where overconfident, 0 in an empty bin."""
-        return (self.correct_count - self.confidence_sum) / self.count.clamp(min=1)
-
-    @property
-    def weight(self) -> Tensor:
-        """Share of all predictions `(B,)`, float64; sums to one."""
-        return self.count.double() / self.count.sum()
-
-
-def reliability_bins(
-    confidence: ArrayLike,
-    correct: ArrayLike,
-    n_bins: int = 15,
-    binning: Binning = "uniform",
-) -> ReliabilityBins:
-    """Group predictions by confidence; the numbers behind the ECE and the reliability diagram.
-
-    Bins are right-closed, `(a, b]`, and 0 falls in the first. Borders have the precision of
-    `confidence`: 0.2 in float32 lies on the border 0.2, not a rounding error above it.
-
-    Args:
-        confidence: Predicted probabilities `(N,)`.
-        correct: Whether each prediction came true `(N,)`, bool or 0 and 1.
-        n_bins: Number of bins B; some may stay empty.
-        binning: `"uniform"`, bins of equal width, or `"quantile"`, bins of (nearly) equal
-            count. Equal confidences are never split between quantile bins, so with many ties
-            the counts differ and some bins are empty.
-
-    Raises:
-        ValueError: If an argument has a wrong shape, is empty or out of range.
-        TypeError: If an argument does not hold numbers.
-    """
-    confidence, correct = as_confidence_and_correct(confidence, correct)
-    edges, index = _assign_bins(confidence, n_bins, binning)
-    n_bins = len(edges) - 1
-    count = torch.bincount(index, minlength=n_bins)
-    return ReliabilityBins(
-        edges=edges.double(),
-        count=count,
-        confidence_sum=_sum_by_bin(confidence, index, n_bins),
-        # Whole numbers below 2**53 are exact in float64.
-        correct_count=_sum_by_bin(correct, index, n_bins).long(),
-    )
 
 
 def expected_calibration_error(
@@ -129,7 +55,7 @@ def expected_calibration_error(
         confidence: Predicted probabilities `(N,)`.
         correct: Whether each prediction came true `(N,)`, bool or 0 and 1.
         n_bins: Number of bins; the estimate depends on it, so state it.
-        binning: `"uniform"` or `"quantile"`, see `reliability_bins`.
+        binning: `"uniform"`, `"quantile"` or `"discrete"`, see `reliability_bins`.
         norm: `"l1"`, the mean gap weighted by count, which is the ECE; `"l2"`, the root of the
             weighted mean squared gap; `"max"`, the largest gap of any bin (MCE).
 
@@ -144,112 +70,173 @@ def expected_calibration_error(
         NeurIPS 2019 (l2).
     """
     require_choice(norm, ("l1", "l2", "max"), "norm")
+    if norm == "l1":  # the sums of the residuals are enough, and faster than counts and means
+        confidence, correct = as_confidence_and_correct(confidence, correct)
+        sums = residual_sums(confidence, correct, n_bins, binning)
+        return sums.abs().sum().item() / len(confidence)
     bins = reliability_bins(confidence, correct, n_bins, binning)
-    return _norm_of_gaps(bins.gap, bins.weight, norm).item()
+    return norm_of_gaps(bins.gap, bins.weight, norm).item()
 
 
-def ece_null_distribution(
+def debiased_calibration_error(
     confidence: ArrayLike,
+    correct: ArrayLike,
     n_bins: int = 15,
-    binning: Binning = "uniform",
-    norm: Norm = "l1",
-    n_simulations: int = 1000,
-    seed: int = 0,
-) -> Tensor:
-    """Draw the ECE that a perfectly calibrated model with these confidences would show.
+    binning: Binning = "quantile",
+    squared: bool = False,
+) -> float:
+    """Return the l2 calibration error less what chance adds to it.
 
-    Each simulation draws anew, for every prediction, whether it comes true, with exactly the
-    stated confidence, and estimates the ECE of that. An observed ECE below the 95 % point of
-    these draws is no evidence of miscalibration. Predictions are taken as independent; the
-    tokens of one document are not, and then the true distribution is wider.
+    In a bin of n predictions with accuracy a, chance adds a (1 - a) / (n - 1) to the squared gap
+    on average. The difference is an unbiased estimate of the mean squared gap, and so it may be
+    negative; its root is then taken as 0. A bin with a single prediction says nothing about
+    chance and counts as 0.
 
     Args:
         confidence: Predicted probabilities `(N,)`.
-        n_bins: Number of bins, as for the ECE it is compared with.
-        binning: `"uniform"` or `"quantile"`, likewise.
-        norm: `"l1"`, `"l2"` or `"max"`, likewise.
-        n_simulations: Number of draws S.
-        seed: Seed of the random numbers.
-
-    Returns:
-        The estimates `(S,)`, float64, unsorted.
+        correct: Whether each prediction came true `(N,)`, bool or 0 and 1.
+        n_bins: Number of bins.
+        binning: `"uniform"`, `"quantile"` or `"discrete"`, see `reliability_bins`.
+        squared: Return the unbiased estimate of the square, which may be negative, rather than
+            its root.
 
     Raises:
         ValueError: If an argument has a wrong shape, is empty, out of range or unknown.
         TypeError: If an argument does not hold numbers.
 
     Reference:
-        J. Bröcker, L. A. Smith, "Increasing the reliability of reliability diagrams", Weather
-        and Forecasting 22, 2007 (consistency resampling).
+        A. Kumar, P. Liang, T. Ma, "Verified uncertainty calibration", NeurIPS 2019, section 5;
+        C. A. T. Ferro, T. E. Fricker, "A bias-corrected decomposition of the Brier score",
+        Quarterly Journal of the Royal Meteorological Society 138, 2012.
+    """
+    bins = reliability_bins(confidence, correct, n_bins, binning)
+    by_chance = bins.accuracy * (1 - bins.accuracy) / (bins.count - 1).clamp(min=1)
+    of_bins = (bins.gap.square() - by_chance).masked_fill(bins.count < 2, 0)
+    square = (bins.weight * of_bins).sum().item()
+    return square if squared else max(square, 0.0) ** 0.5
+
+
+def sweep_calibration_error(confidence: ArrayLike, correct: ArrayLike, norm: Norm = "l1") -> float:
+    """Return the ECE with as many quantile bins as keep the accuracies in rising order.
+
+    A useful confidence is higher where accuracy is higher. Bins that break this order are too
+    small, and what they show is noise: the number of bins is raised from 1 until that happens,
+    and the last number before it is used.
+
+    Args:
+        confidence: Predicted probabilities `(N,)`.
+        correct: Whether each prediction came true `(N,)`, bool or 0 and 1.
+        norm: `"l1"`, `"l2"` or `"max"`, as in `expected_calibration_error`.
+
+    Raises:
+        ValueError: If an argument has a wrong shape, is empty, out of range or unknown.
+        TypeError: If an argument does not hold numbers.
+
+    Reference:
+        R. Roelofs, N. Cain, J. Shlens, M. C. Mozer, "Mitigating bias in calibration error
+        estimation", AISTATS 2022, algorithm 1. There equal confidences may be split between
+        bins; here they never are (see `reliability_bins`), so their order does not matter.
     """
     require_choice(norm, ("l1", "l2", "max"), "norm")
-    n_simulations = as_count(n_simulations, "n_simulations")
+    confidence, correct = as_confidence_and_correct(confidence, correct)
+    confidence, order = confidence.sort()
+    residual = correct[order].double() - confidence.double()
+    sums_before = [
+        torch.nn.functional.pad(values.cumsum(0), (1, 0))
+        for values in (correct[order].long(), residual)
+    ]
+
+    def error_of(ends: Tensor) -> float | None:
+        """Return the error of bins that end at these ranks, or None if accuracy falls."""
+        ends = torch.nn.functional.pad(ends, (1, 0))
+        count = ends.diff().double()
+        accuracy, gap = (before[ends].diff() / count for before in sums_before)
+        if (accuracy.diff() < 0).any():
+            return None
+        return norm_of_gaps(gap, count / len(confidence), norm).item()
+
+    # Every value in a bin of its own: if even that keeps the order, so does whatever is coarser.
+    finest = error_of(confidence.unique_consecutive(return_counts=True)[1].cumsum(0))
+    if finest is not None:
+        return finest
+    n_bins, error = 1, error_of(torch.tensor([len(confidence)], device=confidence.device))
+    while error is not None:
+        last, n_bins = error, n_bins + 1
+        edges = quantile_edges(confidence, n_bins)
+        error = error_of(torch.searchsorted(confidence, edges[1:], right=True).unique())
+    return last
+
+
+def true_calibration_error(
+    confidence: ArrayLike,
+    true_probability: ArrayLike,
+    n_bins: int = 15,
+    binning: Binning = "uniform",
+    norm: Norm = "l1",
+) -> float:
+    """Return the calibration error when the true probability of each event is known.
+
+    The mean true probability takes the place of the accuracy of each bin, so no chance is left:
+    calibrated confidences have an error of 0 up to what differs within a bin. With
+    `binning="discrete"` it is exactly E |E[truth | confidence] - confidence|, the definition of
+    the ECE. It cannot see truths that differ among equal confidences: `probability_error` can.
+
+    Args:
+        confidence: Predicted probabilities `(N,)`.
+        true_probability: Probability with which each event truly happens `(N,)`.
+        n_bins: Number of bins, as for the estimate that it is compared with.
+        binning: `"uniform"`, `"quantile"` or `"discrete"`, likewise.
+        norm: `"l1"`, `"l2"` or `"max"`, likewise.
+
+    Raises:
+        ValueError: If an argument has a wrong shape, is empty, out of range or unknown.
+        TypeError: If an argument does not hold numbers.
+    """
+    require_choice(norm, ("l1", "l2", "max"), "norm")
+    confidence, truth = _as_confidence_and_truth(confidence, true_probability)
+    edges, index = assign_bins(confidence, n_bins, binning)
+    n_bins = len(edges) - 1
+    count = torch.bincount(index, minlength=n_bins)
+    gap = sum_by_bin(truth.double() - confidence.double(), index, n_bins) / count.clamp(min=1)
+    return norm_of_gaps(gap, count / count.sum(), norm).item()
+
+
+def probability_error(
+    confidence: ArrayLike, true_probability: ArrayLike, norm: Norm = "l1"
+) -> float:
+    """Return how far each confidence is from the true probability of its own event.
+
+    Stricter than calibration: a forecaster who always states the base rate is calibrated, yet
+    wrong about every single event. At least as large as `true_calibration_error` in any binning.
+
+    Args:
+        confidence: Predicted probabilities `(N,)`.
+        true_probability: Probability with which each event truly happens `(N,)`.
+        norm: `"l1"`, the mean distance; `"l2"`, its root mean square; `"max"`, the largest.
+
+    Raises:
+        ValueError: If an argument has a wrong shape, is empty, out of range or unknown.
+        TypeError: If an argument does not hold numbers.
+    """
+    require_choice(norm, ("l1", "l2", "max"), "norm")
+    confidence, truth = _as_confidence_and_truth(confidence, true_probability)
+    distance = truth.double() - confidence.double()
+    return norm_of_gaps(distance, torch.ones_like(distance) / len(distance), norm).item()
+
+
+def _as_confidence_and_truth(
+    confidence: ArrayLike, true_probability: ArrayLike
+) -> tuple[Tensor, Tensor]:
     confidence = as_confidence(confidence)
-    edges, index = _assign_bins(confidence, n_bins, binning)
-    # Bins depend on the confidences alone, so summing the draws in each is one matrix product.
-    membership = torch.nn.functional.one_hot(index, len(edges) - 1).double()
-    confidence = confidence.double()
-    count, confidence_sum = membership.sum(dim=0), confidence @ membership
-    generator = as_generator(seed, confidence.device)
-    simulations = []
-    for block in torch.arange(n_simulations).split(max(1, _DRAWS_AT_A_TIME // len(confidence))):
-        drawn = torch.bernoulli(confidence.expand(len(block), -1), generator=generator)
-        gap = (drawn @ membership - confidence_sum) / count.clamp(min=1)
-        simulations.append(_norm_of_gaps(gap, count / count.sum(), norm))
-    return torch.cat(simulations)
+    truth = as_confidence(true_probability, "true_probability")
+    require_same_length(confidence=confidence, true_probability=truth)
+    return confidence, truth.to(confidence.device)
 
 
-def _sum_by_bin(values: Tensor, index: Tensor, n_bins: int) -> Tensor:
-    total = torch.zeros(n_bins, dtype=torch.float64, device=values.device)
-    return total.scatter_add_(0, index, values.double())
-
-
-def _norm_of_gaps(gap: Tensor, weight: Tensor, norm: Norm) -> Tensor:
+def norm_of_gaps(gap: Tensor, weight: Tensor, norm: Norm) -> Tensor:
     """Reduce the gaps `(..., B)` of the bins, of weights `(B,)`, to one number `(...)`."""
     if norm == "max":
         return gap.abs().amax(dim=-1)
     if norm == "l2":
         return (weight * gap.square()).sum(dim=-1).sqrt()
     return (weight * gap.abs()).sum(dim=-1)
-
-
-def _assign_bins(confidence: Tensor, n_bins: int, binning: Binning) -> tuple[Tensor, Tensor]:
-    """Return the borders `(B + 1,)`, in the precision of `confidence`, and each one's bin."""
-    n_bins = as_count(n_bins, "n_bins")
-    require_choice(binning, ("uniform", "quantile"), "binning")
-    if binning == "uniform":
-        return _uniform_bins(confidence, n_bins)
-    edges = _quantile_edges(confidence, n_bins)
-    # bucketize takes (a, b] by default; leaving out the ends 0 and 1 puts 0 in the first bin.
-    return edges, torch.bucketize(confidence, edges[1:-1])
-
-
-def _uniform_bins(confidence: Tensor, n_bins: int) -> tuple[Tensor, Tensor]:
-    # k / n is the float nearest to the fraction, and so equal to a literal such as 0.3;
-    # k * (1 / n) and linspace are not always.
-    edges = torch.arange(n_bins + 1, dtype=torch.float64, device=confidence.device) / n_bins
-    edges = edges.to(confidence.dtype)
-    # Arithmetic finds the bin ten times faster than comparing with the borders. Only close to
-    # a border could rounding mislead it, and there we compare.
-    position = confidence.double() * n_bins
-    upper = position.ceil()
-    to_nearest_border = 0.5 - position.sub_(upper).add_(0.5).abs_()
-    rounding = n_bins * torch.finfo(confidence.dtype).eps
-    close = (to_nearest_border <= rounding).nonzero().squeeze(1)
-    index = upper.sub_(1).clamp_(min=0).long()
-    index[close] = torch.bucketize(confidence[close], edges[1:-1])
-    return edges, index
-
-
-def _quantile_edges(confidence: Tensor, n_bins: int) -> Tensor:
-    """Return borders at order statistics of the data, with 0 and 1 at the ends."""
-    n = len(confidence)
-    if confidence.device.type == "cpu" and confidence.dtype in (torch.float32, torch.float64):
-        ordered = torch.from_numpy(np.sort(confidence.numpy()))  # many times faster than torch
-    else:
-        ordered = confidence.sort().values
-    # The first k / B of the data end at rank ceil(k N / B), here in whole numbers.
-    ranks = (torch.arange(n_bins + 1, device=confidence.device) * n + n_bins - 1) // n_bins
-    edges = ordered[(ranks - 1).clamp(min=0)]
-    edges[0], edges[-1] = 0, 1
-    return edges

@@ -8,6 +8,9 @@ $$\mathrm{NLL} = -\frac1N \sum_i \ln p_i(y_i), \qquad
   \mathrm{Brier} = \frac1N \sum_i \sum_c \bigl(p_i(c) - [c = y_i]\bigr)^2 .$$
 """
 
+import math
+import sys
+
 import torch
 from torch import Tensor
 
@@ -15,7 +18,9 @@ from coursekit.calibration._blocks import row_blocks
 from coursekit.calibration._validation import (
     ArrayLike,
     as_confidence_and_correct,
+    as_probs,
     as_probs_and_labels,
+    as_true_probs,
 )
 
 
@@ -70,6 +75,74 @@ def negative_log_likelihood(probs: ArrayLike, labels: ArrayLike) -> float:
     probs, labels = as_probs_and_labels(probs, labels)
     of_truth = probs.gather(1, labels[:, None]).double()
     return of_truth.log().mean().neg().item() + 0.0  # the sum turns -0.0 into 0.0
+
+
+def perplexity(probs: ArrayLike, labels: ArrayLike) -> float:
+    """Return exp of the `negative_log_likelihood`: as unsure as among that many equal choices.
+
+    Lies in [1, inf]; a uniform guess over C classes has perplexity C.
+
+    Args:
+        probs: Probabilities `(N, C)`; each row sums to 1 within 1e-4.
+        labels: The true classes `(N,)`, integers in 0 .. C - 1.
+
+    Raises:
+        ValueError, TypeError: As `top_label`.
+
+    Reference:
+        F. Jelinek, R. L. Mercer, L. R. Bahl, J. K. Baker, "Perplexity: a measure of the
+        difficulty of speech recognition tasks", JASA supplement 62, 1977.
+    """
+    nll = negative_log_likelihood(probs, labels)
+    return math.exp(nll) if nll < math.log(sys.float_info.max) else math.inf
+
+
+def entropy(probs: ArrayLike) -> float:
+    """Return the mean entropy of the predictions `probs (N, C)`, in nats, in [0, ln C].
+
+    It is the negative log-likelihood that the model itself expects. Over a calibrated model's
+    data the two agree.
+
+    Raises:
+        ValueError, TypeError: As `top_label`.
+
+    Reference:
+        C. E. Shannon, "A mathematical theory of communication", Bell System Technical Journal
+        27, 1948.
+    """
+    probs = as_probs(probs)
+    total = torch.zeros((), dtype=torch.float64, device=probs.device)
+    for rows, _ in row_blocks(probs, probs):
+        total += torch.special.entr(rows).sum()
+    return total.item() / len(probs)
+
+
+def kl_divergence(true_probs: ArrayLike, probs: ArrayLike) -> float:
+    """Return the mean KL divergence of the predictions from the truth, in nats.
+
+    The expected negative log-likelihood is the truth's entropy plus this, which is 0 only if
+    both are equal. Infinite where something possible is given probability 0.
+
+    Args:
+        true_probs: True probabilities `(N, C)`; each row sums to 1 within 1e-4. They come first,
+            as in KL(true || predicted).
+        probs: Predicted probabilities `(N, C)`, likewise.
+
+    Raises:
+        ValueError: If an argument has a wrong shape, is empty or not a probability.
+        TypeError: If an argument does not hold numbers.
+
+    Reference:
+        S. Kullback, R. A. Leibler, "On information and sufficiency", Annals of Mathematical
+        Statistics 22, 1951.
+    """
+    probs, true_probs = as_true_probs(probs, true_probs)
+    total = torch.zeros((), dtype=torch.float64, device=probs.device)
+    for stated, truth in row_blocks(probs, true_probs):
+        truth = truth.double()
+        total -= torch.special.entr(truth).sum() + torch.special.xlogy(truth, stated).sum()
+    # Rounding of equal rows may leave a hair below 0.
+    return max(total.item() / len(probs), 0.0)
 
 
 def brier_score(probs: ArrayLike, labels: ArrayLike) -> float:

@@ -6,13 +6,42 @@ from coursekit.plots.attention import (
     head_grid,
     multiply_add_curves,
 )
+from coursekit.plots.bias_variance import (
+    answers_of_many,
+    ensemble_lines,
+    error_parts,
+    lines_with_intervals,
+)
 from coursekit.plots.calibration import ReliabilityData, reliability_data, reliability_diagram
+from coursekit.plots.calibrators import ece_against_divergence, score_against_data
+from coursekit.plots.forecasts import (
+    attributes_diagram,
+    attributes_panels,
+    brier_parts,
+    expected_score_curves,
+    loss_parts,
+)
+from coursekit.plots.generation import (
+    decoding_panels,
+    law_bars,
+    law_grid,
+    panels_against_temperature,
+    report_matrix,
+    surprise_histogram,
+)
 from coursekit.plots.language_model import (
     accuracy_and_confidence,
     frequency_against_probability,
     next_token_bars,
     null_histogram,
     temperature_curve,
+)
+from coursekit.plots.metrics import (
+    consistency_diagram,
+    error_estimates,
+    estimates_histogram,
+    rejection_curves,
+    risk_coverage_curves,
 )
 from coursekit.plots.positions import (
     accuracy_by_position,
@@ -26,6 +55,12 @@ from coursekit.plots.positions import (
 from coursekit.plots.quiz import answers_diagram
 from coursekit.plots.style import COLORS, GRAY, new_axes, show, style
 from coursekit.plots.tokens import language_dots, token_strips, vocabulary_curves
+from coursekit.plots.training import (
+    belief_bars,
+    likelihood_curve,
+    stated_against_true,
+    training_curves,
+)
 from coursekit.plots.transformer import (
     activation_curves,
     guess_table,
@@ -41,29 +76,55 @@ __all__ = [
     "accuracy_by_position",
     "activation_curves",
     "answers_diagram",
+    "answers_of_many",
     "attention_map",
+    "attributes_diagram",
+    "attributes_panels",
+    "belief_bars",
     "bias_heatmaps",
+    "brier_parts",
+    "consistency_diagram",
+    "decoding_panels",
+    "ece_against_divergence",
+    "ensemble_lines",
     "entropy_curves",
+    "error_estimates",
+    "error_parts",
+    "estimates_histogram",
+    "expected_score_curves",
     "frequency_against_probability",
     "guess_table",
     "head_grid",
     "language_dots",
+    "law_bars",
+    "law_grid",
+    "likelihood_curve",
     "lines_against_depth",
+    "lines_with_intervals",
     "loss_against_gap",
+    "loss_parts",
     "multiply_add_curves",
     "new_axes",
     "next_token_bars",
     "null_histogram",
     "pair_and_score",
+    "panels_against_temperature",
     "position_heatmap",
     "products_by_distance",
+    "rejection_curves",
     "reliability_data",
     "reliability_diagram",
+    "report_matrix",
+    "risk_coverage_curves",
+    "score_against_data",
     "show",
     "stacked_shares",
+    "stated_against_true",
     "style",
+    "surprise_histogram",
     "temperature_curve",
     "token_strips",
+    "training_curves",
     "turned_pairs",
     "vocabulary_curves",
 ]

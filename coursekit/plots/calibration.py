@@ -4,7 +4,8 @@ Predictions of similar confidence are grouped into bins, and each bin becomes a 
 confidence to the right, fraction correct upward. A calibrated model lies on the diagonal, up to
 chance, which the intervals show; below it a model is surer than it is right.
 
-The numbers come from `reliability_data`, apart from the drawing, so that they can be tested.
+The numbers come from `binned_data` and `reliability_data`, apart from the drawing, so that they
+can be tested.
 """
 
 import math
@@ -31,33 +32,63 @@ from coursekit.calibration._validation import (
     as_confidence_and_correct,
     as_group_index,
 )
-from coursekit.calibration.errors import Binning
+from coursekit.calibration.bins import Binning
 from coursekit.plots.style import COLORS, GRAY, new_axes, style
 
 
 @dataclass(frozen=True)
-class ReliabilityData:
-    """What a reliability diagram shows, before it is drawn.
+class BinnedData:
+    """The points of a reliability diagram.
 
     Attributes:
         bins: Counts, mean confidences and accuracies of the B bins, some perhaps empty.
         low: Lower ends of the intervals of the accuracies `(B,)`; 0 for an empty bin.
         high: Upper ends `(B,)`; 1 for an empty bin.
-        histogram: As many bins of equal width, whatever `bins` are.
-        ece: The expected calibration error; with a single prediction or group there is nothing
-            to resample, and the ends of its interval are NaN.
-        ece_if_calibrated: What a calibrated model with these confidences would stay below, in
-            a share `level` of all samples.
         level: Nominal coverage of the intervals.
     """
 
     bins: ReliabilityBins
     low: Tensor
     high: Tensor
+    level: float
+
+
+@dataclass(frozen=True)
+class ReliabilityData(BinnedData):
+    """All that a reliability diagram shows, before it is drawn.
+
+    Attributes:
+        histogram: As many bins of equal width, whatever `bins` are.
+        ece: The expected calibration error; with a single prediction or group there is nothing
+            to resample, and the ends of its interval are NaN.
+        ece_if_calibrated: What a calibrated model with these confidences would stay below, in
+            a share `level` of all samples.
+    """
+
     histogram: ReliabilityBins
     ece: Interval
     ece_if_calibrated: float
-    level: float
+
+
+def binned_data(
+    confidence: ArrayLike,
+    correct: ArrayLike,
+    *,
+    n_bins: int = 15,
+    binning: Binning = "uniform",
+    groups: ArrayLike | None = None,
+    level: float = 0.95,
+) -> BinnedData:
+    """Compute the points of a reliability diagram; arguments as in `reliability_diagram`."""
+    confidence, correct = as_confidence_and_correct(confidence, correct)
+    confidence, correct = confidence.cpu(), correct.cpu()
+    bins = reliability_bins(confidence, correct, n_bins, binning)
+    n_independent = bins.count.double()
+    if groups is not None:
+        group = as_group_index(groups, len(confidence))
+        n_independent = _independent_counts(bins, confidence, correct, group)
+    low, high = wilson_interval(bins.accuracy, n_independent, level)
+    return BinnedData(bins, low, high, level)
 
 
 def reliability_data(
@@ -74,10 +105,12 @@ def reliability_data(
     """Compute the numbers of a reliability diagram; arguments as in `reliability_diagram`."""
     confidence, correct = as_confidence_and_correct(confidence, correct)
     confidence, correct = confidence.cpu(), correct.cpu()
+    points = binned_data(
+        confidence, correct, n_bins=n_bins, binning=binning, groups=groups, level=level
+    )
     group = torch.arange(len(confidence))
     if groups is not None:
         group = as_group_index(groups, len(confidence))
-    bins = reliability_bins(confidence, correct, n_bins, binning)
 
     def ece(confidence: Tensor, correct: Tensor) -> float:
         return expected_calibration_error(confidence, correct, n_bins, binning)
@@ -88,19 +121,15 @@ def reliability_data(
         )
     else:
         interval = Interval(ece(confidence, correct), math.nan, math.nan, level)
-    n_independent = bins.count.double()
-    if groups is not None:
-        n_independent = _independent_counts(bins, confidence, correct, group)
-    low, high = wilson_interval(bins.accuracy, n_independent, level)
     null = ece_null_distribution(confidence, n_bins, binning, n_simulations=n_resamples, seed=seed)
     return ReliabilityData(
-        bins=bins,
-        low=low,
-        high=high,
+        bins=points.bins,
+        low=points.low,
+        high=points.high,
+        level=level,
         histogram=reliability_bins(confidence, correct, n_bins),
         ece=interval,
         ece_if_calibrated=null.quantile(level).item(),
-        level=level,
     )
 
 
@@ -127,7 +156,8 @@ def reliability_diagram(
         confidence: Predicted probabilities `(N,)`.
         correct: Whether each prediction came true `(N,)`, bool or 0 and 1.
         n_bins: Number of bins.
-        binning: `"uniform"` or `"quantile"`, see `coursekit.calibration.reliability_bins`.
+        binning: `"uniform"`, `"quantile"` or `"discrete"`, see
+            `coursekit.calibration.reliability_bins`.
         groups: To which group each prediction belongs `(N,)`, such as its document. Then the
             bootstrap draws whole groups, and the Wilson interval of a bin's accuracy counts
             its `effective_sample_size`.
@@ -202,7 +232,7 @@ def _summary(data: ReliabilityData) -> str:
     return f"ECE = {data.ece.estimate:.3f}{interval}, N = {data.bins.count.sum():,}"
 
 
-def _draw_points(ax: Axes, data: ReliabilityData) -> None:
+def _draw_points(ax: Axes, data: BinnedData) -> None:
     used = data.bins.count > 0
     confidence, accuracy, low, high = (
         values[used].numpy()

@@ -11,7 +11,7 @@ from matplotlib.ticker import MultipleLocator, PercentFormatter
 
 from coursekit.calibration import wilson_interval
 from coursekit.calibration._validation import ArrayLike, as_confidence_and_correct
-from coursekit.plots.calibration import _draw_points, reliability_data
+from coursekit.plots.calibration import _draw_points, binned_data
 from coursekit.plots.style import COLORS, GRAY, new_axes, style
 
 
@@ -43,8 +43,7 @@ def answers_diagram(
     if not 0 <= chance < 1:
         raise ValueError(f"chance must be at least 0 and below 1; found {chance}")
     own_figure = ax is None
-    # One resample is the least: they are for the ECE, which is not shown here.
-    data = reliability_data(confidence, correct, n_bins=10, n_resamples=1)
+    data = binned_data(confidence, correct, n_bins=10)
     with style():
         ax = new_axes(7.5, 6.2) if own_figure else ax
         ax.axhline(chance, color=COLORS["black"], linestyle=":", linewidth=1.6, label="guessing")

@@ -2,21 +2,36 @@
 
 from coursekit.widgets._explore import explore
 from coursekit.widgets.attention import attention_explorer, head_map
+from coursekit.widgets.bias_variance import order_explorer, order_view
 from coursekit.widgets.calibration import temperature_slider
+from coursekit.widgets.forecasts import dial_view, forecaster_dial
+from coursekit.widgets.generation import rule_explorer, rule_figure
+from coursekit.widgets.metrics import estimate_explorer, estimate_view
 from coursekit.widgets.positions import rotary_explorer, rotary_view
 from coursekit.widgets.predictions import my_predictions
 from coursekit.widgets.quiz import ConfidenceQuiz
 from coursekit.widgets.tokens import token_explorer, tokens_html
+from coursekit.widgets.training import likelihood_explorer, likelihood_view
 from coursekit.widgets.transformer import size_explorer, size_figure
 
 __all__ = [
     "ConfidenceQuiz",
     "attention_explorer",
+    "dial_view",
+    "estimate_explorer",
+    "estimate_view",
     "explore",
+    "forecaster_dial",
     "head_map",
+    "likelihood_explorer",
+    "likelihood_view",
     "my_predictions",
+    "order_explorer",
+    "order_view",
     "rotary_explorer",
     "rotary_view",
+    "rule_explorer",
+    "rule_figure",
     "size_explorer",
     "size_figure",
     "temperature_slider",

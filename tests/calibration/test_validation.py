@@ -72,7 +72,11 @@ BAD_OPTIONS = [
     ({"n_bins": 0}, ValueError, "n_bins must be at least 1; found 0"),
     ({"n_bins": 2.5}, TypeError, "n_bins must be a whole number; found 2.5"),
     ({"n_bins": "auto"}, TypeError, "n_bins must be a whole number; found 'auto'"),
-    ({"binning": "mass"}, ValueError, "binning must be one of 'uniform', 'quantile'; found 'mass'"),
+    (
+        {"binning": "mass"},
+        ValueError,
+        "binning must be one of 'uniform', 'quantile', 'discrete'; found 'mass'",
+    ),
     ({"norm": "l3"}, ValueError, "norm must be one of 'l1', 'l2', 'max'; found 'l3'"),
 ]
 

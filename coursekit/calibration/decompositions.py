@@ -1,0 +1,207 @@
+r"""What a score is made of: calibration, and how much the forecasts tell apart.
+
+Group forecasts by what they state. With weight $w_b$, mean confidence $c_b$ and accuracy $a_b$ of
+group $b$, and the overall accuracy $\bar a$, Murphy's identity splits the Brier score,
+
+$$\sum_b w_b (c_b - a_b)^2 \;-\; \sum_b w_b (a_b - \bar a)^2 \;+\; \bar a (1 - \bar a) ,$$
+
+into reliability, minus resolution, plus uncertainty. Any proper score splits like this; for the
+logarithm, squared distances become KL divergences and $\bar a (1 - \bar a)$ an entropy.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from coursekit.calibration._validation import ArrayLike, as_confidence_and_correct, as_true_probs
+from coursekit.calibration.bins import Binning, reliability_bins
+from coursekit.calibration.scores import binary_brier_score
+
+
+@dataclass(frozen=True)
+class ScoreDecomposition:
+    """A score, equal to reliability - resolution + uncertainty + remainder.
+
+    Attributes:
+        reliability: Distance of confidence from accuracy; 0 if calibrated. Lower is better.
+        resolution: How far the accuracies of the bins differ from the overall one. Higher is
+            better.
+        uncertainty: The score of always stating the overall accuracy, which no forecast changes.
+        remainder: What differing confidences within a bin add; 0 with `binning="discrete"`.
+    """
+
+    reliability: float
+    resolution: float
+    uncertainty: float
+    remainder: float
+
+    @property
+    def score(self) -> float:
+        """The whole score."""
+        return self.refinement + self.reliability + self.remainder
+
+    @property
+    def refinement(self) -> float:
+        """What is left after perfect calibration: uncertainty - resolution."""
+        return self.uncertainty - self.resolution
+
+
+def brier_decomposition(
+    confidence: ArrayLike,
+    correct: ArrayLike,
+    n_bins: int = 15,
+    binning: Binning = "uniform",
+) -> ScoreDecomposition:
+    """Split the `binary_brier_score` into reliability, resolution and uncertainty (Murphy).
+
+    Args:
+        confidence: Predicted probabilities `(N,)`.
+        correct: Whether each prediction came true `(N,)`, bool or 0 and 1.
+        n_bins: Number of bins, see `reliability_bins`.
+        binning: `"discrete"` gives Murphy's own, exact identity; with `"uniform"` or
+            `"quantile"` a remainder is left, as confidences differ within a bin.
+
+    Raises:
+        ValueError: If an argument has a wrong shape, is empty, out of range or unknown.
+        TypeError: If an argument does not hold numbers.
+
+    Reference:
+        A. H. Murphy, "A new vector partition of the probability score", Journal of Applied
+        Meteorology 12, 1973; D. B. Stephenson et al., "Two extra components in the Brier score
+        decomposition", Weather and Forecasting 23, 2008 (the remainder).
+    """
+    confidence, correct = as_confidence_and_correct(confidence, correct)
+    bins = reliability_bins(confidence, correct, n_bins, binning)
+    overall = correct.double().mean()
+    reliability = (bins.weight * bins.gap.square()).sum()
+    resolution = (bins.weight * (bins.accuracy - overall).square()).sum()
+    uncertainty = overall * (1 - overall)
+    explained = reliability - resolution + uncertainty
+    remainder = binary_brier_score(confidence, correct) - explained.item()
+    return ScoreDecomposition(
+        reliability.item(),
+        resolution.item(),
+        uncertainty.item(),
+        0.0 if binning == "discrete" else remainder,
+    )
+
+
+def log_score_decomposition(
+    confidence: ArrayLike,
+    correct: ArrayLike,
+    n_bins: int = 15,
+    binning: Binning = "uniform",
+) -> ScoreDecomposition:
+    """Split the mean log score of yes-or-no forecasts, in nats: calibration and refinement.
+
+    The score is -ln(confidence) where the event happened and -ln(1 - confidence) elsewhere.
+    Reliability is the KL divergence of the stated from the calibrated probabilities, refinement
+    the entropy that calibrated ones would have. Where something is stated with certainty and
+    fails, score and reliability are infinite; if a bin mixes it with other confidences, the
+    remainder is.
+
+    Args:
+        confidence: Predicted probabilities `(N,)`.
+        correct: Whether each prediction came true `(N,)`, bool or 0 and 1.
+        n_bins: Number of bins, see `reliability_bins`.
+        binning: `"discrete"` leaves no remainder; `"uniform"` and `"quantile"` do.
+
+    Raises:
+        ValueError: If an argument has a wrong shape, is empty, out of range or unknown.
+        TypeError: If an argument does not hold numbers.
+
+    Reference:
+        J. Bröcker, "Reliability, sufficiency, and the decomposition of proper scores",
+        Quarterly Journal of the Royal Meteorological Society 135, 2009.
+    """
+    confidence, correct = as_confidence_and_correct(confidence, correct)
+    bins = reliability_bins(confidence, correct, n_bins, binning)
+    confidence, correct = confidence.double(), correct.double()
+    overall = correct.mean()
+    used = bins.count > 0
+    weight, accuracy = bins.weight[used], bins.accuracy[used]
+    reliability = (weight * _binary_divergence(accuracy, bins.confidence[used])).sum().item()
+    resolution = (weight * _binary_divergence(accuracy, overall)).sum().item()
+    uncertainty = _binary_cross_entropy(overall, overall).item()
+    score = _binary_cross_entropy(correct, confidence).mean().item()
+    remainder = score - (reliability - resolution + uncertainty)
+    exact = binning == "discrete" or reliability == score  # both may be infinite
+    return ScoreDecomposition(reliability, resolution, uncertainty, 0.0 if exact else remainder)
+
+
+@dataclass(frozen=True)
+class TruthDecomposition:
+    """Expected negative log-likelihood, in nats: calibration + grouping + irreducible.
+
+    Attributes:
+        calibration: Mean KL divergence of the stated from the calibrated probabilities.
+        grouping: Mean KL divergence of the calibrated from the true ones: truths that differ,
+            but get the same prediction.
+        irreducible: Mean entropy of the truth, which no model beats.
+    """
+
+    calibration: float
+    grouping: float
+    irreducible: float
+
+    @property
+    def refinement(self) -> float:
+        """What is left after perfect calibration: grouping + irreducible."""
+        return self.grouping + self.irreducible
+
+    @property
+    def score(self) -> float:
+        """The expected negative log-likelihood."""
+        return self.calibration + self.refinement
+
+
+def known_truth_decomposition(probs: ArrayLike, true_probs: ArrayLike) -> TruthDecomposition:
+    """Split the expected log score of a model of a language whose probabilities are known.
+
+    Rows that are predicted exactly alike form a group, and the mean truth of the group is what a
+    calibrated model would state. One prediction for everything (the unigram model) has no
+    calibration loss, only grouping; predictions that all differ have no grouping, only
+    calibration loss.
+
+    Args:
+        probs: Predicted probabilities `(N, C)`; each row sums to 1 within 1e-4.
+        true_probs: The true ones `(N, C)`, likewise.
+
+    Raises:
+        ValueError: If an argument has a wrong shape, is empty or not a probability.
+        TypeError: If an argument does not hold numbers.
+
+    Reference:
+        M. Kull, P. Flach, "Novel decompositions of proper scoring rules for classification",
+        ECML PKDD 2015.
+    """
+    probs, truth = as_true_probs(probs, true_probs)
+    stated, group = probs.unique(dim=0, return_inverse=True)
+    stated, truth = stated.double(), truth.double()
+    size = torch.bincount(group)
+    weight = size.double() / size.sum()
+    calibrated = torch.zeros_like(stated).index_add_(0, group, truth) / size[:, None]
+    entropy = _cross_entropy(truth, truth).mean().item()
+    refinement = (weight * _cross_entropy(calibrated, calibrated)).sum().item()
+    score = (weight * _cross_entropy(calibrated, stated)).sum().item()
+    return TruthDecomposition(
+        calibration=max(score - refinement, 0.0),
+        grouping=max(refinement - entropy, 0.0),
+        irreducible=entropy,
+    )
+
+
+def _cross_entropy(truth: Tensor, stated: Tensor) -> Tensor:
+    """Return -sum of truth ln stated over the last axis; 0 ln 0 is 0."""
+    return -torch.special.xlogy(truth, stated).sum(dim=-1)
+
+
+def _binary_cross_entropy(truth: Tensor, stated: Tensor) -> Tensor:
+    return -torch.special.xlogy(truth, stated) - torch.special.xlog1py(1 - truth, -stated)
+
+
+def _binary_divergence(truth: Tensor, stated: Tensor) -> Tensor:
+    """Return the KL divergence of a stated from a true probability of an event."""
+    divergence = _binary_cross_entropy(truth, stated) - _binary_cross_entropy(truth, truth)
+    return divergence.clamp(min=0)  # rounding may leave a hair below 0

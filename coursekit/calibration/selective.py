@@ -1,0 +1,223 @@
+r"""Answer or abstain? What confidence is good for when a model may stay silent.
+
+A model that answers only when its confidence reaches a threshold answers a fraction of all
+questions, its *coverage*, and errs on a fraction of those, its *risk*. Lowering the threshold
+walks along the risk-coverage curve. Only the order of the confidences matters here, not their
+values: a model can be badly calibrated and still know well what it does not know.
+
+$$\mathrm{AUROC} = P(c_{\text{right}} > c_{\text{wrong}}) + \tfrac12 P(c_{\text{right}} =
+  c_{\text{wrong}}), \qquad
+  \mathrm{AURC} = \frac1N \sum_{k=1}^{N} \frac{\text{errors among the } k \text{ surest}}{k} .$$
+
+Equal confidences have no order. Sorting gives them one by accident, and then the result depends
+on how the rows happen to be arranged; here tied predictions are always treated alike.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from coursekit.calibration._validation import (
+    ArrayLike,
+    as_confidence,
+    as_confidence_and_correct,
+)
+
+
+@dataclass(frozen=True)
+class RiskCoverage:
+    """The risk-coverage curve: one point for each distinct confidence, the surest first.
+
+    Attributes:
+        coverage: Fraction of predictions with at least that confidence `(K,)`; rises to 1.
+        risk: Fraction of those that are wrong `(K,)`; ends at the error rate.
+        threshold: The confidence itself `(K,)`, falling: answer at or above it.
+    """
+
+    coverage: Tensor
+    risk: Tensor
+    threshold: Tensor
+
+
+def auroc(confidence: ArrayLike, correct: ArrayLike) -> float:
+    """Return how well confidence tells right from wrong: 1 perfectly, 0.5 not at all.
+
+    The probability that a correct prediction has more confidence than a wrong one, ties counted
+    half: the area under the ROC curve, and the Mann-Whitney statistic divided by its maximum.
+
+    Args:
+        confidence: Predicted probabilities `(N,)`.
+        correct: Whether each prediction came true `(N,)`, bool or 0 and 1.
+
+    Raises:
+        ValueError: If all predictions are correct or all are wrong, as there is no pair to
+            compare; or if an argument has a wrong shape, is empty or out of range.
+        TypeError: If an argument does not hold numbers.
+
+    Reference:
+        J. A. Hanley, B. J. McNeil, "The meaning and use of the area under a receiver operating
+        characteristic (ROC) curve", Radiology 143, 1982.
+    """
+    ties = _ties(confidence, correct)
+    n_right, n_wrong = ties.right.sum().item(), ties.wrong.sum().item()
+    if n_right == 0 or n_wrong == 0:
+        raise ValueError(
+            "correct must hold both right and wrong predictions, since auroc compares one with "
+            f"the other; found {n_right} right and {n_wrong} wrong"
+        )
+    # Every wrong prediction loses to the right ones above it; times two, all counts are whole.
+    right_above = ties.right.cumsum(0) - ties.right
+    twice_won = (ties.wrong * (2 * right_above + ties.right)).sum().item()
+    return twice_won / (2 * n_right * n_wrong)
+
+
+def risk_coverage_curve(confidence: ArrayLike, correct: ArrayLike) -> RiskCoverage:
+    """Return coverage and risk for every threshold that the confidences allow.
+
+    Args:
+        confidence: Predicted probabilities `(N,)`.
+        correct: Whether each prediction came true `(N,)`, bool or 0 and 1.
+
+    Raises:
+        ValueError: If an argument has a wrong shape, is empty or out of range.
+        TypeError: If an argument does not hold numbers.
+
+    Reference:
+        R. El-Yaniv, Y. Wiener, "On the foundations of noise-free selective classification",
+        Journal of Machine Learning Research 11, 2010.
+    """
+    ties = _ties(confidence, correct)
+    answered = ties.size.cumsum(0)
+    return RiskCoverage(
+        coverage=answered.double() / answered[-1],
+        risk=ties.wrong.cumsum(0).double() / answered,
+        threshold=ties.confidence,
+    )
+
+
+def aurc(confidence: ArrayLike, correct: ArrayLike) -> float:
+    """Return the area under the risk-coverage curve, in [0, 1]; less is better.
+
+    The mean, over k = 1 .. N, of the error rate among the k surest predictions. Tied predictions
+    are taken in random order, and this is the exact expectation over all such orders.
+
+    torch-uncertainty integrates the same N points by the trapezoid rule, with the two end points
+    counted half and coverage running from 1 / N; it breaks ties by the order of the rows.
+
+    Args:
+        confidence: Predicted probabilities `(N,)`.
+        correct: Whether each prediction came true `(N,)`, bool or 0 and 1.
+
+    Raises:
+        ValueError: If an argument has a wrong shape, is empty or out of range.
+        TypeError: If an argument does not hold numbers.
+
+    Reference:
+        Y. Geifman, G. Uziel, R. El-Yaniv, "Bias-reduced uncertainty estimation for deep neural
+        classifiers", ICLR 2019.
+    """
+    ties = _ties(confidence, correct)
+    after = ties.size.cumsum(0)
+    before, wrong_before = after - ties.size, ties.wrong.cumsum(0) - ties.wrong
+    error_rate = ties.wrong.double() / ties.size
+    # After n predictions with E errors, the next j of a tie with error rate a bring a j errors on
+    # average: risk (E + a j) / (n + j) = a + (E - a n) / (n + j), a sum of harmonic numbers.
+    harmonic = _harmonic_numbers(int(after[-1]), after.device)
+    excess = wrong_before - error_rate * before
+    total = error_rate * ties.size + excess * (harmonic[after] - harmonic[before])
+    return total.sum().item() / int(after[-1])
+
+
+def excess_aurc(confidence: ArrayLike, correct: ArrayLike) -> float:
+    """Return `aurc` minus the least that any order of the same predictions could have.
+
+    The AURC mixes two things: how often the model errs, and whether it knows when. The best order
+    puts every error last; what exceeds it is the price of a bad order alone. 0 is perfect.
+
+    Args:
+        confidence: Predicted probabilities `(N,)`.
+        correct: Whether each prediction came true `(N,)`, bool or 0 and 1.
+
+    Raises:
+        ValueError: If an argument has a wrong shape, is empty or out of range.
+        TypeError: If an argument does not hold numbers.
+
+    Reference:
+        Y. Geifman et al., ICLR 2019, section 3. They approximate the least AURC of an error rate r
+        by `r + (1 - r) ln(1 - r)`, its limit for large N; here it is exact.
+    """
+    _, correct = as_confidence_and_correct(confidence, correct)
+    return aurc(confidence, correct) - aurc(correct.double(), correct)
+
+
+def selective_threshold(confidence: ArrayLike, coverage: float) -> float:
+    """Return the highest threshold that still answers a fraction `coverage` of the questions.
+
+    Answer where `confidence >= threshold`. Equal confidences are answered together, so with ties
+    more than that fraction may be answered. It needs no outcomes: choose it on any data that
+    resembles what is to come.
+
+    Args:
+        confidence: Predicted probabilities `(N,)`.
+        coverage: Fraction of questions to answer, in (0, 1].
+
+    Raises:
+        ValueError: If `confidence` has a wrong shape, is empty or out of range, or `coverage` is.
+        TypeError: If `confidence` does not hold numbers.
+    """
+    if not 0 < coverage <= 1:
+        raise ValueError(f"coverage must lie in (0, 1], such as 0.8; found {coverage}")
+    confidence = as_confidence(confidence)
+    # 0.07 * 100 is 7.000000000000001 in floating point; seven answers are meant.
+    n_answered = max(1, math.ceil(coverage * len(confidence) - 1e-9))
+    return confidence.double().kthvalue(len(confidence) - n_answered + 1).values.item()
+
+
+def selective_accuracy(confidence: ArrayLike, correct: ArrayLike, coverage: float) -> float:
+    """Return the accuracy on the surest predictions, a fraction `coverage` of all.
+
+    Equal confidences are answered together, see `selective_threshold`.
+
+    Args:
+        confidence: Predicted probabilities `(N,)`.
+        correct: Whether each prediction came true `(N,)`, bool or 0 and 1.
+        coverage: Fraction of questions to answer, in (0, 1].
+
+    Raises:
+        ValueError: If an argument has a wrong shape, is empty or out of range.
+        TypeError: If an argument does not hold numbers.
+    """
+    confidence, correct = as_confidence_and_correct(confidence, correct)
+    answered = confidence >= selective_threshold(confidence, coverage)
+    return correct[answered].double().mean().item()
+
+
+@dataclass(frozen=True)
+class _Ties:
+    """Predictions counted by distinct confidence, the surest first; every tensor is `(K,)`."""
+
+    confidence: Tensor
+    right: Tensor
+    wrong: Tensor
+
+    @property
+    def size(self) -> Tensor:
+        return self.right + self.wrong
+
+
+def _ties(confidence: ArrayLike, correct: ArrayLike) -> _Ties:
+    confidence, correct = as_confidence_and_correct(confidence, correct)
+    confidence, order = confidence.sort(descending=True)
+    distinct, size = confidence.unique_consecutive(return_counts=True)
+    right_up_to = correct[order].cumsum(0)[size.cumsum(0) - 1]
+    right = right_up_to.diff(prepend=right_up_to.new_zeros(1))
+    return _Ties(distinct, right, size - right)
+
+
+def _harmonic_numbers(n: int, device: torch.device) -> Tensor:
+    """Return 0, 1, 1 + 1/2, ..., up to the n-th `(n + 1,)`."""
+    terms = torch.arange(n + 1, dtype=torch.float64, device=device).reciprocal_()
+    terms[0] = 0
+    return terms.cumsum(0)

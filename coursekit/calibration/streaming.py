@@ -1,0 +1,267 @@
+r"""The same statistics, batch by batch and across processes, as `torchmetrics` metrics.
+
+Every number here follows from sums over predictions. Sums can be updated with one batch at a
+time, saved, restored, and added over processes, so memory never grows with the data and the
+result does not depend on how they were cut into batches:
+
+$$\text{state}(A \cup B) = \text{state}(A) + \text{state}(B) .$$
+
+Counts are int64 and sums float64, and they stay so: counts are exact, and sums added in another
+order differ in their last bits at most. A count in float32 stops at 2^24: one more prediction
+changes nothing, and the result of a long run is quietly wrong.
+"""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from coursekit.calibration._blocks import row_blocks
+from coursekit.calibration._validation import (
+    ArrayLike,
+    as_count,
+    as_logits_and_labels,
+    as_probs_and_labels,
+    require_choice,
+)
+from coursekit.calibration.bins import ReliabilityBins, reliability_bins
+from coursekit.calibration.errors import Norm, norm_of_gaps
+
+
+class SumsMetric(Metric):
+    """A metric whose state is int64 counts and float64 sums, and nothing else.
+
+    What torchmetrics gives: `update` with a batch, `compute`, `reset`, `forward`, `merge_state`,
+    `state_dict`, synchronisation over processes. What is added: `.to(torch.float16)` moves the
+    metric but never rounds its sums; states are saved; states of another configuration are
+    refused; restored or merged states are computed anew; no data is an error, not a NaN.
+    """
+
+    is_differentiable = False
+    full_state_update = False
+    #: Attributes that must agree for states to be added.
+    _configuration: ClassVar[tuple[str, ...]] = ()
+
+    def _add_sums(self, *names: str, shape: tuple[int, ...] = (), dtype: torch.dtype) -> None:
+        for name in names:
+            self.add_state(name, torch.zeros(shape, dtype=dtype), "sum", persistent=True)
+
+    def _accumulate(self, **sums: Tensor) -> None:
+        for name, value in sums.items():
+            # Not in place: a state that was handed out or loaded may be shared.
+            state = getattr(self, name)
+            setattr(self, name, state + value.to(state.device, state.dtype))
+
+    def _require_data(self, count: Tensor) -> None:
+        if not count.any():
+            raise ValueError(f"{type(self).__name__} has seen no data yet: call update first")
+
+    def merge_state(self, incoming_state: dict[str, Any] | Metric) -> None:
+        """Add the state of another metric of the same configuration, say of another shard.
+
+        Raises:
+            ValueError: If it is of another class, or configured differently.
+        """
+        if isinstance(incoming_state, type(self)):
+            for name in self._configuration:
+                ours, theirs = getattr(self, name), getattr(incoming_state, name)
+                if ours != theirs:
+                    raise ValueError(
+                        f"incoming_state must have the same {name}; found {theirs}, not {ours}"
+                    )
+            incoming_state = incoming_state.metric_state
+        if isinstance(incoming_state, dict):
+            incoming_state = {k: self._checked(k, v) for k, v in incoming_state.items()}
+        super().merge_state(incoming_state)
+        self._forget_computed()
+
+    def _forget_computed(self) -> None:
+        """Let the next `compute` look at the state, which did not come through `update`."""
+        self._computed = None
+        self._update_count = max(1, self._update_count)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Any = "") -> "SumsMetric":
+        # Whatever fn does to dtypes, follow it to its device only. MPS has no float64.
+        device = fn(torch.zeros(1, device=self.device)).device
+        device = torch.device("cpu") if device.type == "mps" else device
+        return super()._apply(lambda tensor: tensor.to(device), exclude_state)
+
+    def _load_from_state_dict(
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        local_metadata: dict[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        *args: Any,
+    ) -> None:
+        for name, persistent in self._persistent.items():
+            if prefix + name in state_dict:
+                state_dict[prefix + name] = self._checked(name, state_dict[prefix + name])
+                self._forget_computed()
+            elif persistent:
+                missing_keys.append(prefix + name)
+        super()._load_from_state_dict(
+            state_dict, prefix, local_metadata, strict, missing_keys, *args
+        )
+
+    def _checked(self, name: str, value: Tensor) -> Tensor:
+        """Return a state that may be added to ours, on our device."""
+        default = self._defaults.get(name)
+        if default is None:
+            raise ValueError(f"{type(self).__name__} has no state {name!r}")
+        if (value.shape, value.dtype) != (default.shape, default.dtype):
+            raise ValueError(
+                f"state {name!r} must be {default.dtype} of shape {tuple(default.shape)}; found "
+                f"{value.dtype} of shape {tuple(value.shape)}. Use a metric with the arguments of "
+                "the one that it comes from"
+            )
+        return value.to(default.device)
+
+
+class StreamingReliability(SumsMetric):
+    """The calibration error and the reliability diagram of any number of predictions.
+
+    `compute` gives the ECE, `bins` what the diagram is drawn from; both equal
+    `expected_calibration_error` and `reliability_bins` of all predictions at once. Bins are
+    uniform: those of equal count are known only when all data are.
+
+    Args:
+        n_bins: Number of bins.
+        norm: `"l1"`, `"l2"` or `"max"`, as in `expected_calibration_error`.
+
+    Raises:
+        ValueError, TypeError: If an argument is out of range or unknown.
+
+    Example:
+        >>> metric = StreamingReliability()
+        >>> metric.update([0.9, 0.8], [True, False])
+        >>> metric.update([0.7], [True])
+        >>> round(metric.compute().item(), 3)
+        0.4
+    """
+
+    _configuration = ("n_bins",)
+    count: Tensor
+    confidence_sum: Tensor
+    correct_count: Tensor
+
+    def __init__(self, n_bins: int = 15, norm: Norm = "l1", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        require_choice(norm, ("l1", "l2", "max"), "norm")
+        self.n_bins, self.norm = as_count(n_bins, "n_bins"), norm
+        self._add_sums("count", "correct_count", shape=(self.n_bins,), dtype=torch.int64)
+        self._add_sums("confidence_sum", shape=(self.n_bins,), dtype=torch.float64)
+
+    def update(self, confidence: ArrayLike, correct: ArrayLike) -> None:
+        """Add predictions: `confidence (N,)` and `correct (N,)`, as in `reliability_bins`."""
+        bins = reliability_bins(confidence, correct, self.n_bins)
+        self._accumulate(
+            count=bins.count, confidence_sum=bins.confidence_sum, correct_count=bins.correct_count
+        )
+
+    def compute(self) -> Tensor:
+        """Return the calibration error of all predictions so far, of all processes."""
+        bins = self._bins()
+        return norm_of_gaps(bins.gap, bins.weight, self.norm)
+
+    def bins(self) -> ReliabilityBins:
+        """Return the bins of all predictions so far, of all processes (each must call this)."""
+        with self.sync_context(dist_sync_fn=self.dist_sync_fn, should_sync=self._to_sync):
+            return self._bins()
+
+    def _bins(self) -> ReliabilityBins:
+        self._require_data(self.count)
+        edges = torch.arange(self.n_bins + 1, dtype=torch.float64) / self.n_bins
+        edges = edges.to(self.count.device)
+        return ReliabilityBins(edges, self.count, self.confidence_sum, self.correct_count)
+
+
+class StreamingScores(SumsMetric):
+    """Accuracy, negative log-likelihood, Brier score and mean entropy.
+
+    Of logits or of probabilities: which, is said by name and never guessed, as values in [0, 1]
+    may be either. Rows are taken to float64 a few at a time, so that a whole vocabulary needs
+    little memory.
+
+    Example:
+        >>> metric = StreamingScores()
+        >>> metric.update(probs=[[0.5, 0.5], [0.25, 0.75]], labels=[0, 1])
+        >>> round(metric.compute()["brier_score"].item(), 4)
+        0.3125
+    """
+
+    count: Tensor
+    correct_count: Tensor
+    nll_sum: Tensor
+    brier_sum: Tensor
+    entropy_sum: Tensor
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._add_sums("count", "correct_count", dtype=torch.int64)
+        self._add_sums("nll_sum", "brier_sum", "entropy_sum", dtype=torch.float64)
+
+    def update(
+        self,
+        *,
+        labels: ArrayLike,
+        logits: ArrayLike | None = None,
+        probs: ArrayLike | None = None,
+    ) -> None:
+        """Add predictions.
+
+        Args:
+            labels: The true classes `(N,)`, integers in 0 .. C - 1.
+            logits: Unnormalised log-probabilities `(N, C)`, finite; or else
+            probs: Probabilities `(N, C)`; each row sums to 1 within 1e-4.
+
+        Raises:
+            ValueError: If both or neither of `logits` and `probs` are given, or an argument has a
+                wrong shape, is empty or out of range.
+            TypeError: If the labels are not integers.
+        """
+        if (logits is None) == (probs is None):
+            found = "neither" if logits is None else "both"
+            raise ValueError(f"give either logits or probs, by name; found {found}")
+        if probs is not None:
+            table, labels = as_probs_and_labels(probs, labels)
+        else:
+            table, labels = as_logits_and_labels(logits, labels)
+        columns = [
+            _score_rows(rows, truth, are_logits=probs is None)
+            for rows, truth in row_blocks(table, labels)
+        ]
+        correct, nll, brier, entropy = (
+            torch.cat(column).sum() for column in zip(*columns, strict=True)
+        )
+        self._accumulate(
+            count=torch.tensor(len(labels)),
+            correct_count=correct,
+            nll_sum=nll,
+            brier_sum=brier,
+            entropy_sum=entropy,
+        )
+
+    def compute(self) -> dict[str, Tensor]:
+        """Return `accuracy`, `negative_log_likelihood` and `entropy` (nats), `brier_score`."""
+        self._require_data(self.count)
+        return {
+            "accuracy": self.correct_count.double() / self.count,
+            "negative_log_likelihood": self.nll_sum / self.count,
+            "brier_score": self.brier_sum / self.count,
+            "entropy": self.entropy_sum / self.count,
+        }
+
+
+def _score_rows(rows: Tensor, labels: Tensor, are_logits: bool) -> tuple[Tensor, ...]:
+    """Return correct, negative log-probability, Brier score and entropy, each `(N,)`."""
+    log_probs = rows.log_softmax(1) if are_logits else rows.log()
+    probs = log_probs.exp() if are_logits else rows
+    truth = labels[:, None]
+    # The squared distance from the truth: (1 - p_y)^2 and the squares of all others.
+    brier = probs.square().sum(1) + 1 - 2 * probs.gather(1, truth).squeeze(1)
+    entropy = torch.special.entr(probs).sum(1)
+    return probs.argmax(1) == labels, -log_probs.gather(1, truth).squeeze(1), brier, entropy

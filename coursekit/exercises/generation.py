@@ -1,0 +1,382 @@
+"""06 Generation."""
+
+import torch
+
+from coursekit.exercises.engine import ChoiceExercise, FunctionExercise, Mistake
+
+# Three questions about what came before.
+
+what_floor_the_loss_has = ChoiceExercise(
+    name="what_floor_the_loss_has",
+    question="A model trained on a language whose truth is known reaches a loss of 1.39 nats a "
+    "word, and the language's entropy rate is 1.38. What is the hundredth between them?",
+    options={
+        "a": "The mean KL divergence from the truth to the model.",
+        "b": "Overfitting: a perfect model would reach a loss of 0.",
+        "c": "The share of words that the model gets wrong.",
+    },
+    correct="a",
+    explanations={
+        "a": "Cross-entropy is entropy plus KL: the entropy belongs to the language, and only the "
+        "KL to the model.",
+        "b": "A loss of 0 would mean that every word is certain. The language itself is not, and "
+        "no model can know more than the truth does.",
+        "c": "Loss is not a share of errors: even the true law gets most words wrong, where many "
+        "can come.",
+    },
+)
+
+what_the_cache_keeps = ChoiceExercise(
+    name="what_the_cache_keeps",
+    question="In causal attention, why may a model keep the keys and values of the tokens it has "
+    "read, instead of computing them again for every new token?",
+    options={
+        "a": "Because they hardly change, and a small error does no harm.",
+        "b": "Because no token looks at later ones, so a new token changes nothing before it.",
+        "c": "Because the queries of old tokens are kept, too.",
+    },
+    correct="b",
+    explanations={
+        "a": "They do not change at all: with and without the cache the result is the same.",
+        "b": "What was computed for the tokens so far stays right, whatever comes after them.",
+        "c": "Old queries are never needed again: only the newest token still asks.",
+    },
+)
+
+what_a_calibrated_guess_is = ChoiceExercise(
+    name="what_a_calibrated_guess_is",
+    question="A model gives its best guess the probability 0.3, again and again, and is "
+    "calibrated. How often is that guess wrong?",
+    options={
+        "a": "Seven times in ten.",
+        "b": "Rarely: calibrated means reliable.",
+        "c": "That cannot be known without seeing the texts.",
+    },
+    correct="a",
+    explanations={
+        "a": "Calibrated means that it is right as often as it says: three times in ten.",
+        "b": "Calibrated is not the same as right. It says 0.3, and 0.3 is what it gets.",
+        "c": "Being calibrated is just that promise, over the texts it was measured on.",
+    },
+)
+
+# What the notebook teaches.
+
+why_five_failed = ChoiceExercise(
+    name="why_five_failed",
+    question="Which call gives five texts that were drawn independently from the model?",
+    options={
+        "a": "generate(ids, num_return_sequences=5, num_beams=5)",
+        "b": "generate(ids, num_return_sequences=5, do_sample=True, top_k=0)",
+        "c": "five times generate(ids), in a loop",
+    },
+    correct="b",
+    explanations={
+        "a": "It runs, and its five texts differ. But they are the five best ends of one search, "
+        "and mostly begin with the same words: nothing was drawn.",
+        "b": "Each text has its own random numbers, and top_k=0 keeps all tokens.",
+        "c": "That is greedy decoding five times: five copies of one text.",
+    },
+)
+
+
+def _most_new_tokens(prompts, max_length):
+    return max_length - max(map(len, prompts))
+
+
+most_new_tokens = FunctionExercise(
+    name="most_new_tokens",
+    title="How many tokens max_length leaves for new text, in a padded batch",
+    reference=_most_new_tokens,
+    inputs=lambda rng: (
+        [rng.integers(100, size=n).tolist() for n in rng.permutation([3, 5, 9])],
+        int(rng.integers(30, 60)),
+    ),
+    mistakes=[
+        Mistake(
+            name="prompt not counted",
+            wrong=lambda prompts, max_length: max_length,
+            message="That is max_new_tokens. max_length is the length of the whole text, and the "
+            "prompt is part of it.",
+        ),
+        Mistake(
+            name="padding not counted",
+            wrong=lambda prompts, max_length: max_length - min(map(len, prompts)),
+            message="You took the shortest prompt. In a batch all prompts are padded to the "
+            "longest, and the padding counts as well.",
+        ),
+        Mistake(
+            name="all prompts together",
+            wrong=lambda prompts, max_length: max_length - sum(map(len, prompts)),
+            message="You took off all prompts together. Each text has a row of its own, and "
+            "max_length is the length of a row.",
+        ),
+    ],
+    hints=[
+        "A batch is a rectangle: how many columns do the prompts fill, after padding?",
+        "max_length counts columns. Take off those that are filled.",
+    ],
+    stub="""
+        def my_most_new_tokens(prompts, max_length):
+            \"\"\"Return how many tokens each text of a padded batch of lists of ids can get.\"\"\"
+            ...
+    """,
+    solution="""
+        def my_most_new_tokens(prompts, max_length):
+            longest = max(len(prompt) for prompt in prompts)
+            return max_length - longest
+    """,
+    insight="With max_new_tokens nobody has to count.",
+)
+
+tempered_probs = FunctionExercise(
+    name="tempered_probs",
+    title="The probabilities that a temperature samples with",
+    reference=lambda logits, temperature: (
+        torch.distributions.Categorical(logits=logits / temperature).probs
+    ),
+    inputs=lambda rng: (
+        torch.tensor(rng.normal(scale=1.5, size=(3, 5))),
+        float(rng.choice([0.5, 0.7, 1.6])),
+    ),
+    mistakes=[
+        Mistake(
+            name="multiplied",
+            wrong=lambda logits, temperature: (logits * temperature).softmax(dim=-1),
+            message="You multiplied. The temperature divides the logits: a low temperature makes "
+            "them larger, and the law sharper. Probabilities to the power T: the same slip.",
+        ),
+        Mistake(
+            name="probabilities divided",
+            wrong=lambda logits, temperature: logits.softmax(dim=-1) / temperature,
+            message="You divided the probabilities, so they no longer sum to 1; and if you "
+            "normalised them, you would be where you began. Divide the logits, then softmax.",
+        ),
+        Mistake(
+            name="softmax over rows",
+            wrong=lambda logits, temperature: (logits / temperature).softmax(dim=0),
+            message="You took the softmax over the rows (dim=0). Each row is a law of its own, "
+            "over the words: dim=-1.",
+        ),
+    ],
+    hints=[
+        "Which of the two comes first: the temperature or the softmax?",
+        "A temperature near 0 should leave only the largest logit: what must it do to the others?",
+    ],
+    stub="""
+        def my_tempered_probs(logits, temperature):
+            \"\"\"Return the probabilities (N, V) that logits (N, V) give at this temperature.\"\"\"
+            ...
+    """,
+    solution="""
+        def my_tempered_probs(logits, temperature):
+            return (logits / temperature).softmax(dim=-1)
+    """,
+    insight="p to the power 1/T, normalised: the same law, written without logits.",
+)
+
+
+def _nucleus(probs, p, crossing=True, normalised=True):
+    """Probabilities `(V,)` of the nucleus; what the mistakes get wrong can be switched off."""
+    order = sorted(range(len(probs)), key=lambda i: -probs[i])
+    total, kept = 0.0, []
+    for i in order:
+        if total + (0 if crossing else probs[i]) >= p:
+            break
+        kept.append(i)
+        total += float(probs[i])
+    law = torch.zeros_like(probs)
+    law[kept] = probs[kept]
+    return law / law.sum() if normalised and kept else law
+
+
+def _probs_and_p(rng):
+    """A law of 6 words with probabilities well apart, shuffled, and a p between its sums."""
+    probs = torch.tensor([0.36, 0.25, 0.17, 0.11, 0.07, 0.04], dtype=torch.float64)
+    probs = probs[torch.tensor(rng.permutation(6))]
+    return probs, float(rng.choice([0.5, 0.7, 0.85]))
+
+
+top_p_probs = FunctionExercise(
+    name="top_p_probs",
+    title="Top-p: the probabilities that the nucleus is sampled with",
+    reference=_nucleus,
+    inputs=_probs_and_p,
+    mistakes=[
+        Mistake(
+            name="crossing word dropped",
+            wrong=lambda probs, p: _nucleus(probs, p, crossing=False),
+            message="Your nucleus stays below p: the word that crosses the threshold is missing. "
+            "The kept words must have at least p together, or p = 0.3 could keep none at all.",
+        ),
+        Mistake(
+            name="not normalised",
+            wrong=lambda probs, p: _nucleus(probs, p, normalised=False),
+            message="The right words, but their probabilities no longer sum to 1: what was cut off "
+            "must be shared out. Divide by their sum (on logits, -inf before the softmax does it).",
+        ),
+        Mistake(
+            name="threshold for each word",
+            wrong=lambda probs, p: probs * (probs >= 1 - p) / (probs * (probs >= 1 - p)).sum(),
+            message="You compared each word by itself with 1 - p. It is the sum from the most "
+            "probable word down that decides where the nucleus ends.",
+        ),
+    ],
+    hints=[
+        "`probs.sort(descending=True)` gives values and ids; `cumsum` gives what they have so far.",
+        "Keep a word if those *before* it have less than p together: "
+        "`values.cumsum(0) - values < p`.",
+        "Put 0 where the rest was, at `ids[~keep]`, then divide by the sum.",
+    ],
+    stub="""
+        def my_top_p_probs(probs, p):
+            \"\"\"Return the law (V,) that top-p samples from, given the model's law (V,).\"\"\"
+            ...
+    """,
+    solution="""
+        def my_top_p_probs(probs, p):
+            values, ids = probs.sort(descending=True)
+            keep = values.cumsum(0) - values < p
+            law = probs.clone()
+            law[ids[~keep]] = 0
+            return law / law.sum()
+    """,
+)
+
+
+def _beam_step(totals, log_probs):
+    rows, words = log_probs.shape
+    pairs = [(r, w) for r in range(rows) for w in range(words)]
+    best = sorted(pairs, key=lambda rw: -float(totals[rw[0]] + log_probs[rw]))[:rows]
+    return [list(pair) for pair in best]
+
+
+def _totals_and_log_probs(rng):
+    """Three texts over five words: the first is far ahead, the last has one good child."""
+    totals = torch.tensor(rng.normal([-0.5, -1.2, -3.0], scale=0.02))
+    probs = [
+        [0.5, 0.4, 0.05, 0.03, 0.02],
+        [0.3, 0.25, 0.2, 0.15, 0.1],
+        [0.9, 0.04, 0.03, 0.02, 0.01],
+    ]
+    return totals, torch.tensor(rng.permuted(probs, axis=1)).log()
+
+
+beam_step = FunctionExercise(
+    name="beam_step",
+    title="One step of beam search",
+    reference=_beam_step,
+    inputs=_totals_and_log_probs,
+    mistakes=[
+        Mistake(
+            name="greedy in each text",
+            wrong=lambda totals, log_probs: [
+                [row, word] for row, word in enumerate(log_probs.argmax(dim=-1).tolist())
+            ],
+            message="You took the best word of each text: that is greedy decoding, several times. "
+            "All children of all texts compete, so one parent may have two, and another none.",
+        ),
+        Mistake(
+            name="without the past",
+            wrong=lambda totals, log_probs: _beam_step(torch.zeros_like(totals), log_probs),
+            message="You compared the last words only. A likely word after an unlikely beginning "
+            "is an unlikely text: add the totals.",
+        ),
+        Mistake(
+            name="probabilities added",
+            wrong=lambda totals, log_probs: _beam_step(totals.exp(), log_probs.exp()),
+            message="You added probabilities. Those of a chain are multiplied, so it is their "
+            "logarithms that are added.",
+        ),
+    ],
+    hints=[
+        "`totals[:, None] + log_probs` has one number for each child of each text.",
+        "`.flatten().topk(K)` ranks them all at once; `divmod(index, V)` gives row and word.",
+    ],
+    stub="""
+        def my_beam_step(totals, log_probs):
+            \"\"\"Return the K best children [[row of the parent, word], ...], the best first.
+
+            K texts have log-probabilities totals (K,); log_probs (K, V) are of their next words.
+            \"\"\"
+            ...
+    """,
+    solution="""
+        def my_beam_step(totals, log_probs):
+            children = totals[:, None] + log_probs
+            best = children.flatten().topk(len(totals)).indices.tolist()
+            return [list(divmod(index, log_probs.shape[1])) for index in best]
+    """,
+)
+
+expected_surprise = FunctionExercise(
+    name="expected_surprise",
+    title="How surprising a rule's next word is to the truth, on average",
+    reference=lambda bent, truth: float(-torch.einsum("nv,nv->", bent, truth.log()) / len(bent)),
+    inputs=lambda rng: (
+        torch.tensor(rng.dirichlet([1.0] * 4, size=3)).clamp_min(0.01),
+        torch.tensor(rng.dirichlet([1.0] * 4, size=3)).clamp_min(0.01),
+    ),
+    mistakes=[
+        Mistake(
+            name="the wrong law draws",
+            wrong=lambda bent, truth: float(-(truth * bent.log()).sum(dim=-1).mean()),
+            message="You let the truth draw the word and the rule be surprised: that is the loss "
+            "of the rule on true text. Here the rule draws the word, and the truth judges.",
+        ),
+        Mistake(
+            name="entropy of the rule",
+            wrong=lambda bent, truth: float(-(bent * bent.log()).sum(dim=-1).mean()),
+            message="That is the rule's own entropy: how surprised it is by itself. Ask how "
+            "surprised the truth is.",
+        ),
+        Mistake(
+            name="all words alike",
+            wrong=lambda bent, truth: float(-truth.log().mean()),
+            message="You averaged over the vocabulary, every word alike. But words are drawn with "
+            "the probabilities of the rule: weight by them.",
+        ),
+        Mistake(
+            name="summed over positions",
+            wrong=lambda bent, truth: float(-(bent * truth.log()).sum()),
+            message="You summed over the positions: sum over the words, but take the mean over the "
+            "positions.",
+        ),
+    ],
+    hints=[
+        "An expectation is a sum over words: probability of drawing the word, times its surprise.",
+        "Who draws? The rule. Who is surprised, by minus the logarithm of its probability? The "
+        "truth.",
+    ],
+    stub="""
+        def my_expected_surprise(bent, truth):
+            \"\"\"Return the mean surprise of truth (N, V) at words drawn by bent (N, V).\"\"\"
+            ...
+    """,
+    solution="""
+        def my_expected_surprise(bent, truth):
+            return -(bent * truth.log()).sum(dim=-1).mean()
+    """,
+    insight="It is infinite as soon as the rule may draw a word that the truth forbids. That is "
+    "why forbidden words are counted apart.",
+)
+
+which_temperature = ChoiceExercise(
+    name="which_temperature",
+    question="On held-out text the best temperature of a model is 1.6. You want short answers with "
+    "few slips, and beside each the probability that it is right. Which temperatures?",
+    options={
+        "a": "1.6 for both: a model has one right temperature.",
+        "b": "Sample at whatever gives the answers you like; report probabilities at 1.6.",
+        "c": "Sample at 0.7 for few slips, and report the probabilities at 0.7: they are those "
+        "that were used.",
+    },
+    correct="b",
+    explanations={
+        "a": "1.6 makes samples that are distributed as the text it was fitted on. That is one "
+        "wish among others, and few slips is another.",
+        "b": "How to speak is a choice, how sure to be is a measurement.",
+        "c": "They say how often this decoder says these words, not how often they are right: on "
+        "real text they are overconfident.",
+    },
+)

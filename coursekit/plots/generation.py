@@ -1,0 +1,219 @@
+"""Figures of how a text is chosen: the law that a rule samples from, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from torch import Tensor
+
+from coursekit.calibration import Interval
+from coursekit.plots.style import COLORS, GRAY, new_axes, style
+
+
+def law_bars(
+    words: Sequence[str],
+    truth: Tensor,
+    bent: Tensor,
+    title: str,
+    *,
+    n_words: int = 10,
+    order: Tensor | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the law that a rule samples from as bars, and the truth as marks beside them.
+
+    Args:
+        words: the vocabulary, V words.
+        truth: true probabilities of the next word ``(V,)``.
+        bent: the probabilities it is drawn with ``(V,)``.
+        title: the rule.
+        n_words: how many words to show, those first that the truth makes most probable.
+        order: the ids of the words to show instead, from top to bottom.
+        ax: where to draw; a new figure without it.
+
+    Raises:
+        ValueError: a law does not have one probability for each word.
+    """
+    for name, law in (("truth", truth), ("bent", bent)):
+        if law.shape != (len(words),):
+            raise ValueError(
+                f"{name} has shape {tuple(law.shape)}: expected one probability for each of the "
+                f"{len(words)} words."
+            )
+    order = _order(truth, bent, n_words) if order is None else order
+    rows = range(len(order))
+    ax = new_axes(7.5, 0.45 * len(order) + 1.8) if ax is None else ax
+    with style():
+        ax.barh(rows, bent[order].tolist(), color=COLORS["sky"], label="what is sampled")
+        ax.plot(truth[order].tolist(), rows, "D", color=COLORS["vermillion"], label="the truth")
+        ax.set_yticks(rows, [words[i] for i in order])
+        ax.invert_yaxis()
+        ax.set(xlim=(0, 1), xlabel="probability", ylabel="next word")
+        ax.grid(visible=False, axis="y")
+        ax.set_title(title)
+        ax.legend(loc="lower right")
+    return ax
+
+
+def law_grid(words: Sequence[str], truth: Tensor, bent: Mapping[str, Tensor], title: str) -> Figure:
+    """Draw `law_bars` for several rules side by side, on the same axes.
+
+    Args:
+        words: the vocabulary, V words.
+        truth: true probabilities of the next word ``(V,)``.
+        bent: for each rule the probabilities that it samples with ``(V,)``.
+        title: what is being continued.
+    """
+    panels = new_axes(3.3 * len(bent) + 0.8, 5.2, ncols=len(bent), sharex=True, squeeze=False)[0]
+    largest = max(law.max().item() for law in (truth, *bent.values()))
+    order = _order(truth, torch.stack(list(bent.values())).mean(dim=0), 10)
+    for ax, (rule, law) in zip(panels, bent.items(), strict=True):
+        law_bars(words, truth, law, rule, order=order, ax=ax)
+        ax.set_xlim(0, 1.1 * largest)
+        if ax is not panels[0]:
+            ax.set_ylabel("")
+            ax.get_legend().remove()
+    figure = panels[0].figure
+    with style():
+        figure.suptitle(title, x=0.01, horizontalalignment="left")
+    return figure
+
+
+def surprise_histogram(surprise: Tensor, marks: Mapping[str, float], title: str) -> Axes:
+    """Draw how surprising whole texts are, and where single texts fall.
+
+    Args:
+        surprise: of each text of a sample, in nats a word ``(N,)``.
+        marks: name and surprise of single texts, at most four.
+        title: title of the figure.
+    """
+    ax = new_axes(8.5, 4.8)
+    colors = [COLORS[name] for name in ("vermillion", "green", "purple", "black")]
+    with style():
+        ax.hist(
+            surprise.tolist(), bins=25, color=COLORS["sky"], edgecolor="white", label="true texts"
+        )
+        for (name, value), color in zip(marks.items(), colors, strict=False):
+            ax.axvline(value, color=color, linewidth=3, label=name)
+        ax.set(xlabel="surprise of a text under the truth (nats a word)", ylabel="texts")
+        ax.set_xlim(left=0)
+        ax.legend(loc="upper left")
+        ax.set_title(title)
+    return ax
+
+
+def decoding_panels(
+    measures: Mapping[str, Mapping[str, Interval]], marked: str, title: str
+) -> Figure:
+    """Draw several measures of several rules: a panel a measure, a row a rule.
+
+    Args:
+        measures: for each measure, with its unit, the interval of each rule; the same rules in all.
+        marked: the rule whose values a line marks in every panel.
+        title: title of the figure.
+
+    Raises:
+        ValueError: the measures do not have the same rules, or none is called `marked`.
+    """
+    rules = list(next(iter(measures.values())))
+    for name, values in measures.items():
+        if list(values) != rules or marked not in values:
+            raise ValueError(
+                f"{name!r} has the rules {list(values)}: expected {rules}, {marked!r} among them."
+            )
+    panels = new_axes(
+        3.4 * len(measures) + 1.6,
+        0.5 * len(rules) + 2.0,
+        ncols=len(measures),
+        sharey=True,
+        squeeze=False,
+    )[0]
+    with style():
+        for ax, (name, values) in zip(panels, measures.items(), strict=True):
+            ax.axvline(values[marked].estimate, color=GRAY, linestyle="--")
+            for row, interval in enumerate(values.values()):
+                ax.plot([interval.low, interval.high], [row, row], color=COLORS["blue"])
+                ax.plot(interval.estimate, row, "o", color=COLORS["blue"])
+            ax.set_xlabel(name)
+            ax.grid(visible=False, axis="y")
+            ax.margins(x=0.1)
+            ax.xaxis.set_major_locator(MaxNLocator(4))
+        panels[0].set_yticks(range(len(rules)), rules)
+        panels[0].set_ylabel("rule")
+        panels[0].invert_yaxis()
+        panels[0].figure.suptitle(title, x=0.01, horizontalalignment="left")
+    return panels[0].figure
+
+
+def report_matrix(ece: Mapping[str, Mapping[str, float]], title: str) -> Axes:
+    """Draw the calibration error of several reports (columns) on several texts (rows).
+
+    Args:
+        ece: for each text, the error of each report; the same reports in all.
+        title: title of the figure.
+
+    Raises:
+        ValueError: the texts do not have the same reports.
+    """
+    reports = list(next(iter(ece.values())))
+    if any(list(row) != reports for row in ece.values()):
+        raise ValueError(f"every text needs the same reports, {reports}; found {dict(ece)}.")
+    values = torch.tensor([list(row.values()) for row in ece.values()])
+    ax = new_axes(2.0 * len(reports) + 3.2, 0.9 * len(ece) + 2.2)
+    with style():
+        ax.imshow(values.numpy(), cmap="Oranges", vmin=0, vmax=0.2, aspect="auto")
+        for row, line in enumerate(values.tolist()):
+            for column, value in enumerate(line):
+                ax.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=16)
+        ax.set_xticks(range(len(reports)), reports)
+        ax.set_yticks(range(len(ece)), list(ece))
+        ax.set(xlabel="whose probabilities are reported", ylabel="whose text is predicted")
+        ax.grid(visible=False)
+        ax.set_title(title)
+    return ax
+
+
+def panels_against_temperature(
+    temperatures: Sequence[float],
+    curves: Mapping[str, Sequence[float]],
+    fitted: float,
+    title: str,
+) -> Figure:
+    """Draw several quantities against the temperature, one above the other.
+
+    Args:
+        temperatures: the ones tried, K of them.
+        curves: for each quantity, with its unit, its K values.
+        fitted: the temperature that calibration finds, marked in every panel.
+        title: title of the figure.
+
+    Raises:
+        ValueError: a quantity does not have one value for each temperature.
+    """
+    for name, values in curves.items():
+        if len(values) != len(temperatures):
+            raise ValueError(
+                f"{name!r} has {len(values)} values: expected one for each of the "
+                f"{len(temperatures)} temperatures."
+            )
+    panels = new_axes(7.5, 2.4 * len(curves) + 0.8, nrows=len(curves), sharex=True, squeeze=False)
+    panels = panels[:, 0]
+    with style():
+        for ax, (name, values) in zip(panels, curves.items(), strict=True):
+            ax.plot(temperatures, values, "o-", color=COLORS["blue"])
+            label = f"fitted on held-out text: T = {fitted:.2f}"
+            ax.axvline(fitted, color=COLORS["vermillion"], linestyle="--", label=label)
+            ax.set_ylabel(name)
+        panels[0].legend(loc="upper right")
+        panels[-1].set_xlabel("temperature T (the logits are divided by it)")
+        panels[0].set_title(title)
+    return panels[0].figure
+
+
+def _order(truth: Tensor, law: Tensor, n_words: int) -> Tensor:
+    """Ids of the most probable words; those that the truth forbids come last, sorted by `law`."""
+    return (truth.double() + 1e-9 * law.double()).argsort(descending=True)[:n_words]

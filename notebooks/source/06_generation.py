@@ -1,0 +1,1304 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# # 06 Generation
+#
+# A language model states probabilities; a text is made by choosing. Between the two stands a small
+# rule: take the most probable word, or draw one, or draw from a few. It looks like a detail. But
+# every rule except one *bends* the probabilities that the model learned, and then they no longer
+# say how likely anything is. Here you start from a snippet that breaks, write all the usual rules
+# yourself, and measure what each does to a language whose truth you know.
+#
+# **You will be able to**
+# - read the error of a well-known snippet, mend it, and say what each of its options counts;
+# - write greedy decoding, temperature, top-k, top-p and beam search, each in a few lines;
+# - measure how far each rule bends the probabilities, with intervals;
+# - say of which text a decoder's reported probabilities are true, and of which not;
+# - tell the temperature of sampling from the temperature of calibration.
+#
+# **Time:** about 75 minutes; all cells together run in about a minute on two processor cores.
+#
+# **On the map:** Part I, a language model from scratch. Before it: maximum likelihood, which made
+# the probabilities good. After it: what exactly a *calibrated* probability is (Part II).
+
+# %%
+import contextlib
+import copy
+import json
+import logging
+import sys
+import tempfile
+
+import torch
+import transformers
+from scipy.stats import chisquare
+from transformers import (
+    GPT2Tokenizer,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+# %%
+from coursekit import expect, predict
+from coursekit.calibration import (
+    TemperatureScaling,
+    bootstrap_interval,
+    ece_null_distribution,
+    expected_calibration_error,
+    negative_log_likelihood,
+    top_label,
+)
+from coursekit.data import grammar
+from coursekit.exercises import generation as exercises
+from coursekit.llm import ModelUnavailableError, load
+from coursekit.lm.generation import (
+    adjust_logits,
+    apply_temperature,
+    beam_search,
+    generate,
+    keep_top_k,
+    keep_top_p,
+    sample,
+)
+from coursekit.lm.gpt import GPT, GPTConfig
+from coursekit.lm.training import TrainingConfig, train
+
+# %%
+from coursekit.plots import (
+    decoding_panels,
+    law_grid,
+    new_axes,
+    panels_against_temperature,
+    reliability_diagram,
+    report_matrix,
+    show,
+    surprise_histogram,
+)
+
+transformers.logging.disable_progress_bar()
+lm = load()
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Before you start: three questions
+#
+# Answer from memory: replace each `...` by a letter in quotes. A wrong answer costs nothing and is
+# explained.
+
+# %%
+exercises.what_floor_the_loss_has.ask()
+exercises.what_floor_the_loss_has.check(...)
+
+# %%
+exercises.what_the_cache_keeps.ask()
+exercises.what_the_cache_keeps.check(...)
+
+# %%
+exercises.what_a_calibrated_guess_is.ask()
+exercises.what_a_calibrated_guess_is.check(...)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## A snippet that breaks
+#
+# The article that this course grew from shows in a few lines how to make text with GPT-2. Here they
+# are, letter for letter, as one string:
+
+# %%
+ARTICLE = """
+from transformers import GPT2LMHeadModel, GPT2Tokenizer
+
+tokenizer = GPT2Tokenizer.from_pretrained('gpt2')
+model = GPT2LMHeadModel.from_pretrained('gpt2')
+
+input_text = "The quick brown fox jumps"
+input_ids = tokenizer.encode(input_text, return_tensors='pt')
+
+output = model.generate(input_ids, max_length=50, num_return_sequences=5)
+for i, seq in enumerate(output):
+    print(f"Sequence {i}: {tokenizer.decode(seq, skip_special_tokens=True)}")
+"""
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# It asks for a model named `gpt2`. `from_pretrained` looks for a *folder* of that name first, and
+# only then on the Hugging Face hub. So that the snippet runs anywhere, untouched and without
+# network, we put such a folder where it will look: a model in GPT-2's format (our own GPT of
+# notebook 04, small and untrained) and a tokenizer of GPT-2's kind (with SmolLM2's merges).
+
+# %%
+folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+bpe = json.loads(lm.tokenizer.backend_tokenizer.to_str())["model"]
+gpt2_tokenizer = GPT2Tokenizer(vocab=bpe["vocab"], merges=[tuple(m) for m in bpe["merges"]])
+untrained = GPT(GPTConfig(len(gpt2_tokenizer), context=1024, width=16, n_layers=1, n_heads=1))
+
+gpt2_tokenizer.save_pretrained(f"{folder.name}/gpt2")
+untrained.to_transformers().save_pretrained(f"{folder.name}/gpt2")
+
+# %% [markdown]
+# **Predict first.** Replace the `...` by a probability from 0 to 1, or leave it.
+
+# %%
+my_probability = ...
+guess = predict("article-snippet", "The snippet prints five sequences.", my_probability)
+
+# %%
+works = True
+with contextlib.chdir(folder.name):
+    try:
+        exec(ARTICLE)
+    except ValueError as error:
+        works = False
+        print(f"ValueError: {error}")
+guess.resolve(works)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### What the message says
+#
+# *Greedy* decoding takes the most probable token, every time. Nothing in it is left to chance, so
+# it has one answer: five sequences would be five copies. `generate` decodes greedily unless it is
+# told otherwise, and refuses before it computes anything. So it cannot be the weights: SmolLM2, a
+# trained model, must refuse just as well. The article's lines after the loading, as a function:
+
+
+# %%
+def article_call(model, tokenizer, **options):
+    """The article's lines after the loading, and options that it does not have."""
+    input_text = "The quick brown fox jumps"
+    input_ids = tokenizer.encode(input_text, return_tensors="pt").to(model.device)
+    output = model.generate(input_ids, max_length=50, num_return_sequences=5, **options)
+    return [tokenizer.decode(seq, skip_special_tokens=True) for seq in output]
+
+
+try:
+    article_call(lm.model, lm.tokenizer)
+except ValueError as error:
+    print(f"ValueError: {error}")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### A question: which repair?
+
+# %%
+exercises.why_five_failed.ask()
+exercises.why_five_failed.check(...)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Mended
+#
+# What the author wanted is five texts *drawn* from the model: `do_sample=True`. (Your texts differ
+# from those printed here if your machine's random numbers do.)
+
+# %% tags=["nbval-ignore-output"]
+torch.manual_seed(0)
+sequences = article_call(lm.model, lm.tokenizer, do_sample=True)
+for i, sequence in enumerate(sequences):
+    print(f"Sequence {i}: {sequence!r}\n")
+
+# %%
+expect("different sequences among the five", len(set(sequences)), 5)
+
+# %% [markdown]
+# And on GPT-2 itself. Its weights are half a gigabyte, so this cell fetches nothing unless you ask
+# it to: set `fetch = True` where the Hugging Face hub can be reached.
+
+# %% tags=["nbval-ignore-output"]
+fetch = False
+
+try:
+    gpt2 = load("gpt2") if fetch else None
+    for text in article_call(gpt2.model, gpt2.tokenizer, do_sample=True) if gpt2 else []:
+        print(f"{text!r}\n")
+except ModelUnavailableError as error:
+    print(error)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### What `max_length` counts
+#
+# The prompt has five tokens. Twelve of *what*?
+
+# %%
+ids = lm.tokenizer("The quick brown fox jumps", return_tensors="pt").to(lm.device)
+whole = lm.model.generate(**ids, max_length=12)[0]
+more = lm.model.generate(**ids, max_new_tokens=12)[0]
+print(repr(lm.tokenizer.decode(whole)))
+print(repr(lm.tokenizer.decode(more)))
+
+expect("tokens of the prompt", ids.input_ids.shape[1], 5)
+expect("all tokens, with max_length=12", len(whole), 12)
+expect("all tokens, with max_new_tokens=12", len(more), 17)
+
+# %% [markdown]
+# `max_length` counts the whole text, prompt included. So the article's 50 leave 45 for the model,
+# and with a prompt as long as that, nothing is left:
+
+# %%
+try:
+    lm.model.generate(**ids, max_length=5)
+except ValueError as error:
+    print(f"ValueError: {error}")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 1: count
+
+
+# %%
+def my_most_new_tokens(prompts, max_length):
+    """Return how many tokens each text of a padded batch of lists of ids can get."""
+    ...
+
+
+exercises.most_new_tokens.check(my_most_new_tokens)
+
+# %% [markdown]
+# Stuck? Run `exercises.most_new_tokens.hint()`, and in the end `.solution()`.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### The warnings: padding and its mask
+#
+# A batch is a rectangle, prompts are not: short ones are *padded* with a filler token, and an
+# *attention mask* tells the model which tokens are real. GPT-2 has no filler, so people take its
+# end token; SmolLM2 does the same. On which side, and what if the mask is forgotten?
+#
+# **Predict first:**
+
+# %%
+my_probability = ...
+guess = predict(
+    "padding-on-the-right",
+    "Padded on the right, with the mask, all three prompts get the continuation that they get "
+    "alone.",
+    my_probability,
+)
+
+# %%
+prompts = [
+    "The capital of France is",
+    "My favourite animal is",
+    "The sun rises in the east and sets in the",
+]
+rows = [lm.tokenizer(prompt).input_ids for prompt in prompts]
+SHORT = {"max_new_tokens": 8, "do_sample": False}
+END = lm.tokenizer.eos_token_id  # the token that ends a text
+
+
+def continued(batch, **options):
+    """What is added to each row of a batch of ids, up to the token that ends a text."""
+    output = lm.model.generate(batch.to(lm.device), **SHORT, **options)[:, batch.shape[1] :]
+    ends = [row.index(END) + 1 if END in row else len(row) for row in output.tolist()]
+    return [row[:end] for row, end in zip(output.tolist(), ends, strict=True)]
+
+
+alone = [continued(torch.tensor([row]))[0] for row in rows]
+for prompt, row in zip(prompts, alone, strict=True):
+    print(f"{prompt} ...{lm.tokenizer.decode(row)!r}")
+
+# %%
+transformers.logging.disable_default_handler()  # the library's warnings: onto this page
+transformers.logging.add_handler(to_page := logging.StreamHandler(sys.stdout))
+
+same = {}
+for side in ("left", "right"):
+    batch = lm.tokenizer(prompts, return_tensors="pt", padding=True, padding_side=side)
+    for mask in ("with the mask", "without"):
+        given = {"attention_mask": batch.attention_mask.to(lm.device)} if "with " in mask else {}
+        found = continued(batch.input_ids, **given)
+        same[side, mask] = sum(a == b for a, b in zip(found, alone, strict=True))
+
+transformers.logging.remove_handler(to_page)
+guess.resolve(same["right", "with the mask"] == 3)
+for (side, mask), n in same.items():
+    print(f"padded on the {side}, {mask}: {n} of 3 as alone")
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Only one of the four is right: **on the left, with the mask**. Without the mask the model reads
+# the filler as text; on the right it must continue after the filler. Nothing crashes, the texts
+# look like texts, they are just other ones: that is what the warnings are about. (Version 4 of the
+# library printed them for a single prompt, too, such as the article's. There they are harmless: one
+# row needs no padding.)
+#
+# Our own `generate` takes lists of different lengths and pads nothing:
+
+# %%
+found = generate(
+    lambda ids: lm.model(ids.to(lm.device)).logits, rows, 8, method="greedy", stop=[END]
+)
+expect("the same continuations, without padding", found == alone, True)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## A model whose truth we know
+#
+# How good is a rule for choosing words? On English nobody can say, for nobody knows the true
+# probabilities. So, as in notebook 05, we train a small GPT by maximum likelihood on a language that
+# we do know. This one is called the *grammar*: 53 words, sentences whose parts agree in number over
+# any distance, and the exact probability of every next word. (One thread is fastest for so small a
+# model, and reproducible.)
+
+# %%
+threads = torch.get_num_threads()
+torch.set_num_threads(1)
+
+language = grammar()
+words = language.tokenizer.words
+shape = GPTConfig(language.vocab_size, context=64, width=64, n_layers=2, n_heads=4)
+model = GPT(shape, torch.Generator().manual_seed(0))
+history = train(model, language.sample(700 * 32, seed=1), TrainingConfig(steps=700), progress=False)
+model.eval()
+print(f"{language.vocab_size} words: {' '.join(words[:8])} ...")
+
+# %% [markdown]
+# **Predict first.** Here are 300 true texts that the model has not seen. On the very same texts the
+# truth has a loss, too.
+
+# %%
+my_probability = ...
+guess = predict(
+    "below-the-truth",
+    "On true texts the model's loss is lower than that of the truth itself.",
+    my_probability,
+)
+
+# %%
+held_out = language.sample(300, seed=2)  # 64 words each
+true_law = language.next_token_probs(held_out)[:, :-1]
+with torch.no_grad():
+    log_q = model(held_out)[:, :-1].double().log_softmax(dim=-1)
+kl = (torch.special.xlogy(true_law, true_law) - true_law * log_q).sum(dim=-1).mean()
+
+came = held_out[:, 1:, None]
+loss = {"model": -log_q.gather(-1, came).mean(), "truth": -true_law.gather(-1, came).log().mean()}
+guess.resolve(bool(loss["model"] < loss["truth"]))
+print("a true text:", language.tokenizer.decode(held_out[0, :20]), "...")
+expect("loss of the truth, nats a word", loss["truth"], 1.38, within=0.02)
+expect("KL from the truth to the model, nats a word", kl, at_most=0.02)
+
+# %% [markdown]
+# Nobody beats the truth, but the model is nearly there: about a hundredth of a nat a word away.
+# Whatever goes badly wrong from here on is not the model's fault.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Greedy: always the most probable word
+#
+# Ask for the logits of the next word, take the largest, append it, repeat.
+
+
+# %%
+@torch.no_grad()
+def my_greedy(model, prompt, n):
+    """The n words that greedy decoding adds to a prompt."""
+    ids = torch.tensor([prompt])
+    for _ in range(n):
+        logits = model(ids)[:, -1]  # of the word after the last
+        ids = torch.cat([ids, logits.argmax(dim=-1, keepdim=True)], dim=1)
+    return ids[0, len(prompt) :].tolist()
+
+
+# %% [markdown]
+# **Check:** eight prompts, 40 words each, against the package, which keeps a key-value cache, and
+# against `transformers`, to which we hand our weights.
+
+# %%
+prompts = [text[:n].tolist() for n, text in enumerate(language.sample(8, seed=4), start=1)]
+exported = model.to_transformers()
+
+
+def library(prompt, **options):
+    """What `transformers` adds to a prompt with our weights."""
+    ids = torch.tensor([prompt])
+    output = exported.generate(ids, attention_mask=torch.ones_like(ids), **options)
+    return output[0, len(prompt) :].tolist()
+
+
+ours = [my_greedy(model, prompt, 40) for prompt in prompts]
+theirs = [library(prompt, max_new_tokens=40, do_sample=False) for prompt in prompts]
+expect("same as the package", ours == generate(model, prompts, 40, method="greedy"), True)
+expect("same as transformers, token for token", ours == theirs, True)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### What does it say?
+#
+# **Predict first:** language models that decode greedily are known to repeat themselves (Holtzman
+# et al. 2020). Is it the network's fault? We also decode the *truth itself* greedily: no network,
+# the exact probabilities.
+
+# %%
+my_probability = ...
+guess = predict(
+    "greedy-truth-repeats",
+    "Decoded greedily, the exact truth says the same sentence over and over, too.",
+    my_probability,
+)
+
+# %%
+prompt = language.tokenizer.encode("the")
+by_model = my_greedy(model, prompt, 35)
+by_truth = my_greedy(lambda ids: language.next_token_probs(ids).log(), prompt, 35)
+
+print("model: the", language.tokenizer.decode(by_model))
+print("truth: the", language.tokenizer.decode(by_truth))
+guess.resolve(by_truth[:8] == by_truth[8:16] == by_truth[16:24])  # a sentence of eight words
+
+# %% [markdown]
+# Word for word the same: the model is innocent. In each sentence the most probable word is
+# the most probable word again. A perfect model, asked for its mode, is a bore.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### What the cache saves
+#
+# `my_greedy` reads the whole text anew for each word. With the key-value cache of notebook 03 every
+# word is read once. We count what goes through the embedding:
+
+
+# %%
+def words_read(use_cache):
+    """How many words the model reads to add 60 to a prompt, and what it adds."""
+    counts = []
+    hook = model.token_embedding.register_forward_hook(
+        lambda _, inputs, __: counts.append(inputs[0].numel())
+    )
+    text = generate(model, [prompt], 60, method="greedy", use_cache=use_cache)
+    hook.remove()
+    return sum(counts), text
+
+
+(with_cache, text), (without, same_text) = words_read(True), words_read(False)
+expect("the same text", text == same_text, True)
+expect("words read with the cache", with_cache, 60)
+expect("words read without", without, 60 * 61 // 2)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Temperature
+#
+# To *sample* is to draw the next word with the probabilities that the model states. A temperature
+# $\tau$ bends them first: with logits $z$,
+#
+# $$P(w) \propto e^{z_w / \tau} \propto p(w)^{1 / \tau}.$$
+#
+# Below 1 the probable gets more probable, above 1 everything gets more alike. At 1 nothing happens.
+
+
+# %%
+def bend_by_temperature(logits, temperature):
+    return logits / temperature
+
+
+def draw(logits, generator):
+    return torch.multinomial(logits.softmax(dim=-1), 1, generator=generator)[..., 0]
+
+
+# %% [markdown]
+# **Check** on the logits of a hundred texts, against the package and against the *warpers* of
+# `transformers`, which are its names for these rules.
+
+# %%
+with torch.no_grad():
+    logits = model(held_out[:100])[:, :-1].flatten(0, 1)  # (6300, 53)
+
+
+def largest_difference(a, b):
+    """Between the laws that two sets of logits make."""
+    return (a.softmax(dim=-1) - b.softmax(dim=-1)).abs().max()
+
+
+ours = bend_by_temperature(logits, 0.7)
+warped = TemperatureLogitsWarper(0.7)(None, logits)
+expect("against the package", largest_difference(ours, apply_temperature(logits, 0.7)), 0, 1e-6)
+expect("against transformers", largest_difference(ours, warped), 0, within=1e-6)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 2: the law at a temperature
+
+
+# %%
+def my_tempered_probs(logits, temperature):
+    """Return the probabilities (N, V) that logits (N, V) give at this temperature."""
+    ...
+
+
+exercises.tempered_probs.check(my_tempered_probs)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Does drawing draw with the right probabilities?
+#
+# That looks obvious, and is the kind of thing that is wrong for years. A **chi-square test** asks:
+# if these were the probabilities, how likely is it that the counts miss them by this much? We draw
+# 20,000 words after one beginning, with our `draw` and with the package's `sample`, and for a
+# negative control compare counts with the law of a slightly wrong temperature.
+
+
+# %%
+def p_value(drawn, probs):
+    """Chi-square test of drawn words against a law; words expected fewer than 5 times together."""
+    expected = probs.double() * len(drawn)
+    count = drawn.bincount(minlength=len(probs)).double()
+    rare = expected < 5
+    sums = [torch.cat([x[~rare], x[rare].sum()[None]]) for x in (count, expected)]
+    return chisquare(*(x[sums[1] > 0].tolist() for x in sums)).pvalue
+
+
+beginning = torch.tensor([language.tokenizer.encode("the dogs that the king loves")])
+with torch.no_grad():
+    one = model(beginning)[0, -1].double()
+many, generator = one.expand(20_000, -1), torch.Generator().manual_seed(5)
+
+drawn = draw(many, generator)
+packaged = sample(many, torch.rand(20_000, generator=generator, dtype=torch.float64))
+expect("p-value of our draws", p_value(drawn, one.softmax(-1)), at_least=0.001)
+expect("p-value of the package's draws", p_value(packaged, one.softmax(-1)), at_least=0.001)
+expect("against the law at 0.9", p_value(drawn, (one / 0.9).softmax(-1)), at_most=1e-6)
+
+# %% [markdown]
+# Drawing at temperature 1 keeps the model's probabilities, and the test would have noticed a
+# temperature of 0.9.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Top-k and top-p: cut off the tail
+#
+# A model gives every word *some* probability, nonsense too, and over a long text the sum of all
+# that nonsense comes up. Two rules cut it off. **Top-k** keeps the $k$ most probable words (Fan et
+# al. 2018). **Top-p** keeps the *nucleus*, the fewest words that have probability $p$ together
+# (Holtzman et al. 2020): two where the model is sure, twenty where it is not. What is cut gets the
+# logit $-\infty$; the softmax shares its probability out among the rest.
+
+
+# %%
+def bend_by_top_k(logits, k):
+    kth_largest = logits.topk(k).values[:, -1:]
+    return logits.masked_fill(logits < kth_largest, -torch.inf)
+
+
+def bend_by_top_p(logits, p):
+    probs, ids = logits.softmax(dim=-1).sort(descending=True)
+    before = probs.cumsum(dim=-1) - probs  # what the more probable words have together
+    out = (before >= p).scatter(-1, ids, before >= p)  # back to the order of the vocabulary
+    return logits.masked_fill(out, -torch.inf)
+
+
+top_k, top_p = bend_by_top_k(logits, 5), bend_by_top_p(logits, 0.8)
+expect("top-k, package", largest_difference(top_k, keep_top_k(logits, 5)), 0, within=1e-6)
+expect("top-k, transformers", largest_difference(top_k, TopKLogitsWarper(5)(None, logits)), 0, 1e-6)
+expect("top-p, package", largest_difference(top_p, keep_top_p(logits, 0.8)), 0, within=1e-6)
+theirs = TopPLogitsWarper(0.8)(None, logits)
+expect("top-p, transformers", largest_difference(top_p, theirs), 0, within=1e-6)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 3: the nucleus
+
+
+# %%
+def my_top_p_probs(probs, p):
+    """Return the law (V,) that top-p samples from, given the model's law (V,)."""
+    ...
+
+
+exercises.top_p_probs.check(my_top_p_probs)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### One law, bent five ways
+#
+# After *the dogs that the king loves* the verb must be a plural; "sleeps" would agree with the
+# king. Diamonds are the truth, bars what each rule samples.
+
+# %%
+PANELS = {
+    "T = 1": {},
+    "T = 0.5": {"temperature": 0.5},
+    "T = 2": {"temperature": 2.0},
+    "top-k 4": {"top_k": 4},
+    "top-p 0.8": {"top_p": 0.8},
+}
+truth_here = language.next_token_probs(beginning)[0, -1]
+bent = {rule: adjust_logits(one, **options).softmax(-1) for rule, options in PANELS.items()}
+figure = law_grid(words, truth_here, bent, "the dogs that the king loves ...")
+show(
+    figure,
+    alt="Five bar charts of the next word's probabilities, with the truth as diamonds. At T = 1 the "
+    "bars end at the diamonds. At T = 0.5 the likely verbs are too long, at T = 2 all are alike "
+    "and forbidden words appear, top-k 4 and top-p 0.8 cut the lower ones and lengthen the rest.",
+)
+
+# %%
+distance = {rule: (law - truth_here).abs().sum().item() / 2 for rule, law in bent.items()}
+expect("T = 1, distance from the truth", distance["T = 1"], at_most=0.06)
+for rule in list(PANELS)[1:]:
+    expect(f"{rule}, distance from the truth", distance[rule], at_least=0.08)
+
+# %% [markdown]
+# The **distance** (total variation) is half the sum of all differences: the share of draws that one
+# would have to change to get the truth. Only the first panel keeps the probabilities. The others
+# are wrong on purpose.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### A rule you did not ask for
+#
+# **Predict first.** `do_sample=True` and nothing else: is that the model's own law?
+
+# %%
+my_probability = ...
+guess = predict(
+    "do-sample-alone",
+    "In transformers, do_sample=True without other options samples from the model's own law.",
+    my_probability,
+)
+
+# %%
+options = {"max_new_tokens": 3, "do_sample": True, "output_scores": True}
+output = exported.generate(beginning, **options, return_dict_in_generate=True)
+n_cut = [int(scores.isinf().sum()) for scores in output.scores]
+guess.resolve(max(n_cut) == 0)
+print("words cut off, of 53:", n_cut)
+
+ids = lm.tokenizer("It was the best of times, it was the worst of times, it was the age of wisdom")
+with torch.inference_mode():
+    english = lm.model(torch.tensor([ids.input_ids], device=lm.device)).logits[0].softmax(dim=-1)
+lost = 1 - english.topk(50).values.sum(dim=-1).mean()
+expect("SmolLM2: probability outside the 50 most probable", lost, 0.127, within=0.005)
+
+# %% [markdown]
+# It silently adds **top-k 50**, unless the model's own files say otherwise. Of our 53 words that
+# cuts three. Of SmolLM2's 49,152 it cuts all but fifty, and an eighth of the probability on this
+# line. Who wants the model's own law must write `top_k=0`.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Beam search: the most probable text
+#
+# Greedy decoding looks one word ahead. A word that looks best now may lead nowhere. **Beam search**
+# keeps the $K$ most probable texts so far; each grows by every word of the vocabulary, and of all
+# these children the best $K$ stay.
+
+
+# %%
+@torch.no_grad()
+def my_beam_search(model, prompt, n, n_beams):
+    """The most probable continuation by n words that is found, and its log-probability."""
+    texts, totals = torch.tensor([prompt]), torch.zeros(1)
+    for _ in range(n):
+        log_probs = model(texts)[:, -1].log_softmax(dim=-1)
+        children = totals[:, None] + log_probs  # (texts, words): all of them compete
+        totals, index = children.flatten().topk(n_beams)
+        parent, word = index // children.shape[1], index % children.shape[1]
+        texts = torch.cat([texts[parent], word[:, None]], dim=1)
+    return texts[0, len(prompt) :].tolist(), totals[0].item()
+
+
+# %% [markdown]
+# **Check:** four beams, against the package and `transformers`.
+
+# %%
+for prompt in prompts[:4]:
+    text, log_prob = my_beam_search(model, prompt, 20, n_beams=4)
+    best = beam_search(model, prompt, 20, n_beams=4)[0]
+    theirs = library(prompt, max_new_tokens=20, num_beams=4, do_sample=False)
+    expect("same as the package and as transformers", text == best.ids == theirs, True)
+    expect("log-probability against the package's", log_prob - best.log_prob, 0, within=1e-3)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 4: one step of it
+
+
+# %%
+def my_beam_step(totals, log_probs):
+    """Return the K best children [[row of the parent, word], ...], the best first.
+
+    K texts have log-probabilities totals (K,); log_probs (K, V) are of their next words.
+    """
+    ...
+
+
+exercises.beam_step.check(my_beam_step)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### More probable, and then?
+#
+# **Predict first:** beam search with eight beams, 63 words. Compare with 300 true texts.
+
+# %%
+my_probability = ...
+guess = predict(
+    "beam-beats-every-true-text",
+    "The text that beam search finds is more probable, under the truth, than every one of 300 true "
+    "texts of its length.",
+    my_probability,
+)
+
+
+# %%
+def surprise(texts):
+    """Mean surprise of each text (N,) under the truth, from its second word on, nats a word."""
+    law = language.next_token_probs(texts)[:, :-1]
+    return -law.gather(-1, texts[:, 1:, None])[..., 0].log().mean(dim=1)
+
+
+prompt = language.tokenizer.encode("the")
+_, greedy_log_prob = my_beam_search(model, prompt, 63, n_beams=1)
+by_beam, beam_log_prob = my_beam_search(model, prompt, 63, n_beams=8)
+of_beam = surprise(torch.tensor([prompt + by_beam])).item()
+
+expect("log-probability, eight beams minus one", beam_log_prob - greedy_log_prob, at_least=0.1)
+guess.resolve(of_beam < surprise(held_out).min().item())
+
+# %% tags=["nbval-ignore-output"]
+print("the", language.tokenizer.decode(by_beam[:30]), "...")
+
+# %%
+marks = {"beam search": of_beam, "the entropy rate": language.entropy_rate().value}
+ax = surprise_histogram(surprise(held_out), marks, "The most probable text is not a typical text")
+show(
+    ax,
+    alt="Histogram of the surprise of 300 true texts, around the entropy rate of 1.4 nats a word. "
+    "The text of beam search lies far to the left of all of them, near 0.9.",
+)
+
+# %%
+expect("mean surprise of true texts, nats a word", surprise(held_out).mean(), 1.38, within=0.03)
+expect("smallest of 300", surprise(held_out).min(), at_least=1.0)
+expect("beam search", of_beam, 0.89, within=0.06)
+
+# %% [markdown]
+# Each single true text is far less probable than the beam's, and yet true texts all lie near the
+# entropy rate and none lies where beam search ends. It is like throwing a loaded coin a thousand
+# times: all heads is the most probable single sequence, and nobody has ever seen it. Maximising
+# probability can be right where one good answer is wanted, as in *translation*. It is wrong for a
+# text that should look like those the model learned from.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### The winner's curse
+#
+# Beam search looks for texts that the *model* likes. On true texts the model is nearly unbiased.
+#
+# **Predict first.** Is it on the texts that it picks? Eight prompts, 40 words each.
+
+# %%
+my_probability = ...
+guess = predict(
+    "winners-curse",
+    "On average the model rates the texts that beam search picks as more probable than the truth "
+    "does.",
+    my_probability,
+)
+
+
+# %%
+def overrated(texts, from_word):
+    """By how much the model rates words more probable than the truth does, on average, nats."""
+    came = texts[:, from_word:, None]
+    with torch.no_grad():
+        by_model = model(texts)[:, from_word - 1 : -1].double().log_softmax(dim=-1)
+    by_truth = language.next_token_probs(texts)[:, from_word - 1 : -1].log()
+    return (by_model - by_truth).gather(-1, came).mean().item()
+
+
+picked = [
+    overrated(torch.tensor([prompt + my_beam_search(model, prompt, 40, 8)[0]]), len(prompt))
+    for prompt in prompts
+]
+guess.resolve(sum(picked) / len(picked) > 0)
+expect("overrated, true texts, nats a word", overrated(held_out, 1), 0, within=0.015)
+expect("overrated, picked by beam search", sum(picked) / len(picked), at_least=0.02)
+
+# %% [markdown]
+# Whoever searches for the largest estimate finds the largest *over*estimate: the winner's curse
+# (Smith and Winkler 2006). A model can be right on average and yet too sure of just those texts
+# that were picked because it is sure of them. Remember that in Part III.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Decoding bends the distribution
+#
+# Now measure it. Each rule writes 300 texts of 64 words from true first words. Against the exact
+# truth we ask of every word (as long as all words before it can occur, for after an impossible
+# word the truth has nothing to say):
+#
+# | measure | question |
+# | --- | --- |
+# | entropy | how undecided is the law that the word is drawn from? |
+# | surprise | how surprised is the truth at the word that came? |
+# | distance | how far is that law from the truth? |
+# | forbidden | how much of it goes to words that the grammar forbids? |
+
+# %%
+RULES = {
+    "T = 1": {},
+    "T = 0.7": {"temperature": 0.7},
+    "T = 1.3": {"temperature": 1.3},
+    "top-k 5": {"top_k": 5},
+    "top-p 0.8": {"top_p": 0.8},
+    "greedy": {"top_k": 1},  # one word left: the most probable
+}
+starts = language.sample(300, seed=3)[:, :1]
+
+
+def write(model, **rule):
+    """300 texts (300, 64) that the model writes by a rule."""
+    return torch.cat([starts, torch.tensor(generate(model, starts, 63, seed=6, **rule))], dim=1)
+
+
+def bent_law(model, texts, **rule):
+    """The laws (N, 63, V) from which a rule draws the second word of texts, the third, ..."""
+    with torch.no_grad():
+        logits = model(texts)[:, :-1].double()
+    return adjust_logits(logits, **rule).softmax(dim=-1)
+
+
+# %%
+def true_laws(texts):
+    """The true laws (N, 63, V), and where all words so far are allowed: elsewhere there is none."""
+    allowed = language.is_grammatical(texts)[:, :-1]
+    laws = torch.zeros(*allowed.shape, language.vocab_size, dtype=torch.float64)
+    for text, law, n in zip(texts, laws, allowed.sum(dim=1), strict=True):
+        law[:n] = language.next_token_probs(text[:n])
+    return laws, allowed
+
+
+def judge(texts, bent):
+    """Each measure with its interval over texts; bent (N, 63, V) are the laws they came from."""
+    truth, allowed = true_laws(texts)
+    came = truth.gather(-1, texts[:, 1:, None])[..., 0]
+    values = {
+        "entropy (nats)": (torch.special.entr(bent).sum(dim=-1), allowed),
+        "surprise (nats)": (-came.log(), allowed & (came > 0)),
+        "distance": ((bent - truth).abs().sum(dim=-1) / 2, allowed),
+        "forbidden (in 1,000 words)": (1000 * (bent * (truth == 0)).sum(dim=-1), allowed),
+    }
+    return {
+        name: bootstrap_interval(
+            lambda total, n: (total.sum() / n.sum()).item(),
+            torch.where(counts, value, 0).sum(dim=1),
+            counts.sum(dim=1),
+            n_resamples=300,
+        )
+        for name, (value, counts) in values.items()
+    }
+
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# **Predict first.** A lower temperature makes fewer mistakes. Is what it writes then *closer* to
+# the language?
+
+# %%
+my_probability = ...
+guess = predict(
+    "cold-is-closer",
+    "Sampling at T = 0.7 is closer to the true probabilities than sampling at T = 1.",
+    my_probability,
+)
+
+# %%
+texts = {rule: write(model, **options) for rule, options in RULES.items()}
+judged = {"the truth": judge(held_out, true_law)}
+for rule, options in RULES.items():
+    judged[rule] = judge(texts[rule], bent_law(model, texts[rule], **options))
+
+guess.resolve(judged["T = 0.7"]["distance"].estimate < judged["T = 1"]["distance"].estimate)
+
+# %% tags=["nbval-ignore-output"]
+measures = list(judged["the truth"])
+print(" " * 10 + "".join(f"{name:>28}" for name in measures))
+for rule, values in judged.items():
+    print(f"{rule:10}" + "".join(f"{format(values[name], '.2f'):>28}" for name in measures))
+
+# %%
+by_measure = {name: {rule: judged[rule][name] for rule in judged} for name in measures}
+figure = decoding_panels(by_measure, "the truth", "What each rule does to the language")
+show(
+    figure,
+    alt="Four panels with a row for each rule and a line at the truth. T = 1 lies close to the line "
+    "in all of them. T = 0.7, top-k, top-p and greedy have less entropy, less surprise, fewer "
+    "forbidden words, and a larger distance; T = 1.3 has more entropy and most forbidden words.",
+)
+
+# %%
+value = {rule: {name: judged[rule][name].estimate for name in measures} for rule in judged}
+expect("entropy, the truth", value["the truth"]["entropy (nats)"], 1.38, within=0.03)
+expect("entropy, T = 1", value["T = 1"]["entropy (nats)"], 1.40, within=0.05)
+expect("entropy, T = 0.7", value["T = 0.7"]["entropy (nats)"], 1.20, within=0.06)
+expect("surprise, T = 0.7", value["T = 0.7"]["surprise (nats)"], 1.25, within=0.06)
+expect("distance, T = 1", value["T = 1"]["distance"], at_most=0.06)
+for rule in ("T = 0.7", "top-k 5", "top-p 0.8"):
+    expect(f"distance, {rule}", value[rule]["distance"], at_least=0.08)
+forbidden = {rule: value[rule]["forbidden (in 1,000 words)"] for rule in judged}
+expect("forbidden in 1,000, T = 1", forbidden["T = 1"], 1.6, within=1.2)
+expect("forbidden in 1,000, T = 1.3", forbidden["T = 1.3"], 8.5, within=4)
+expect("forbidden in 1,000, T = 0.7", forbidden["T = 0.7"], at_most=0.8)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Safer text, bent probabilities
+#
+# Read the rows against each other. At T = 1 entropy and surprise are those of the truth but for one
+# or two hundredths, and a word or two in a thousand is forbidden: the price of a model that is not
+# quite the truth. T = 0.7 and top-p 0.8 remove most of these slips, and pay by lying about everything
+# else: their distance from the truth is several times as large. Which is better depends on the use.
+# But only T = 1 still has the model's probabilities.
+#
+# Over a whole text, rare slips add up:
+
+# %%
+clean = {r: language.is_grammatical(t)[:, -1].double().mean().item() for r, t in texts.items()}
+expect("texts of 64 words without a slip, T = 1", clean["T = 1"], 0.9, within=0.06)
+expect("T = 1.3", clean["T = 1.3"], 0.53, within=0.15)
+expect("T = 0.7", clean["T = 0.7"], 0.98, within=0.02)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 5: whose surprise?
+#
+# The table's surprise is an average over words that were drawn. It can be had without drawing.
+
+
+# %%
+def my_expected_surprise(bent, truth):
+    """Return the mean surprise of truth (N, V) at words drawn by bent (N, V)."""
+    ...
+
+
+exercises.expected_surprise.check(my_expected_surprise)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Is what the decoder reports calibrated?
+#
+# Many programs print, beside each generated word, the probability "of the model". Which one? The
+# library has two, and the one called *scores* is the bent one:
+
+# %%
+torch.manual_seed(0)
+output = exported.generate(
+    beginning,
+    **{"do_sample": True, "temperature": 0.7, "top_k": 0, "max_new_tokens": 1},
+    **{"output_scores": True, "output_logits": True, "return_dict_in_generate": True},
+)
+scores, raw = output.scores[0][0].double(), output.logits[0][0].double()
+expect("output_logits: the model's own", largest_difference(raw, one), 0, within=1e-5)
+expect("output_scores: what was sampled", largest_difference(scores, one / 0.7), 0, within=1e-5)
+expect("their distance from each other", largest_difference(scores, raw), at_least=0.03)
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# So take three *reports* (T = 1, T = 0.7, top-p 0.8) and three kinds of *text* (true texts, and
+# those written by T = 0.7 and by top-p 0.8). At every word: the confidence of the report's best
+# guess, and whether that word came.
+#
+# **Predict first.** T = 0.7 sharpens the probabilities. On *true* text it should be overconfident.
+# And on the text that it wrote itself?
+
+# %%
+my_probability = ...
+guess = predict(
+    "own-text-calibrated",
+    "On the texts written at T = 0.7, the probabilities at T = 0.7 are better calibrated than the "
+    "model's own.",
+    my_probability,
+)
+
+# %%
+REPORTS = ("T = 1", "T = 0.7", "top-p 0.8")
+TEXTS = {"true": held_out, "by T = 0.7": texts["T = 0.7"], "by top-p 0.8": texts["top-p 0.8"]}
+
+
+def read(ids, rule):
+    """Confidence (N,) of a rule's best guess at every word of the texts, and whether it came."""
+    law = bent_law(model, ids, **RULES[rule])
+    return top_label(law.flatten(0, 1), ids[:, 1:].flatten())
+
+
+ece = {
+    kind: {rule: expected_calibration_error(*read(ids, rule)) for rule in REPORTS}
+    for kind, ids in TEXTS.items()
+}
+guess.resolve(ece["by T = 0.7"]["T = 0.7"] < ece["by T = 0.7"]["T = 1"])
+
+# %%
+ax = report_matrix(ece, "Calibration error (ECE) of a report, on a text")
+show(
+    ax,
+    alt="Matrix of calibration errors, three kinds of text by three reports. On the diagonal, where "
+    "the text was written by the rule that reports, it is 0.01 or less; elsewhere 0.04 to 0.11.",
+)
+
+# %%
+null = ece_null_distribution(read(held_out, "T = 1")[0], n_simulations=200).quantile(0.95)
+expect("what chance alone stays below, 95 times in 100", null, 0.012, within=0.003)
+for kind, rule in zip(TEXTS, REPORTS, strict=True):
+    expect(f"text {kind}, report {rule}", ece[kind][rule], at_most=0.02)
+expect("text true, report T = 0.7", ece["true"]["T = 0.7"], 0.10, within=0.02)
+expect("text by T = 0.7, report T = 1", ece["by T = 0.7"]["T = 1"], 0.10, within=0.02)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Two questions, two answers
+#
+# Along the diagonal all is well: a decoder's probabilities are *true of its own texts*. "What will
+# this decoder say next?" T = 0.7 answers that perfectly for T = 0.7. But "what comes next in the
+# language?" is answered by the model's own law alone, the corner above on the left. Reported as
+# that, the probabilities at T = 0.7 are ten points off. **Calibration belongs to a pair: who states
+# the probability, and of which text.**
+
+# %%
+of_text = torch.arange(300).repeat_interleave(63)  # words of one text are not independent
+axes = new_axes(12.5, 6.2, ncols=2)
+for ax, rule in zip(axes, ("T = 1", "T = 0.7"), strict=True):
+    reliability_diagram(
+        *read(held_out, rule), groups=of_text, title=f"Reported at {rule}, true texts", ax=ax
+    )
+show(
+    axes[0],
+    alt="Two reliability diagrams on true texts. At T = 1 the points lie on the diagonal; at T = 0.7 "
+    "they lie below it: overconfident.",
+)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## One temperature, two meanings
+#
+# Dividing logits by a number also *repairs* models: **temperature scaling** (Guo et al. 2017) fits
+# that number on held-out text so that the probabilities become honest. Is it the same thing?
+#
+# Make a model that is too sure: double every logit. (The gain and bias of the last norm, doubled,
+# do just that.) Later training can do such a thing to real models, if it rewards them for what they
+# find probable anyway.
+
+# %%
+sharp = copy.deepcopy(model)
+with torch.no_grad():
+    sharp.final_norm.weight.mul_(2)
+    sharp.final_norm.bias.mul_(2)
+    doubled = (sharp(held_out[:10]) - 2 * model(held_out[:10])).abs().max()
+expect("logits are doubled, up to", doubled, 0, within=1e-4)
+
+# %% [markdown]
+# **Predict first:** fit a temperature to this model on held-out true texts.
+
+# %%
+my_probability = ...
+guess = predict("fitted-two", "The fitted temperature lies between 1.9 and 2.1.", my_probability)
+
+# %%
+fit_texts = language.sample(300, seed=8)  # neither trained on nor tested on
+labels = fit_texts[:, 1:].flatten()
+
+
+def fitted_temperature(model):
+    with torch.no_grad():
+        logits = model(fit_texts)[:, :-1].flatten(0, 1)
+    return TemperatureScaling().fit(logits, labels).temperature_
+
+
+repair = fitted_temperature(sharp)
+guess.resolve(1.9 < repair < 2.1)
+expect("fitted to the sharp model", repair, 2, within=0.1)
+expect("fitted to the model as it was trained", fitted_temperature(model), 1, within=0.05)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Sampling with the fitted temperature
+#
+# If the sharp model is sampled at T = 2, with the same random numbers as the trained model at T =
+# 1, what comes?
+
+# %%
+by_sharp = write(sharp, temperature=2.0)
+expect("share of words that agree", (by_sharp == texts["T = 1"]).double().mean(), at_least=0.98)
+
+repaired = write(sharp, temperature=repair)
+judged_repaired = judge(repaired, bent_law(sharp, repaired, temperature=repair))
+judged_sharp = judge(by := write(sharp), bent_law(sharp, by))
+expect("distance from the truth, sampled at 1", judged_sharp["distance"].estimate, at_least=0.15)
+expect("at the fitted temperature", judged_repaired["distance"].estimate, at_most=0.06)
+
+# %% [markdown]
+# The same texts, word for word, unless rounding decides one: two and one half cancel. Here the temperature of sampling and the
+# temperature of calibration *are* one number: the number that turns the model's law into the truth.
+# Is it so at other temperatures?
+
+# %%
+temperatures = [1.0, 1.4, 1.8, 2.0, 2.4, 3.0]
+curves = {"NLL on true text\n(nats a word)": [], "distance\nfrom the truth": []}
+curves["forbidden words\n(in 1,000)"] = []
+for T in temperatures:
+    law = bent_law(sharp, held_out, temperature=T).flatten(0, 1)
+    written = write(sharp, temperature=T)
+    measured = judge(written, bent_law(sharp, written, temperature=T))
+    row = [negative_log_likelihood(law, held_out[:, 1:].flatten())]
+    row += [measured[name].estimate for name in ("distance", "forbidden (in 1,000 words)")]
+    for values, number in zip(curves.values(), row, strict=True):
+        values.append(number)
+
+# %%
+figure = panels_against_temperature(
+    temperatures, curves, repair, "The sharp model: what a temperature does"
+)
+show(
+    figure,
+    alt="Three curves against temperature for the sharpened model. The loss on true text and the "
+    "distance of its samples from the truth are both lowest at the fitted temperature 2; "
+    "forbidden words only grow with temperature.",
+)
+
+# %%
+loss, distances, slips = curves.values()
+expect("temperature of the lowest loss", temperatures[loss.index(min(loss))], 2, within=0.2)
+nearest = temperatures[distances.index(min(distances))]
+expect("temperature of the smallest distance", nearest, 2, within=0.2)
+expect("slips grow with every step", slips == sorted(slips), True)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### The answer
+#
+# The *operation* is the same, the *purpose* is not.
+#
+# - The temperature of **calibration** is measured: data fix it, at the bottom of the upper two
+#   curves. It makes what the model *states* true.
+# - The temperature of **sampling** is chosen: the lowest curve has no bottom inside the range
+#   that we tried. Colder is safer and duller, as far as you like.
+# - They are the same number in one case: when the text that you sample should be distributed as
+#   the text that you calibrated on. Then sample at the fitted temperature; for a calibrated model,
+#   at 1.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 6: which temperature for what?
+
+# %%
+exercises.which_temperature.ask()
+exercises.which_temperature.check(...)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## A real model: SmolLM2
+#
+# Greedy first, with the token that ends a text: SmolLM2 was taught to say `<|im_end|>` when it is
+# done, and `stop` heeds it.
+
+# %%
+torch.set_num_threads(threads)
+question = lm.tokenizer("My favourite animal is").input_ids
+[answer] = generate(
+    lambda ids: lm.model(ids.to(lm.device)).logits, [question], 30, method="greedy", stop=[END]
+)
+print(repr(lm.tokenizer.decode(answer)))
+expect("tokens until it stopped, of 30", len(answer), 10)
+
+# %% [markdown]
+# Now longer texts: three beginnings, 64 tokens, greedily and drawn at T = 1 from all tokens. As a
+# measure of repetition: the share of four-token sequences that the same text has said before.
+#
+# **Predict first:**
+
+# %%
+my_probability = ...
+guess = predict(
+    "smollm2-repeats",
+    "Greedily, at least a tenth of SmolLM2's four-token sequences are repetitions.",
+    my_probability,
+)
+
+
+# %%
+def repetition(rows, n=4):
+    """Share of all n-token sequences that occurred before in the same row, up to its end."""
+    seen = total = 0
+    for row in rows:
+        row = row[: row.index(END)] if END in row else row
+        grams = [tuple(row[i : i + n]) for i in range(len(row) - n + 1)]
+        seen, total = seen + len(grams) - len(set(grams)), total + len(grams)
+    return seen / total
+
+
+openings = [
+    "The dog that sees the",
+    "The quick brown fox jumps",
+    "It was the best of times, it was",
+]
+batch = lm.tokenizer(openings, return_tensors="pt", padding=True, padding_side="left")
+batch = batch.to(lm.device)
+torch.manual_seed(0)
+written = {
+    name: lm.model.generate(**batch, max_new_tokens=64, **options)[:, batch.input_ids.shape[1] :]
+    for name, options in {"greedy": {}, "T = 1": {"do_sample": True, "top_k": 0}}.items()
+}
+repeated = {name: repetition(rows.tolist()) for name, rows in written.items()}
+guess.resolve(repeated["greedy"] >= 0.1)
+
+# %% tags=["nbval-ignore-output"]
+for name, rows in written.items():
+    for opening, row in zip(openings, rows, strict=True):
+        print(f"{name}: {opening}|{lm.tokenizer.decode(row, skip_special_tokens=True)!r}\n")
+
+# %%
+expect("repeated, greedy", repeated["greedy"], at_least=0.1)
+expect("repeated, drawn at T = 1", repeated["T = 1"], at_most=0.08)
+
+# %% [markdown]
+# Greedy goes round in circles, as on the grammar. T = 1 does not, but wanders: it really draws
+# unlikely words as often as the model states them, and after one strange word the next is likely
+# strange. That is why everybody uses something in between, and it is a choice of taste. **Modify**
+# the cell: `top_p=0.9`, or `temperature=0.7`. Which would you publish? And whose probabilities
+# would you print beside it?
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Try it: bend the law
+#
+# Choose a beginning, move temperature, top-k and top-p. Can you find a setting other than T = 1 with
+# everything kept that is closer to the truth? Does it stay so at another beginning? (The five panels
+# above are its static form.)
+
+# %% tags=["nbval-ignore-output"]
+from coursekit.widgets import rule_explorer
+
+contexts = {}
+for text in ("the dogs that the king loves", "the", "of", "some ships ( perhaps"):
+    ids = torch.tensor([language.tokenizer.encode(text)])
+    with torch.no_grad():
+        contexts[text] = (language.next_token_probs(ids)[0, -1], model(ids)[0, -1])
+rule_explorer(words, contexts)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## What you learned
+#
+# - `generate` is greedy unless told otherwise, so it has one answer; `do_sample=True` draws, and
+#   silently keeps the fifty most probable tokens only. `max_length` counts the prompt.
+# - In a batch: pad on the left, pass the mask. Nothing crashes otherwise, and everything is wrong.
+# - Greedy, temperature, top-k, top-p and beam search are a few lines each, and equal the library's.
+# - Sampling at T = 1 keeps the model's probabilities (the chi-square test agrees). Every other rule
+#   bends them: fewer slips, less variety, larger distance from the truth.
+# - The most probable text is not a typical one, even for the exact truth; and of the texts that a
+#   search picks the model is too sure.
+# - A decoder's probabilities are true of its own texts, not of the world.
+# - The calibration temperature is measured, the sampling temperature is chosen.
+#
+# ## Common misconceptions
+#
+# - *"Models repeat themselves because they are bad."* The exact truth does it, too, if decoded
+#   greedily.
+# - *"More beams, better text."* More probable text. It becomes less typical.
+# - *"Low temperature is more accurate."* Fewer slips, and probabilities that no longer mean what
+#   they say.
+# - *"The scores that generate returns are the model's probabilities."* They are what is left after
+#   temperature, top-k and top-p.
+# - *"Calibrated means T = 1."* It means that the *fitted* temperature is 1. What you sample at is
+#   another matter.
+#
+# ## Further reading
+#
+# - A. Holtzman, J. Buys, L. Du, M. Forbes, Y. Choi, *The curious case of neural text degeneration*,
+#   ICLR 2020.
+# - A. Fan, M. Lewis, Y. Dauphin, *Hierarchical neural story generation*, ACL 2018.
+# - J. E. Smith, R. L. Winkler, *The optimizer's curse*, Management Science 52, 2006.
+# - C. Meister, R. Cotterell, T. Vieira, *If beam search is the answer, what was the question?*,
+#   EMNLP 2020.
+# - C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, *On calibration of modern neural networks*, ICML 2017.
+# - A. Radford, J. Wu, R. Child, D. Luan, D. Amodei, I. Sutskever, *Language models are unsupervised
+#   multitask learners*, 2019.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## And you?
+#
+# Your predictions so far, as a diagram. Are you sharpened or flattened?
+
+# %% tags=["nbval-ignore-output"]
+from coursekit.exercises import progress
+from coursekit.widgets import my_predictions
+
+my_predictions()
+progress()
+
+# %% [markdown]
+# **Next:** [07 What is calibration?](07_what_is_calibration.ipynb)
