@@ -9,6 +9,7 @@ into reliability, minus resolution, plus uncertainty. Any proper score splits li
 logarithm, squared distances become KL divergences and $\bar a (1 - \bar a)$ an entropy.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -126,7 +127,7 @@ def log_score_decomposition(
     uncertainty = _binary_cross_entropy(overall, overall).item()
     score = _binary_cross_entropy(correct, confidence).mean().item()
     remainder = score - (reliability - resolution + uncertainty)
-    exact = binning == "discrete" or reliability == score  # both may be infinite
+    exact = binning == "discrete" or math.isinf(reliability)  # the score is infinite too
     return ScoreDecomposition(reliability, resolution, uncertainty, 0.0 if exact else remainder)
 
 

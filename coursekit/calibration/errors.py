@@ -196,7 +196,7 @@ def true_calibration_error(
     confidence, truth = _as_confidence_and_truth(confidence, true_probability)
     edges, index = assign_bins(confidence, n_bins, binning)
     n_bins = len(edges) - 1
-    count = torch.bincount(index, minlength=n_bins)
+    count = torch.bincount(index, minlength=n_bins).double()
     gap = sum_by_bin(truth.double() - confidence.double(), index, n_bins) / count.clamp(min=1)
     return norm_of_gaps(gap, count / count.sum(), norm).item()
 

@@ -52,10 +52,10 @@ def classwise_calibration_error(
 def adaptive_calibration_error(probs: ArrayLike, labels: ArrayLike, n_bins: int = 15) -> float:
     """Return the class-wise error with quantile bins that all count the same (ACE).
 
-    "ACE" has three meanings in libraries: this one of its authors; the same for the top label
-    only (netcal); and the quantile-binned ECE. Here, as in the paper, the gaps are averaged over
-    all classes and all bins, without weights. Equal probabilities are never split between bins,
-    and bins that stay empty for that reason are left out of the average.
+    "ACE" has three meanings in libraries: this one; the mean gap of bins of equal width, for the
+    top label only (netcal); and the ECE with quantile bins. Here, as in the paper, the gaps are
+    averaged over all classes and all bins, without weights. Equal probabilities are never split
+    between bins, and bins that stay empty for that reason are left out of the average.
 
     Args:
         probs: Probabilities `(N, C)`; each row sums to 1 within 1e-4.

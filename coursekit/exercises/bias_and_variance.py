@@ -144,19 +144,19 @@ bias_and_variance = FunctionExercise(
 
 what_more_data_does = ChoiceExercise(
     name="what_more_data_does",
-    question="A bigram (order 1) is trained on ten times as much text. Its squared error falls "
-    "from 0.065 to 0.060. Ten times as much again: what will happen?",
+    question="A bigram (order 1) is trained on five times as much text. Its squared error falls "
+    "from 0.065 to 0.060. Five times as much again: what will happen?",
     options={
-        "a": "It falls to about 0.006: each tenfold of data divides the error by ten.",
+        "a": "It falls to about 0.012: five times the data, a fifth of the error.",
         "b": "It stays near 0.059: what is left is bias, and data do not lower that.",
         "c": "It rises: more data overfit.",
     },
     correct="b",
     explanations={
-        "a": "Only the variance is divided by ten, and it is nearly gone.",
+        "a": "Only the variance is divided by five, and it is nearly gone.",
         "b": "One word of context cannot tell what two could. For less bias it needs another kind "
         "of model, not more text.",
-        "c": "More data never gave more variance; too many parameters for the data did.",
+        "c": "More data lower the variance; too many contexts for the data raise it.",
     },
 )
 

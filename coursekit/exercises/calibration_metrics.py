@@ -122,7 +122,7 @@ nll = FunctionExercise(
     ],
     stub="""
         def my_nll(probs, labels):
-            \"\"\"Return the mean negative log-likelihood, in nats, of probs (N, V) and labels (N,).\"\"\"
+            \"\"\"Return the mean NLL, in nats, of probs (N, V) and labels (N,).\"\"\"
             ...
     """,
     solution="""
@@ -195,7 +195,7 @@ f1 = FunctionExercise(
     ],
     stub="""
         def my_f1(predicted, happened):
-            \"\"\"Return the F1 of the class True, for predicted (N,) and happened (N,), both bool.\"\"\"
+            \"\"\"Return the F1 of the class True; predicted (N,) and happened (N,) are bool.\"\"\"
             ...
     """,
     solution="""
@@ -303,7 +303,7 @@ ece = FunctionExercise(
     ],
     stub="""
         def my_ece(confidence, correct, n_bins):
-            \"\"\"Return the ECE with bins of equal width, for confidence (N,) and correct (N,).\"\"\"
+            \"\"\"Return the ECE of confidence (N,), correct (N,), with bins of equal width.\"\"\"
             ...
     """,
     solution="""
@@ -321,8 +321,8 @@ ece = FunctionExercise(
 
 reading_a_p_value = ChoiceExercise(
     name="reading_a_p_value",
-    question="A model answered 80 questions. Its ECE is 0.09, with a bootstrap interval from 0.07 "
-    "to 0.19. The calibration test gives p = 0.41. What do you report?",
+    question="A model answered 80 questions. Its ECE is 0.13, with a bootstrap interval from 0.10 "
+    "to 0.24. The calibration test gives p = 0.41. What do you report?",
     options={
         "a": "It is miscalibrated: the interval excludes 0.",
         "b": "It is calibrated: the test does not reject.",

@@ -15,16 +15,15 @@ A model is a `GPT` or any callable from ids `(B, T)` to logits `(B, T, V)`, such
 
 import math
 import operator
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from typing import Literal, NamedTuple, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from coursekit.lm.gpt import GPT, check_count
+from coursekit.lm.prediction import Model, device_of, evaluating
 
-Model = Callable[[Tensor], Tensor]
 Method = Literal["sample", "greedy", "beam"]
 
 
@@ -180,7 +179,7 @@ def beam_search(
     prompt = _check_prompt("prompt", prompt, model, max_new_tokens)
     stop = _check_stop(stop)
     running, finished = [Beam([], 0.0, 0.0)], []
-    with _evaluating(model):
+    with evaluating(model):
         read = _Reader(model, len(prompt) + max_new_tokens, use_cache)
         for length in range(1, max_new_tokens + 1):
             ids = torch.tensor([prompt + beam.ids for beam in running])
@@ -286,7 +285,7 @@ def generate(
     for row, prompt in zip(ids, prompts, strict=True):
         row[: len(prompt)] = torch.tensor(prompt)
     uniform = _uniform(lengths, max_new_tokens, seed) if method == "sample" else None
-    with _evaluating(model):
+    with evaluating(model):
         read = _Reader(model, total, use_cache)
         for position in range(int(lengths.min()), total):
             logits = read(ids[:, :position])
@@ -310,8 +309,7 @@ class _Reader:
     def __init__(self, model: Model, capacity: int, use_cache: bool) -> None:
         self.model = model
         self.cache = model.new_cache(capacity) if use_cache and isinstance(model, GPT) else None
-        parameter = next(model.parameters(), None) if isinstance(model, nn.Module) else None
-        self.device = "cpu" if parameter is None else parameter.device
+        self.device = device_of(model)
 
     def __call__(self, ids: Tensor) -> Tensor:
         ids = ids.to(self.device)
@@ -331,19 +329,6 @@ class _Reader:
         """Go on with these rows of the batch."""
         for layer in self.cache or []:
             layer.select(torch.tensor(rows, device=self.device))
-
-
-@contextmanager
-def _evaluating(model: Model) -> Iterator[None]:
-    """Turn dropout off for a while: it is for training."""
-    training = isinstance(model, nn.Module) and model.training
-    if training:
-        model.eval()
-    try:
-        yield
-    finally:
-        if training:
-            model.train()
 
 
 def _uniform(lengths: Tensor, n: int, seed: int | torch.Generator | None) -> Tensor:

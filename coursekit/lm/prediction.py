@@ -5,7 +5,7 @@ $$\text{loss} = -\frac{1}{n} \sum_t \log P(w_{t+1} \mid w_1 \dots w_t)$$
 in nats a token. No gradients, no dropout, and the model is left as it was.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -13,8 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coursekit.lm.batches import PADDING, as_sequences, check_tokens, inputs_and_targets
-from coursekit.lm.generation import Model
 from coursekit.lm.gpt import GPT, check_count
+
+# A GPT, or anything that gives logits (B, T, V) for ids (B, T).
+Model = Callable[[Tensor], Tensor]
 
 
 @torch.no_grad()

@@ -55,11 +55,11 @@ def error_estimates(
             ax.plot(x, mean.tolist(), marker, ls="-", color=COLORS[color], label=label)
             label = f"{name}: true error, {true_error[name]:.2f}"
             ax.axhline(true_error[name], color=COLORS[color], linestyle="--", label=label)
-        ax.set(xscale="log", xlabel=xlabel, ylabel="estimated ECE", title=title)
+        ax.set(xscale="log", xlabel=xlabel, ylabel="estimated ECE")
         ax.set_ylim(bottom=-0.005)
         ax.set_xticks(list(x), [f"{value:,}" for value in x])
         ax.minorticks_off()
-        ax.legend(frameon=True, framealpha=0.9, edgecolor="white")
+        _title_above_legend(ax, title)
     return ax
 
 
@@ -83,7 +83,7 @@ def consistency_diagram(
         ax: where to draw; without it a new figure is made.
     """
     bins = reliability_bins(confidence, correct, n_bins)
-    bands = consistency_bands(confidence, n_bins, n_simulations=n_simulations)
+    bands = consistency_bands(confidence, n_bins, level=0.95, n_simulations=n_simulations)
     used = bins.count > 0
     where, accuracy = bins.confidence[used], bins.accuracy[used]
     low, high = bands.low[used], bands.high[used]
@@ -98,7 +98,7 @@ def consistency_diagram(
             color=COLORS["sky"],
             linewidth=10,
             alpha=0.6,
-            label=f"calibrated: {bands.level:.0%} band",
+            label="calibrated: 95 % band",
         )
         groups = ((~outside, "blue", "o", "inside the band"), (outside, "vermillion", "D", "out"))
         for these, color, marker, label in groups:
@@ -113,7 +113,7 @@ def consistency_diagram(
                 )
         ax.set(xlim=(0, 1), ylim=(-0.02, 1.02), title=title)
         ax.set(xlabel="confidence (predicted probability)", ylabel="accuracy (fraction correct)")
-        ax.legend(loc="upper left", frameon=True, framealpha=0.9, edgecolor="white")
+        ax.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="white")
     return ax
 
 
@@ -158,11 +158,11 @@ def rejection_curves(
         for (name, share), (color, marker) in zip(shares.items(), _SERIES, strict=False):
             ax.plot(sizes, list(share), marker, ls="-", color=COLORS[color], label=name)
         ax.axhline(level, color=GRAY, linestyle="--", label=f"level of the test, {level:g}")
-        ax.set(xscale="log", ylim=(-0.03, 1.03), title=title)
+        ax.set(xscale="log", ylim=(-0.03, 1.03))
         ax.set(xlabel="predictions in the sample, N", ylabel="share of samples rejected")
         ax.set_xticks(list(sizes), [f"{size:,}" for size in sizes])
         ax.minorticks_off()
-        ax.legend(loc="center right", frameon=True, framealpha=0.9, edgecolor="white")
+        _title_above_legend(ax, title)
     return ax
 
 
@@ -187,3 +187,9 @@ def risk_coverage_curves(curves: Mapping[str, RiskCoverage], title: str) -> Axes
         ax.xaxis.set_major_formatter(StrMethodFormatter("{x:.1f}"))
         ax.legend(loc="lower right")
     return ax
+
+
+def _title_above_legend(ax: Axes, title: str) -> None:
+    """Put the legend, in two rows, between title and axes, where it hides nothing."""
+    ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=2, borderpad=0.2)
+    ax.set_title(title, pad=52)

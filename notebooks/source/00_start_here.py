@@ -477,8 +477,12 @@ print(f"problems found: {len(problems)}")
 # | | [02 Positional encoding](02_positional_encoding.ipynb) | tell the model the order |
 # | | [03 Self-attention](03_self_attention.ipynb) | let words look at each other |
 # | | [04 The transformer](04_transformer.ipynb) | put it together: a whole GPT |
-# | | 05 and 06, in preparation | train it, and let it write |
-# | **II  Calibration** | 07 to 10, in preparation | define it, measure it, repair it |
+# | | [05 Maximum likelihood](05_maximum_likelihood.ipynb) | train it |
+# | | [06 Generation](06_generation.ipynb) | let it write |
+# | **II  Calibration** | [07 What is calibration?](07_what_is_calibration.ipynb) | define it |
+# | | [08 Calibration metrics](08_calibration_metrics.ipynb) | measure it |
+# | | [09 Bias and variance](09_bias_and_variance.ipynb) | understand where it is lost |
+# | | [10 Calibration methods](10_calibration_methods.ipynb) | repair it |
 # | **III  A real language model** | [11 Next tokens](11_next_token_calibration.ipynb) | SmolLM2 |
 # | | 12 to 16, in preparation | its answers, its limits; then a model of your choice |
 #

@@ -1127,6 +1127,5 @@ from coursekit.exercises import progress
 progress()
 
 # %% [markdown]
-# **Next:** our GPT knows nothing yet. Maximum likelihood teaches it (notebook 05, in preparation).
-# Until then, see what a trained model's probabilities are worth:
-# [11 Next-token calibration](11_next_token_calibration.ipynb).
+# **Next:** our GPT knows nothing yet. Maximum likelihood teaches it:
+# [05 Maximum likelihood](05_maximum_likelihood.ipynb).

@@ -116,6 +116,18 @@ for number, (town, diary) in enumerate(towns.items()):
     words = diary.sample(1, seed=number, length=128)[0]
     print(f"{town}, day by day:", tokenizer.decode(words[torch.isin(words, adjectives)][:12]))
 
+# %% [markdown]
+# **Predict first:** in the valley the weather stays the same for another day with probability 0.85,
+# plus what the season adds.
+
+# %%
+my_probability = ...
+guess = predict(
+    "rain-almost-certain",
+    "On some evening, in one of the towns, rain is more than 95 % certain.",
+    my_probability,
+)
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### The truth, which real life never shows
 #
@@ -151,6 +163,7 @@ def year(seed, n=1200):
 truth, rained, rained_today, diary_of, town_of = year(seed=10)
 print(f"evenings: {len(truth):,} in {diary_of.max() + 1:,} diaries")
 print(f"true chance of rain: from {truth.min():.2f} to {truth.max():.2f}")
+guess.resolve((truth.max() > 0.95).item())
 
 # %% [markdown]
 # **Check.** In the long run rainy reports have a frequency that follows from the language's
@@ -178,7 +191,16 @@ expect("share of rainy reports", rained.double().mean(), base_rate, within=0.01)
 #
 # Read it from the inside: *take all the evenings on which $p$ was stated. Among them, the event
 # happens with frequency $p$.* Nothing is asked of a single evening.
+#
+# **Predict first:** a forecaster who knows the truth says 90 % on about two thousand evenings.
 
+# %%
+my_probability = ...
+guess = predict(
+    "ninety-percent-fails",
+    "On more than 150 of these evenings it does not rain.",
+    my_probability,
+)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### By hand
 #
@@ -207,10 +229,12 @@ print("stated  evenings  it rained  95 % interval")
 for v, n, f, a, b in zip(value, count, frequency, low, high, strict=True):
     if n >= 700:
         print(f"{v:6.0%}{n:10,.0f}{f:11.1%}    {a:.1%} to {b:.1%}")
+guess.resolve((~rained[oracle == 0.9]).sum().item() > 150)
 
 # %% [markdown]
 # The third column follows the first. The oracle is calibrated: by construction here, and visibly
-# so. (Values stated on fewer than 700 evenings are left out of the print, not of what follows.)
+# so. To be calibrated at 90 % it *must* be dry on one of ten such evenings. (Values stated on fewer
+# than 700 evenings are left out of the print, not of what follows.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Exercise 1: accurate or calibrated?
@@ -321,6 +345,16 @@ expect("reliability of the liar", parts["liar"][0], expected_of_liar.item(), wit
 #
 # Accuracy, too, for comparison: how often the more likely outcome, rain or no rain, is what
 # happened. Intervals draw whole diaries, because the evenings of one diary are not independent.
+#
+# **Predict first:** the base rate is perfectly reliable, the sharpened forecaster is not.
+
+# %%
+my_probability = ...
+guess = predict(
+    "knowledge-beats-honesty",
+    "The sharpened forecaster has the better Brier score of the two.",
+    my_probability,
+)
 
 
 # %%
@@ -341,6 +375,8 @@ for name, stated in forecasters.items():
     resolution = interval(lambda s, y: murphy(s, y)[1], stated, rained)
     right = accuracy(stated, rained)
     print(f"{name:11}{right:8.2f}  {brier:.3f}  {reliability:.3f}  {resolution:.3f}")
+of_base_rate = binary_brier_score(forecasters["base rate"], rained)
+guess.resolve(binary_brier_score(forecasters["sharpened"], rained) < of_base_rate)
 
 # %% slideshow={"slide_type": "slide"}
 ax = brier_parts(parts, "Six forecasters of the same rain")
@@ -353,12 +389,7 @@ show(
 )
 
 # %%
-expect(
-    "Brier score of the base rate",
-    binary_brier_score(forecasters["base rate"], rained),
-    0.208,
-    within=0.004,
-)
+expect("Brier score of the base rate", of_base_rate, 0.208, within=0.004)
 expect("Brier score of the oracle", binary_brier_score(oracle, rained), 0.136, within=0.004)
 expect("resolution of the oracle", parts["oracle"][1], 0.072, within=0.004)
 expect("resolution of the liar", parts["liar"][1], parts["oracle"][1], within=0.001)
@@ -371,7 +402,8 @@ expect("reliability of the sharpened", parts["sharpened"][0], 0.0115, within=0.0
 #   of one half. **Accuracy is not calibration.**
 # - *Resolution* is the same for everybody but the base rate. Even the liar knows exactly as much as
 #   the oracle: whoever knows that he lies can turn his numbers round.
-# - *Reliability* tells them apart. It is what each pays for the wrong number.
+# - *Reliability* tells them apart. It is what each pays for the wrong number. It is less here than
+#   what knowledge is worth: sharpened, hedger and alarmist all beat the honest base rate.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Exercise 2: the three parts
@@ -404,6 +436,17 @@ exercises.murphy_parts.check(my_murphy_parts)
 # Suppose we have last year's diaries. Look up how often it rained whenever the liar said 80 %, and
 # from now on read his "80 %" as that number. No knowledge of the weather is needed, only a table.
 
+# %% [markdown]
+# **Predict first.**
+
+# %%
+my_probability = ...
+guess = predict(
+    "liar-repaired",
+    "Read with last year's table, the liar's Brier score is within 0.002 of the oracle's.",
+    my_probability,
+)
+
 # %%
 last_truth, last_rained, *_ = year(seed=110)
 last_year = {
@@ -428,6 +471,7 @@ show(
 
 # %%
 score = {name: rel - res + unc for name, (rel, res, unc) in repaired.items()}
+guess.resolve(abs(score["liar, reread"] - score["oracle"]) < 0.002)
 expect("reliability of the liar, reread", repaired["liar, reread"][0], 0.0, within=0.002)
 expect("his Brier score minus the oracle's", score["liar, reread"] - score["oracle"], 0.0, 0.002)
 
@@ -665,7 +709,7 @@ models = {
 my_probability = ...
 guess = predict(
     "unigram-calibrated",
-    "The word frequencies are badly calibrated: confidence and accuracy differ by over 0.05.",
+    "Confidence and accuracy of the word frequencies differ by less than 0.01.",
     my_probability,
 )
 
@@ -687,7 +731,7 @@ for name, stated in models.items():
         f"{name:28}{right.double().mean():8.2f}   {gaps[name]:6.3f}{error:9.3f}{chance:9.3f}"
         f"{losses[name]:9.2f}"
     )
-guess.resolve(abs(gaps["word frequencies"].estimate) > 0.05)
+guess.resolve(abs(gaps["word frequencies"].estimate) < 0.01)
 
 # %% [markdown]
 # **Calibrated and useless:** the word frequencies have no gap, and a loss more than three times as
@@ -724,6 +768,17 @@ def kl(p, q):
     return (torch.special.xlogy(p, p) - torch.special.xlogy(p, q)).sum(dim=-1).mean().item()
 
 
+# %% [markdown]
+# **Predict first:** the word frequencies lose 2.3 nats more than the truth.
+
+# %%
+my_probability = ...
+guess = predict(
+    "unigram-loss-repairable",
+    "More than half of what the word frequencies lose could be repaired by calibration.",
+    my_probability,
+)
+
 # %%
 entropy = torch.special.entr(probs).sum(dim=-1).mean().item()
 bars = {}
@@ -737,6 +792,8 @@ for name, stated in models.items():
     package = known_truth_decomposition(stated, probs)
     assert abs(package.grouping - bars[name]["information missing"]) < 1e-6
     assert abs(package.calibration - bars[name]["miscalibration"]) < 1e-6
+of_frequencies = bars["word frequencies"]
+guess.resolve(of_frequencies["miscalibration"] > of_frequencies["information missing"])
 ax = loss_parts(bars, "expected log score (nats a word)", "Where the loss comes from")
 show(
     ax,
@@ -829,6 +886,17 @@ expect("KL from the truth after it, nats", kl(probs, healed), 0.0, within=0.002)
 # Full implies all others. Do the others imply it? Here is a model made to find out: it gives its
 # best guess the *true* probability, and shares the rest evenly among the other 48 words.
 
+# %% [markdown]
+# **Predict first:** its top-label calibration error is zero, like that of the truth.
+
+# %%
+my_probability = ...
+guess = predict(
+    "top-label-is-enough",
+    "Its loss is more than half a nat above the loss of the truth.",
+    my_probability,
+)
+
 # %%
 best = probs.max(dim=-1, keepdim=True)
 rest = (1 - best.values) / (language.vocab_size - 1)
@@ -858,6 +926,8 @@ for name, of_model in errors.items():
 
 # %%
 lazy = errors["best guess only"]
+lazy_loss = negative_log_likelihood(models["best guess only"], came)
+guess.resolve(lazy_loss - losses["the truth"] > 0.5)
 expect("top-label error of the best guess only", lazy["top-label"], 0.0, within=0.001)
 expect("token-level error, all words pooled", lazy["token"], 0.0, within=0.005)
 expect("class-wise error, summed over the words", lazy["class-wise"], 0.6, within=0.1)
@@ -969,6 +1039,16 @@ exercises.gaps_by_group.check(my_gaps_by_group)
 # Last, keep the forecaster and change the data. A reader who has learned the *northern* diary, and
 # knows its law exactly, is given one from the *south*: the same climate, the same vocabulary, but
 # other favourites among the synonyms. We ask about two events: the next word, and tomorrow's rain.
+#
+# **Predict first.**
+
+# %%
+my_probability = ...
+guess = predict(
+    "same-gap-abroad",
+    "On the southern diary its gap is about the same for both events, within 0.05.",
+    my_probability,
+)
 
 # %%
 north, n_diaries = weather_diary(), 600
@@ -991,6 +1071,7 @@ for (name, event), (sure, right, diary) in shifted.items():
 
 # %%
 gap_of = {key: gap(sure, right) for key, (sure, right, _) in shifted.items()}
+guess.resolve(abs(gap_of["south", "next word"] - gap_of["south", "rain"]) < 0.05)
 expect("gap, north, next word", gap_of["north", "next word"], 0.0, within=0.015)
 expect("gap, north, rain", gap_of["north", "rain"], 0.0, within=0.02)
 expect("gap, south, next word", gap_of["south", "next word"], 0.20, within=0.03)

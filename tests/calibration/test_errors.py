@@ -1,3 +1,5 @@
+import itertools
+
 import hypothesis.strategies as st
 import numpy as np
 import pytest
@@ -9,10 +11,14 @@ from torchmetrics.functional.classification import (
 )
 
 from coursekit.calibration import (
+    debiased_calibration_error,
     ece_null_distribution,
     expected_calibration_error,
+    probability_error,
     reliability_bins,
+    sweep_calibration_error,
     top_label,
+    true_calibration_error,
 )
 
 BINNINGS = ["uniform", "quantile"]
@@ -220,3 +226,123 @@ def test_null_distribution_is_independent_of_data_made_with_the_same_seed():
 
 def test_certain_predictions_have_no_chance():
     assert ece_null_distribution([0.0, 1.0, 1.0], n_simulations=10).tolist() == [0] * 10
+
+
+@given(
+    counts=st.lists(st.tuples(st.integers(1, 20), st.integers(1, 20)), min_size=1, max_size=8),
+    binning=st.sampled_from([*BINNINGS, "discrete"]),
+    norm=st.sampled_from(NORMS),
+    n_bins=st.integers(1, 20),
+)
+def test_a_calibrated_population_has_no_error(counts, binning, norm, n_bins):
+    """Of n predictions with confidence k / n exactly k are correct, for every k / n."""
+    confidence, correct = [], []
+    for a, b in counts:
+        k, n = min(a, b), max(a, b)
+        confidence += [k / n] * n
+        correct += [1] * k + [0] * (n - k)
+    found = expected_calibration_error(confidence, correct, n_bins, binning, norm)
+    assert found == pytest.approx(0, abs=1e-12)
+    assert debiased_calibration_error(confidence, correct, n_bins, binning) == 0
+
+
+def test_debiased_by_hand():
+    """Bins of 4 and of 2: squared gaps 0.01 and 0.16, chance 3/16/3 and 1/4/1."""
+    confidence, correct = [0.65] * 4 + [0.9] * 2, [1, 1, 1, 0, 1, 0]
+    expected = (4 * (0.01 - 0.1875 / 3) + 2 * (0.16 - 0.25)) / 6
+    found = debiased_calibration_error(confidence, correct, 10, "uniform", squared=True)
+    assert found == pytest.approx(expected)
+    assert debiased_calibration_error(confidence, correct, 10, "uniform") == 0
+
+
+def test_single_predictions_say_nothing_about_chance():
+    assert debiased_calibration_error([0.2, 0.7], [1, 0], squared=True) == 0
+
+
+def test_debiased_square_is_right_on_average():
+    """Over all outcomes of a bin of three at 0.5 that truly come true at 0.8: the gap is 0.3."""
+    mean, plain = 0.0, 0.0
+    for k, times in enumerate([1, 3, 3, 1]):
+        likely = times * 0.8**k * 0.2 ** (3 - k)
+        correct = [1] * k + [0] * (3 - k)
+        mean += likely * debiased_calibration_error([0.5] * 3, correct, 1, squared=True)
+        plain += likely * expected_calibration_error([0.5] * 3, correct, 1, norm="l2") ** 2
+    assert mean == pytest.approx(0.3**2, abs=1e-12)
+    assert plain == pytest.approx(0.3**2 + 0.8 * 0.2 / 3, abs=1e-12)
+
+
+def reference_sweep(confidence, correct):
+    """Algorithm 1 of Roelofs et al. for confidences that all differ."""
+    order = np.argsort(confidence)
+    confidence, correct = confidence[order], correct[order].astype(float)
+    n, error = len(confidence), 0.0
+    for n_bins in range(1, n + 1):
+        cuts = [-(-k * n // n_bins) for k in range(n_bins + 1)]
+        parts = [slice(a, b) for a, b in itertools.pairwise(cuts)]
+        accuracy = [correct[part].mean() for part in parts]
+        if any(a > b for a, b in itertools.pairwise(accuracy)):
+            break
+        gaps = [abs(correct[p].sum() - confidence[p].sum()) for p in parts]
+        error = sum(gaps) / n
+    return error
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_sweep_follows_the_algorithm(seed):
+    rng = np.random.default_rng(seed)
+    confidence = rng.random(rng.integers(1, 200))
+    correct = rng.random(len(confidence)) < confidence**2
+    expected = reference_sweep(confidence, correct)
+    assert sweep_calibration_error(confidence, correct) == pytest.approx(expected, abs=1e-12)
+
+
+def test_sweep_of_ordered_outcomes_uses_a_bin_for_each():
+    confidence = np.linspace(0, 1, 100_000)
+    found = sweep_calibration_error(confidence, confidence > 0.5)
+    assert found == pytest.approx(0.25, abs=1e-5)
+
+
+def test_sweep_does_not_depend_on_the_order_of_ties():
+    confidence = np.repeat([0.2, 0.4, 0.6, 0.8], 5)
+    rng = np.random.default_rng(0)
+    correct = rng.random(20) < confidence
+    order = rng.permutation(20)
+    first = sweep_calibration_error(confidence, correct)
+    assert sweep_calibration_error(confidence[order], correct[order]) == first
+
+
+def test_true_error_by_hand():
+    confidence, truth = [0.5, 0.5, 0.9, 0.9], [0.3, 0.7, 0.8, 0.6]
+    # The first two are right on average, the others 0.2 too sure.
+    assert true_calibration_error(confidence, truth, binning="discrete") == pytest.approx(0.1)
+    assert true_calibration_error(confidence, truth, n_bins=1) == pytest.approx(0.1)
+    assert true_calibration_error(confidence, truth, norm="max") == pytest.approx(0.2)
+    assert probability_error(confidence, truth) == pytest.approx((0.2 + 0.2 + 0.1 + 0.3) / 4)
+    assert probability_error(confidence, truth, "l2") == pytest.approx(
+        ((0.04 + 0.04 + 0.01 + 0.09) / 4) ** 0.5
+    )
+    assert probability_error(confidence, truth, "max") == pytest.approx(0.3)
+
+
+def test_the_estimate_approaches_the_true_error():
+    """The ECE of many outcomes is the true error of the same bins, up to chance."""
+    confidence = random_predictions(400_000)[0]
+    truth = confidence**1.5
+    correct = torch.rand(400_000, generator=torch.Generator().manual_seed(9)) < truth
+    assert expected_calibration_error(confidence, correct) == pytest.approx(
+        true_calibration_error(confidence, truth), abs=3e-3
+    )
+    # The integral of c - c^1.5 over [0, 1].
+    assert true_calibration_error(confidence, truth) == pytest.approx(1 / 2 - 1 / 2.5, abs=1e-3)
+
+
+@given(
+    data=st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=30),
+    binning=st.sampled_from([*BINNINGS, "discrete"]),
+    norm=st.sampled_from(NORMS),
+)
+def test_true_errors_are_ordered(data, binning, norm):
+    confidence, truth = zip(*data, strict=True)
+    within_bins = true_calibration_error(confidence, truth, 5, binning, norm)
+    assert 0 <= within_bins <= probability_error(confidence, truth, norm) + 1e-12
+    assert true_calibration_error(truth, truth, 5, binning, norm) == 0

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given
+from scipy.special import rel_entr
+from scipy.stats import entropy as scipy_entropy
 from sklearn.metrics import accuracy_score, brier_score_loss, log_loss
 
 from coursekit.calibration import _blocks as blocks
@@ -12,7 +14,10 @@ from coursekit.calibration import (
     accuracy,
     binary_brier_score,
     brier_score,
+    entropy,
+    kl_divergence,
     negative_log_likelihood,
+    perplexity,
     top_label,
 )
 
@@ -122,3 +127,69 @@ def test_log_score_is_proper(truth, stated):
         (1 - truth) / (1 - stated)
     )
     assert expected(stated) - expected(truth) == pytest.approx(divergence, abs=1e-12)
+
+
+def test_perplexity_counts_equal_choices():
+    assert perplexity([[0.25] * 4] * 3, [0, 1, 3]) == pytest.approx(4, rel=1e-12)
+    assert perplexity([[1.0, 0.0]], [0]) == 1
+    assert perplexity([[1.0, 0.0]], [1]) == math.inf
+    assert perplexity(PROBS, LABELS) == pytest.approx(
+        (0.7 * 0.25 * 0.8 * 0.4) ** (-1 / 4), rel=1e-12
+    )
+
+
+def test_perplexity_beyond_the_largest_number_is_infinite():
+    assert perplexity(np.array([[5e-324, 1.0]]), [0]) == math.inf
+
+
+def test_entropy_and_divergence_equal_scipy():
+    probs, truth = random_predictions(40, 5)[0], random_predictions(40, 5, seed=1)[0]
+    assert entropy(probs) == pytest.approx(scipy_entropy(probs, axis=1).mean(), rel=1e-12)
+    expected = rel_entr(truth.numpy(), probs.numpy()).sum(axis=1).mean()
+    assert kl_divergence(truth, probs) == pytest.approx(expected, rel=1e-12)
+
+
+def test_entropy_and_divergence_do_not_depend_on_the_size_of_blocks(monkeypatch):
+    probs, truth = random_predictions(50, 7)[0], random_predictions(50, 7, seed=1)[0]
+    whole = entropy(probs), kl_divergence(truth, probs)
+    before = probs.clone(), truth.clone()
+    monkeypatch.setattr(blocks, "BLOCK_SIZE", 21)
+    assert (entropy(probs), kl_divergence(truth, probs)) == pytest.approx(whole, rel=1e-13)
+    assert torch.equal(probs, before[0])
+    assert torch.equal(truth, before[1])
+
+
+def test_entropy_of_certainty_and_of_ignorance():
+    assert entropy([[1.0, 0.0, 0.0]]) == 0
+    assert entropy([[0.25] * 4]) == pytest.approx(math.log(4))
+
+
+def test_divergence_of_the_possible_from_the_impossible():
+    assert kl_divergence([[0.5, 0.5]], [[1.0, 0.0]]) == math.inf
+    assert kl_divergence([[1.0, 0.0]], [[0.5, 0.5]]) == pytest.approx(math.log(2))
+
+
+@given(st.integers(0, 1000))
+def test_the_truth_minimises_every_proper_score(seed):
+    """Expected over all labels, exactly: entropy plus divergence, and a squared distance."""
+    rng = np.random.default_rng(seed)
+    truth, stated = rng.dirichlet(np.ones(4), 2)
+    labels = np.arange(4)
+
+    def expected(score, probs):
+        return sum(truth[c] * score([probs], [c]) for c in labels)
+
+    excess = expected(negative_log_likelihood, stated) - expected(negative_log_likelihood, truth)
+    assert excess == pytest.approx(kl_divergence([truth], [stated]), abs=1e-12)
+    assert expected(negative_log_likelihood, truth) == pytest.approx(entropy([truth]), abs=1e-12)
+    excess = expected(brier_score, stated) - expected(brier_score, truth)
+    assert excess == pytest.approx(((stated - truth) ** 2).sum(), abs=1e-12)
+    assert kl_divergence([truth], [stated]) >= 0
+    assert kl_divergence([truth], [truth]) == 0
+
+
+def test_true_probabilities_must_fit():
+    with pytest.raises(ValueError, match=r"same shape; found \(1, 2\) and \(1, 3\)"):
+        kl_divergence([[0.5, 0.25, 0.25]], [[0.5, 0.5]])
+    with pytest.raises(ValueError, match="each row of true_probs must sum to 1"):
+        kl_divergence([[0.5, 0.4]], [[0.5, 0.5]])

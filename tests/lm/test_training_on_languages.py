@@ -13,7 +13,7 @@ from coursekit.lm.gpt import GPT, GPTConfig
 from coursekit.lm.prediction import next_token_logits
 from coursekit.lm.training import TrainingConfig, train
 
-RECORDS = 4
+STEPS, RECORDS = 800, 4
 
 
 @pytest.fixture(scope="module")
@@ -66,5 +66,5 @@ def test_the_divergence_goes_below_a_hundredth_of_a_nat(trained):
 def test_the_true_calibration_error_falls_with_it(trained, name):
     *_, history = trained
     errors = history.column(name)
-    assert errors[-1] < 0.015
+    assert errors[-1] < 0.02
     assert errors[-1] < errors[0] / 2

@@ -1,0 +1,979 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# # 05 Maximum likelihood
+#
+# Our GPT is complete, and knows nothing. How does it learn? By one rule, a century old: *of
+# all models, take the one under which the text that was written is most probable*. Here you follow
+# this rule from a single probability to a trained GPT, on a language whose true probabilities are
+# known. So you can see what no real text shows: the model's probabilities become the true ones.
+#
+# **You will be able to**
+# - write down the likelihood of a text, and say why everybody works with its logarithm;
+# - show that counting maximises it, and that gradient descent finds the same numbers;
+# - split a loss into entropy and divergence, and say where a perfect model's loss stops;
+# - train a GPT until its probabilities are the true ones, to one hundredth of a nat;
+# - recognise overfitting, and what it does to calibration; stop and resume a training exactly.
+#
+# **Time:** about 75 minutes; all cells together run in about a minute on two processor cores.
+#
+# **On the map:** Part I, a language model from scratch. Before it: the transformer. After it: text
+# that the model writes.
+
+# %%
+import copy
+import math
+import os
+import tempfile
+
+import torch
+import torch.nn.functional as F
+
+from coursekit import expect, predict
+from coursekit.calibration import (
+    bootstrap_interval,
+    expected_calibration_error,
+    probability_error,
+    top_label,
+    true_calibration_error,
+)
+from coursekit.data import reference_documents, split_documents
+from coursekit.data.languages import HiddenMarkovLanguage, weather_diary
+
+# %%
+from coursekit.data.languages.weather import CLIMATE
+from coursekit.exercises import maximum_likelihood as exercises
+from coursekit.lm.batches import Batches
+from coursekit.lm.gpt import GPT, GPTConfig
+from coursekit.lm.prediction import next_token_logits
+from coursekit.lm.tokenization import ByteLevelBPE
+from coursekit.lm.training import TrainingConfig, train
+from coursekit.plots import (
+    belief_bars,
+    likelihood_curve,
+    new_axes,
+    reliability_diagram,
+    show,
+    stated_against_true,
+    training_curves,
+)
+
+# For a model this small, one CPU core is the fastest: sharing the work costs more than the work.
+# And it adds up numbers in one order only, so that two runs on one machine agree to the last bit.
+torch.set_num_threads(1)
+os.environ["ACCELERATE_USE_CPU"] = "true"  # `train` would take a GPU if there is one
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Before you start: three questions
+#
+# Answer from memory: replace each `...` by a letter in quotes. A wrong answer costs nothing and is
+# explained.
+
+# %%
+exercises.what_a_newborn_loses.ask()
+exercises.what_a_newborn_loses.check(...)
+
+# %%
+exercises.what_a_position_predicts.ask()
+exercises.what_a_position_predicts.check(...)
+
+# %%
+exercises.what_rotary_knows.ask()
+exercises.what_rotary_knows.check(...)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## A language whose truth is known
+#
+# In 1950 Glenn Brier, a meteorologist, asked how to score forecasts that state probabilities. We
+# return to the weather: the **weather diary** is a small language made for this course. Each day
+# somebody writes a sentence about the weather.
+
+# %%
+diary = weather_diary()
+test = diary.sample(200, seed=1)  # 200 diaries of 64 words, for all that follows
+for day in diary.tokenizer.decode(test[0, :48]).split(" . "):
+    print(day.strip(" ."))
+print(f"\n{diary.vocab_size} words in the language")
+
+# %% [markdown]
+# Today's weather tends to be yesterday's. Behind it there is a season, which the diary never names.
+# Because we know the rules by which it is written, we can compute the **true probability** of every
+# next word, given all words before. (How, you will see below.) No model can do better than this.
+
+# %%
+truth = diary.next_token_probs(test)[:, :-1]  # (200, 63, 49): entry t is about word t + 1
+truth = truth.clamp(max=1)  # rounding may leave 1.0000000000000002
+came = test[:, 1:]
+true_prob_of_word = truth.gather(-1, came[..., None])[..., 0]
+
+for t in range(8):
+    so_far = diary.tokenizer.decode(test[0, : t + 1])
+    word = diary.tokenizer.decode([came[0, t]])
+    print(f"{so_far} | {word}: {true_prob_of_word[0, t]:.2f}")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## The likelihood of a text
+#
+# A model gives each next word a probability. The probability of the whole text is their product:
+#
+# $$p(\text{data} \mid \text{model}) = \prod_{i=1}^{N} P(w_i \mid w_1, \dots, w_{i-1}).$$
+#
+# $w_i$ is the $i$-th word, $N$ the number of words. Nothing is assumed here: every law of $N$ words
+# can be written like this. Seen as a function of the *model*, with the data fixed, this number is
+# called the **likelihood** (似然). **Maximum likelihood** (最大似然): choose the model that makes it
+# as large as possible.
+#
+# **Predict first.** Computers hold numbers down to about $10^{-308}$, a little below that with less
+# precision.
+
+# %%
+my_probability = ...
+guess = predict(
+    "likelihood-underflows",
+    "Python says that the likelihood of 1,000 words of diary under the truth itself is exactly 0.",
+    my_probability,
+)
+
+# %%
+long_text = diary.sample(1, seed=2, length=1000)
+law = diary.next_token_probs(long_text)[0, :-1]
+probability = law.gather(-1, long_text[0, 1:, None])[:, 0]  # float64: 16 digits
+
+guess.resolve(probability.prod().item() == 0.0)
+print("smallest probability of a single word:", f"{probability.min():.1g}")
+for n in (10, 100, 500, 999):
+    product, log = probability[:n].prod().item(), probability[:n].log().sum().item()
+    print(f"{n:4} words: product {product:8.0e}, sum of logarithms {log:7.1f}")
+
+# %% [markdown]
+# No word was impossible, and yet the product is gone. So take the logarithm: it turns the product
+# into a sum, and as it only ever grows, **the same model is best**. Divide by the number of words
+# and change the sign, so that better is smaller:
+#
+# $$\text{loss} = -\frac1N \sum_{i=1}^N \ln P(w_i \mid w_1, \dots, w_{i-1}) \quad
+# \text{(nats a word)}.$$
+#
+# This is the *negative log-likelihood*, also called *cross-entropy*. In PyTorch it is one call.
+
+# %%
+by_hand = -probability.log().mean()
+by_library = F.nll_loss(law.log(), long_text[0, 1:])
+expect("our loss minus PyTorch's", by_hand - by_library, 0, within=1e-9)
+expect("loss of the truth on 999 words, nats a word", by_hand, 0.97, within=0.05)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 1: the loss of a text
+#
+# The usual mistake gives no error message, and a wonderful loss.
+
+
+# %%
+def my_loss(logits, ids):
+    """Return the mean loss in nats of logits (B, T, V) on the words ids (B, T)."""
+    ...
+
+
+exercises.loss_of_a_text.check(my_loss)
+
+# %% [markdown]
+# Stuck? Run `exercises.loss_of_a_text.hint()`, and in the end `.solution()`.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## One probability: the best is the frequency
+#
+# Begin with the smallest model: one number $p$. Every sentence of the diary starts with *today*
+# (with probability $p$, says the model) or with *outside*. We look at twenty sentences.
+
+# %%
+today, outside = diary.tokenizer.encode("today outside")
+starts = test.flatten()
+starts = starts[(starts == today) | (starts == outside)] == today  # True for "today"
+count, total = int(starts[:20].sum()), 20
+print(f"'today' in {count} of {total} sentences")
+
+marks = {"even guess": 0.5, "frequency": count / total, "too sure": 0.95}
+ax = likelihood_curve(count, total, marks, "Loss of saying p, over twenty sentences")
+show(
+    ax,
+    alt="Loss against the stated probability p: a bowl that rises steeply toward 0 and 1. Its "
+    "lowest point is at the frequency of the event; an even guess lies a little higher, and a "
+    "probability of 0.95 higher still.",
+)
+
+# %% [markdown]
+# The lowest point is at the frequency. In a line of calculus: with $k$ of $n$, the log-likelihood
+# $k \ln p + (n - k) \ln (1 - p)$ has the slope $k/p - (n-k)/(1-p)$, which is 0 at $p = k/n$.
+#
+# **So the likelihood asks for calibration.** Among all events to which a model gives the same $p$,
+# it pays to make $p$ their frequency. That is the definition of a calibrated forecast. And being
+# too sure costs most: the bowl has no upper edge at 0 and 1.
+
+# %%
+frequency = starts.double().mean().item()
+print(f"{len(starts):,} sentences: frequency {frequency:.2f}, true probability 2/3")
+expect("frequency over all sentences", frequency, 2 / 3, within=0.03)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Try it: be the model
+#
+# Run the next cell and move $p$: where is the loss lowest? Then take more outcomes: does the lowest
+# point come nearer to the truth, 2/3? (The static figure stands above.)
+
+# %% tags=["nbval-ignore-output"]
+from coursekit.widgets import likelihood_explorer
+
+likelihood_explorer(starts)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## A table of probabilities: the bigram
+#
+# Next: a model that sees one word, and has one law for each. This is the **bigram** model, a table
+# of $V \times V$ probabilities. Each of its rows is a case like the one above, with more than two
+# outcomes, so the best table is known at once: *of the times that a word occurs, how often does
+# each other word follow?* Counting **is** maximum likelihood.
+
+# %%
+V = diary.vocab_size
+text = diary.sample(2000, seed=3)
+pairs = (text[:, :-1] * V + text[:, 1:]).flatten()
+counts = torch.bincount(pairs, minlength=V * V).view(V, V).double()
+counted = counts / counts.sum(dim=1, keepdim=True)
+
+row = diary.tokenizer.encode("we")[0]
+for word in ("swam", "read", "skied", "today"):
+    column = diary.tokenizer.encode(word)[0]
+    print(f"P({word} | we) = {counted[row, column]:.2f}")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### The slow way to the same place
+#
+# A GPT has no formula for its best weights. It must go downhill, along the gradient of the loss. Do
+# the same here, where we can check the result: a table of logits, all 0 at first; a softmax makes
+# each row a law; and gradient descent on the loss of the same text.
+#
+# **Predict first.**
+
+# %%
+my_probability = ...
+guess = predict(
+    "descent-finds-counts",
+    "After 300 steps every probability in the table is within 0.01 of the counted one.",
+    my_probability,
+)
+
+# %%
+logits = torch.zeros(V, V, dtype=torch.float64, requires_grad=True)
+optimizer = torch.optim.Adam([logits], lr=0.3)
+for _ in range(300):
+    loss = -(counts * logits.log_softmax(dim=-1)).sum() / counts.sum()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+learned = logits.softmax(dim=-1).detach()
+best_loss = -(counts * counted.clamp_min(1e-300).log()).sum() / counts.sum()
+difference = (learned - counted).abs().max().item()
+guess.resolve(difference < 0.01)
+expect("largest difference of a probability", difference, 0, within=0.01)
+expect("loss above that of counting", loss.item() - best_loss, 0, within=0.001)
+
+# %% [markdown]
+# Same table. (In a GPT many weights share each probability, and the way down is longer; the
+# principle is this one.)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 2: count it yourself
+
+
+# %%
+def my_bigram(words, vocab_size):
+    """Return P(next | word), (V, V), that makes the text words (N,) most likely."""
+    ...
+
+
+exercises.bigram_by_counting.check(my_bigram)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Where a loss comes from: entropy plus divergence
+#
+# What is the smallest loss there is? Suppose the truth says $p$ and the model $q$ about the next
+# word. On average over the words that truly come, the model pays
+#
+# $$\underbrace{-\sum_w p(w) \ln q(w)}_{\text{cross-entropy}} =
+#   \underbrace{-\sum_w p(w) \ln p(w)}_{\text{entropy } H(p)} +
+#   \underbrace{\sum_w p(w) \ln \frac{p(w)}{q(w)}}_{\text{divergence } D(p \,\|\, q)}.$$
+#
+# The **entropy** is the uncertainty of the language itself; no model can remove it. The
+# **Kullback-Leibler divergence** (KL) is what the model loses by not being the truth: never below
+# zero, and zero only if $q = p$.
+#
+# With a known truth we can compute all three, for the bigram, at all 12,600 places of our test text.
+
+# %%
+bigram = (counts + 0.01) / (counts + 0.01).sum(dim=1, keepdim=True)  # no zeros, for the logarithm
+q = bigram[test[:, :-1]]
+cross_entropy = -(truth * q.log()).sum(-1)
+entropy = -torch.special.xlogy(truth, truth).sum(-1)
+divergence = (torch.special.xlogy(truth, truth) - truth * q.log()).sum(-1)
+
+words = (cross_entropy, entropy, divergence)
+print(
+    "cross-entropy {:.2f} = entropy {:.2f} + divergence {:.2f}".format(*(x.mean() for x in words))
+)
+expect("largest violation", (cross_entropy - entropy - divergence).abs().max(), 0, within=1e-9)
+expect("smallest divergence at any place", divergence.min(), at_least=-1e-9)
+
+# %% [markdown]
+# So with enough data, *making the likelihood large* is *making the divergence small*: it pulls
+# every stated probability toward the true one. A model with divergence 0 is calibrated, for every
+# event one could ask about. **Maximum likelihood is calibration's friend.** (Only a friend: it also
+# asks for knowledge, and it knows only the text it was given. Both will matter below.)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 3: the divergence
+#
+# It has a direction. Who chooses the words that are averaged over?
+
+
+# %%
+def my_kl(p, q):
+    """Return the mean D(p || q) in nats; rows of truth p and model q (N, V)."""
+    ...
+
+
+exercises.kl_from_the_truth.check(my_kl)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## How the truth is computed: forward filtering
+#
+# The season is hidden. But who reads "snow" four days in a row will think of winter. Make it exact,
+# on a diary of one word a day: each season lasts ten days on average, and draws its weather by the
+# table `CLIMATE` of the real diary.
+#
+# A reader keeps a **belief**: a probability for each season. A day has two halves. The season may
+# move on; then a word is read, and seasons that like to say it gain weight (Bayes' rule).
+
+# %%
+seasons, weathers = list(CLIMATE), ["sun", "rain", "wind", "snow"]
+speak = torch.tensor([[CLIMATE[s][w] for w in weathers] for s in seasons]).double() / 100
+move = 0.9 * torch.eye(4).double() + 0.1 * torch.eye(4).double().roll(1, dims=1)
+
+
+def forward_filter(start, move, speak, words):
+    """Beliefs (T, S) after each word, and the law (T, V) of the word that follows it."""
+    beliefs, belief = [], start
+    for t, word in enumerate(words):
+        if t > 0:
+            belief = belief @ move  # a day passes
+        belief = belief * speak[:, word]  # who says such a word?
+        belief = belief / belief.sum()
+        beliefs.append(belief)
+    beliefs = torch.stack(beliefs)
+    return beliefs, beliefs @ move @ speak
+
+
+# %%
+days = ["rain", "rain", "sun", "sun", "sun", "sun", "wind", "sun", "sun", "wind", "rain"]
+days += ["wind", "wind", "rain", "snow", "snow", "snow", "snow"]
+year = HiddenMarkovLanguage(weathers, torch.ones(4).double() / 4, move, speak)
+ids = torch.tensor(year.tokenizer.encode(" ".join(days)))
+beliefs, laws = forward_filter(year.start, move, speak, ids)
+
+ax = belief_bars(days, beliefs, seasons, "What a reader believes about the season")
+show(
+    ax,
+    alt="Stacked bars of the belief in four seasons after each day. Rain points to spring, a row of "
+    "sunny days to summer, wind and rain to autumn, and four days of snow to winter.",
+)
+
+# %% [markdown]
+# Nobody told the reader any season. **Check:** our ten lines against the package, here and on the
+# full diary, whose hidden states (season, weather, and the place in the sentence) number 192.
+
+# %%
+_, full = forward_filter(diary.start, diary.transition, diary.emission, test[0])
+expect("one word a day", (laws - year.next_token_probs(ids)).abs().max(), 0, within=1e-12)
+expect("the diary", (full - diary.next_token_probs(test[0])).abs().max(), 0, within=1e-12)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 4: one day of filtering
+
+
+# %%
+def my_update(belief, move, speak, word):
+    """Return today's belief (S,) from yesterday's (S,), move (S, S), speak (S, V)."""
+    ...
+
+
+exercises.belief_update.check(my_update)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## The floor: the entropy rate
+#
+# The average entropy of the next word, given *everything* before, is the **entropy rate** of the
+# language. It is the loss of the truth, so it is the floor for every model. For comparison, the best
+# possible models that see only the last few words, exact, with unlimited data:
+
+# %%
+rate = diary.entropy_rate()
+print(f"entropy rate: {rate.value:.3f} nats a word")
+best_ngram = {order: diary.ngram_entropy(order) for order in (0, 1, 3, 5)}
+for order, nats in best_ngram.items():
+    print(f"words seen: {order}, loss at best {nats:.3f}, divergence {nats - rate.value:.3f}")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 5: as unsure as among how many?
+
+# %%
+my_words_to_choose_from = ...
+exercises.words_to_choose_from.check(my_words_to_choose_from)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Early words are harder
+#
+# At the beginning of a page even the truth has read little. So over a window of 64 words its loss
+# lies above the entropy rate. A model must be compared with the truth *on the same words*.
+
+# %%
+for start, end in ((0, 16), (16, 32), (32, 63)):
+    nats = entropy[:, start:end].mean()
+    print(f"words {start + 2:2} to {end + 1:2}: entropy given all before {nats:.2f}")
+expect("entropy over the window minus the rate", entropy.mean() - rate.value, 0.017, within=0.008)
+expect("the same, second half", entropy[:, 32:].mean() - rate.value, 0.0, within=0.01)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## The training loop
+#
+# Now the GPT of notebook 04: one block of width 64, with rotary positions. Training is the slow way
+# of above, with three changes: each step reads a new small batch; the learning rate follows a
+# schedule; and the gradient is cut if it is very long. That is all.
+
+# %%
+shape = GPTConfig(V, context=64, width=64, n_layers=1, n_heads=4, positions="rotary")
+config = TrainingConfig(
+    steps=40, learning_rate=0.01, warmup_steps=10, weight_decay=0.0, evaluate_every=1
+)
+model = GPT(shape, torch.Generator().manual_seed(0))
+twin = copy.deepcopy(model)
+batches = Batches(text, config.batch_size, shape.context, config.seed)
+
+optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.99), weight_decay=0.0)
+losses = []
+for step in range(config.steps):
+    done = (step - 10) / (config.steps - 10)
+    growing, falling = (step + 1) / 10, (1 + math.cos(math.pi * done)) / 2
+    optimizer.param_groups[0]["lr"] = 0.01 * (growing if step < 10 else falling)
+    batch = batches[step]  # 32 sequences, in the order in which the package reads them
+    logits = model(batch[:, :-1])
+    loss = F.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())
+    optimizer.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    losses.append(loss.item())
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Line by line
+#
+# - **AdamW** divides each gradient by its recent size, so that every weight moves at a similar
+#   pace; its W, *weight decay*, pulls weights gently toward 0 (here it is off).
+# - **Warm-up**: the first steps are small, because at the start those sizes are not known yet.
+# - **Cosine**: toward the end the steps shrink to 0, so the noise of the batches averages out.
+# - **Clipping**: a gradient longer than 1 is cut to 1. One odd batch cannot throw the model away.
+#
+# The package's `train` does the same, and keeps records. **Check:** the same losses, step by step.
+
+# %%
+history = train(twin, text, config, progress=False)
+packaged = torch.tensor(history.column("train_loss"))
+expect("largest difference of 40 losses", (packaged - torch.tensor(losses)).abs().max(), 0, 1e-4)
+expect("loss at the first step minus ln V", losses[0] - math.log(V), 0, within=0.2)
+expect("loss after 40 steps", losses[-1], at_most=1.5)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Training to the floor
+#
+# Now 600 steps, and 1.2 million words, each read once. Along the way we hold the model against the
+# truth on the test diaries, in three ways:
+#
+# - the **divergence** from the truth, in nats a word;
+# - **calibration error, true**: among the times when the model is equally sure of its best guess,
+#   how far is that from the average *true* probability? (In bins; no outcomes needed.)
+# - **distance**: at each single place, how far is the confidence from the true probability there?
+
+
+# %%
+def log_probs(model):
+    """What a model says at each place of the test diaries, as logarithms (200, 63, 49)."""
+    return next_token_logits(model, test).double().log_softmax(dim=-1)
+
+
+def divergence_from_truth(log_q):
+    """D(truth || model) at each place, in nats (200, 63)."""
+    return (torch.special.xlogy(truth, truth) - truth * log_q).sum(-1)
+
+
+def stated_and_true(log_q):
+    """The model's confidence in its best guess, and the true probability of the same word (N,)."""
+    confidence, guess = log_q.exp().max(dim=-1)
+    return confidence.flatten(), truth.gather(-1, guess[..., None]).flatten()
+
+
+def against_truth(model):
+    """Loss, and three distances from the truth, on the test diaries."""
+    log_q = log_probs(model)
+    return {
+        "loss": -log_q.gather(-1, came[..., None]).mean(),
+        "divergence": divergence_from_truth(log_q).mean(),
+        "calibration error": true_calibration_error(*stated_and_true(log_q)),
+        "distance": probability_error(*stated_and_true(log_q)),
+    }
+
+
+# %% [markdown]
+# **Predict first.** The loss of a model on its own training words can fall as long as one likes. On
+# fresh words?
+
+# %%
+my_probability = ...
+guess = predict(
+    "loss-ends-near-truth",
+    "After 600 steps the GPT's loss on the test diaries is within 0.01 nats of the truth's own.",
+    my_probability,
+)
+
+# %% [markdown]
+# Three runs, with other initial weights and other text, so that we see what is chance. This is the
+# longest cell: about 45 seconds.
+
+# %%
+config = TrainingConfig(steps=600, evaluate_every=15)
+runs, models, stages = [], [], []
+
+
+def watch(model):
+    stages.append(stated_and_true(log_probs(model)))  # for a figure below
+    return against_truth(model)
+
+
+for seed in range(3):
+    model = GPT(shape, torch.Generator().manual_seed(seed))
+    fresh = diary.sample(600 * 32, seed=100 + seed)
+    runs.append(train(model, fresh, config, evaluate=watch, progress=False))
+    models.append(model)
+
+# %%
+loss_of_truth = -true_prob_of_word.log().mean().item()
+last = [run.records[-1] for run in runs]
+guess.resolve(all(abs(record["loss"] - loss_of_truth) < 0.01 for record in last))
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### The loss falls to the truth's own, and stops
+
+# %%
+tokens = runs[0].column("tokens")
+ax = training_curves(
+    tokens,
+    {"three runs": [run.column("loss") for run in runs]},
+    "loss on test diaries (nats a word)",
+    "A GPT learns the weather diary",
+    levels={
+        "best model that sees 1 word": best_ngram[1],
+        "best model that sees 5 words": best_ngram[5],
+        "the truth, on the same words": loss_of_truth,
+    },
+)
+ax.set_ylim(0.95, 1.6)
+show(
+    ax,
+    alt="Loss on test diaries against words read, three runs. It falls fast to about 1.2, near the "
+    "level of the best bigram, slows down there, longer in some runs than in others, then falls to "
+    "the loss of the truth and stays.",
+)
+
+# %% [markdown]
+# Read it from the left. In the first 100,000 words the model learns which words there are, and
+# which follows which: it becomes the bigram. There it may rest. To get further it must use
+# attention to find yesterday's weather, eight words back, and until it has found it, there is little
+# gradient to follow. How long that takes is luck; then the loss falls to the floor. And **it stops
+# there**: the loss does not go to zero, however long one trains.
+
+# %%
+expect("loss minus the truth's, worst run", max(r["loss"] for r in last) - loss_of_truth, 0, 0.01)
+expect("divergence from the truth, worst run", max(r["divergence"] for r in last), at_most=0.01)
+late_loss = -(truth * log_probs(models[0])).sum(-1)[:, 32:].mean()
+expect("second half: expected loss minus entropy rate", late_loss - rate.value, 0.0, within=0.015)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### And calibration comes with it
+
+# %%
+axes = new_axes(11, 4.8, ncols=2)
+training_curves(
+    tokens,
+    {"three runs": [run.column("divergence") for run in runs]},
+    "divergence from the truth\n(nats a word)",
+    "Knowledge",
+    log=True,
+    levels={"best, sees 1 word": best_ngram[1] - rate.value},
+    ax=axes[0],
+)
+training_curves(
+    tokens,
+    {
+        "distance, place by place": [run.column("distance") for run in runs],
+        "calibration error, in bins": [run.column("calibration error") for run in runs],
+    },
+    "error of the confidence\n(probability)",
+    "Calibration",
+    ax=axes[1],
+)
+axes[1].set_ylim(0, 0.1)  # the first record, after 30,000 words, lies far above
+show(
+    axes[0],
+    alt="Left, the divergence of three runs on a logarithmic axis falls to the level of the bigram, "
+    "then to about 0.003. Right, the distance of confidence from the true probability, and below "
+    "it the binned calibration error, wander downward and end below 0.01.",
+)
+
+# %%
+for name, bound in (("distance", 0.02), ("calibration error", 0.015)):
+    first = min(run.column(name)[0] for run in runs)
+    final = max(record[name] for record in last)
+    expect(f"{name}, worst run at the end", final, at_most=bound)
+    expect(f"{name} fell by a factor of", first / final, at_least=20)
+
+# %% [markdown]
+# Nobody asked for calibration. No bins, no held-out confidences, no temperature: only the
+# likelihood. As the divergence falls, it takes the error of every probability with it. Two details:
+#
+# - The lines jump while the steps are large: each batch pulls the probabilities its way. They calm
+#   down as the learning rate goes to 0. That is what the cosine is for.
+# - After 100,000 words the calibration error is small already, when the model knows hardly more
+#   than the bigram. **Calibrated is not the same as knowing**; the distance, place by place, stays
+#   about twice as large, because one stated probability still stands for many true ones.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Stated against true
+#
+# For a known language one can draw what a reliability diagram only estimates: at every place, the
+# probability that the model states for its best guess, and the true one of the same word.
+
+# %%
+named = {f"after {tokens[k]:,} words": stages[k] for k in (1, 7, 39)}
+ax = stated_against_true(named, "First run: each point is one place in a test diary")
+show(
+    ax,
+    alt="Three panels of true against stated probability. Early, columns of points cross the "
+    "diagonal: one stated probability stands for many true ones. Later they gather, and at the "
+    "end nearly all points lie on the diagonal.",
+)
+
+# %%
+per_diary = divergence_from_truth(log_probs(models[0])).mean(dim=1)
+interval = bootstrap_interval(lambda x: x.mean().item(), per_diary)
+expect("divergence, first run: upper end of its 95 % interval", interval.high, at_most=0.01)
+expect("lower end", interval.low, at_least=0.0005)
+
+ends = torch.tensor([record["divergence"] for record in last])
+half = 4.30 * ends.std() / math.sqrt(3)  # Student's t for three runs
+expect("mean of the runs: upper end of its 95 % interval", ends.mean() + half, at_most=0.01)
+
+# %% [markdown]
+# The first interval resamples whole diaries, so it speaks of the test text, and it does not hold 0:
+# what is left of the divergence is real. The second speaks of the training: other weights, other
+# words. (In the package's tests the same recipe, with two blocks, reaches the floor of a harder
+# language: the grammar, with agreement and brackets.)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Real text, and not enough of it
+#
+# Fresh diaries never run out. Real text does. We take the pages of Python's reference that are the
+# same in every version, train our byte-pair tokenizer (notebook 01) on 14 of them, and a GPT on
+# the same 14; ten other pages are held out. Whole documents: a page's second half would help to
+# guess its first.
+
+# %%
+train_pages, held_out_pages = split_documents(reference_documents(stable=True), 0.6, seed=0)
+page_text = "\n\n".join(page.text for page in train_pages)
+bpe = ByteLevelBPE.train(page_text, vocab_size=512)
+stream = torch.tensor(bpe.encode(page_text))
+
+windows, page_of_window = [], []
+for number, page in enumerate(held_out_pages):
+    ids = torch.tensor(bpe.encode(page.text))
+    cut = ids[: len(ids) // 65 * 65].view(-1, 65)
+    windows.append(cut)
+    page_of_window += [number] * len(cut)
+held_out, page_of_window = torch.cat(windows), torch.tensor(page_of_window)
+print(f"training: {len(train_pages)} pages; held out: {len(held_out_pages)} pages")
+
+# %% [markdown]
+# The training text has about 10,000 tokens; in 400 steps the model reads each of them some
+# forty times.
+#
+# **Predict first.** At the end the loss on the training text is far below that on the held-out
+# pages. What about the confidence, on the held-out pages?
+
+# %%
+my_probability = ...
+guess = predict(
+    "overfit-surer-than-right",
+    "At the end, mean confidence on held-out pages is over 0.15 above the accuracy.",
+    my_probability,
+)
+
+# %%
+reader_shape = GPTConfig(512, context=64, width=64, n_layers=1, n_heads=4, positions="rotary")
+reader = GPT(reader_shape, torch.Generator().manual_seed(0))
+labels = held_out[:, 1:].flatten()
+checkpoints = []
+
+
+def on_held_out(model):
+    logits = next_token_logits(model, held_out).flatten(0, 1)
+    confidence, correct = top_label(logits.softmax(dim=-1), labels)
+    checkpoints.append((confidence, correct))
+    return {
+        "held_out": F.cross_entropy(logits, labels),
+        "confidence": confidence.mean(),
+        "accuracy": correct.float().mean(),
+    }
+
+
+settings = TrainingConfig(steps=400, batch_size=16, learning_rate=0.01, evaluate_every=20)
+reading = train(reader, stream, settings, evaluate=on_held_out, progress=False)
+end = reading.records[-1]
+guess.resolve(end["confidence"] - end["accuracy"] > 0.15)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Overfitting makes it overconfident
+
+# %%
+axes = new_axes(11, 4.8, ncols=2)
+training_curves(
+    reading.column("tokens"),
+    {
+        "on the training pages": [reading.column("train_loss")],
+        "on held-out pages": [reading.column("held_out")],
+    },
+    "loss (nats a token)",
+    "Two losses part",
+    ax=axes[0],
+)
+training_curves(
+    reading.column("tokens"),
+    {
+        "mean confidence": [reading.column("confidence")],
+        "accuracy": [reading.column("accuracy")],
+    },
+    "on held-out pages\n(probability, or fraction)",
+    "So do confidence and accuracy",
+    ax=axes[1],
+)
+show(
+    axes[0],
+    alt="Left, training loss keeps falling to below 1 while held-out loss turns after about 80,000 "
+    "tokens and climbs from 4.4 to above 5. Right, confidence on held-out pages grows to about 0.5 "
+    "while accuracy creeps up to below 0.2.",
+)
+
+# %% [markdown]
+# From the turn on, what it learns is the training pages by heart. On them its growing confidence is
+# right. On other pages it is just as sure, and wrong. Note that accuracy still creeps up: the best
+# guess gets no worse. **Only the probabilities do**, and the held-out loss, which reads them, says
+# so while accuracy is silent.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Early and late, as reliability diagrams
+#
+# The early checkpoint is the one with the lowest held-out loss. (To stop there is called *early
+# stopping*.) Intervals resample whole pages.
+
+# %%
+best = min(range(len(checkpoints)), key=lambda i: reading.column("held_out")[i])
+page_of_token = page_of_window.repeat_interleave(64)
+
+axes = new_axes(12, 6.2, ncols=2)
+for ax, name, (confidence, correct) in zip(
+    axes, ("Early", "Late"), (checkpoints[best], checkpoints[-1]), strict=True
+):
+    reliability_diagram(
+        confidence, correct, n_bins=10, groups=page_of_token, title=name, n_resamples=300, ax=ax
+    )
+show(
+    axes[0],
+    alt="Two reliability diagrams on held-out pages. Early the points lie below the diagonal; late "
+    "they lie much further below it, and many predictions are nearly certain.",
+)
+
+
+# %%
+def gap(confidence, correct):
+    return (confidence.double().mean() - correct.double().mean()).item()
+
+
+early, late = (
+    bootstrap_interval(gap, *checkpoints[i], groups=page_of_token, n_resamples=300)
+    for i in (best, -1)
+)
+expect("early: confidence minus accuracy", early.estimate, 0.14, within=0.08)
+expect("late: confidence minus accuracy", late.estimate, 0.32, within=0.08)
+expect("late: lower end of the interval minus upper end, early", late.low - early.high, at_least=0)
+late_ece = expected_calibration_error(*checkpoints[-1])
+expect("late: ECE", late_ece, 0.32, within=0.08)
+expect(
+    "held-out loss, late minus lowest", end["held_out"] - min(reading.column("held_out")), 1.1, 0.5
+)
+
+# %% [markdown]
+# Even at its lowest held-out loss the reader is surer than right; at the end, much more so. The
+# same rule made the diary model honest and this one a braggart. It asks for the law of *the text it
+# was given*. Given enough, that is the law of the language; given little, it is the text itself.
+# Notebook 10 takes an overfit model like this one as its patient.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 6: which loss goes into the report?
+
+# %%
+exercises.which_loss_to_report.ask()
+exercises.which_loss_to_report.check(...)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Stop, and go on as if nothing had happened
+#
+# Long trainings are cut off: a laptop sleeps, a server restarts. Given a folder, `train` keeps a
+# checkpoint there: weights, AdamW's averages, step and history. Which words come at which step
+# depends on the seed and the step alone. So a resumed run should not just be similar. It should be
+# **the same**, to the last bit.
+#
+# We interrupt a training in the middle, as Ctrl-C would.
+
+# %%
+small = GPTConfig(V, context=64, width=32, n_layers=1, n_heads=2)
+plan = TrainingConfig(steps=60, evaluate_every=20)
+
+
+def newborn():
+    return GPT(small, torch.Generator().manual_seed(7))
+
+
+def interrupt(model):
+    raise KeyboardInterrupt  # what Ctrl-C does, at the first record: step 20
+
+
+straight, stopped, resumed = newborn(), newborn(), newborn()
+train(straight, text, plan, progress=False)
+with tempfile.TemporaryDirectory() as folder:
+    first = train(stopped, text, plan, evaluate=interrupt, folder=folder, progress=False)
+    second = train(resumed, text, plan, folder=folder, progress=False)
+print("interrupted:", first.interrupted, "then:", second.interrupted)
+
+# %%
+pairs = list(zip(straight.parameters(), resumed.parameters(), strict=True))
+expect("all weights equal, bit for bit", all(torch.equal(a, b) for a, b in pairs), True)
+unfinished = any(
+    not torch.equal(a, b) for a, b in zip(straight.parameters(), stopped.parameters(), strict=True)
+)
+expect("the interrupted model differs", unfinished, True)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## A low loss does not make true sentences
+#
+# Last, a warning. Ten travellers write about a capital; nine are mistaken.
+
+# %%
+told = ["the capital of australia is sydney ."] * 9 + ["the capital of australia is canberra ."]
+after_is = [sentence.split()[5] for sentence in told]
+law = {city: after_is.count(city) / len(after_is) for city in sorted(set(after_is))}
+loss = -sum(math.log(law[city]) for city in after_is) / len(after_is)
+print("most likely model:", law)
+print(
+    f"loss on these words {loss:.3f}, entropy of the text {-0.9 * math.log(0.9) - 0.1 * math.log(0.1):.3f}"
+)
+
+# %% [markdown]
+# This model is perfect by every measure of this notebook: its loss is the entropy of what was
+# written, its divergence is 0, and it is calibrated: of texts that begin like this, nine in ten go
+# on with *sydney*. Its best guess is false. **The likelihood knows what is written, not what is
+# so.** The same in the diary: what does our trained GPT think of a swim in the snow?
+
+# %%
+sentence = "today it was snowy and we"
+ids = torch.tensor([diary.tokenizer.encode(sentence)])
+with torch.no_grad():
+    stated = models[0](ids)[0, -1].double().softmax(dim=-1)
+allowed = diary.next_token_probs(ids)[0, -1]
+for word in ("skied", "skated", "swam"):
+    i = diary.tokenizer.encode(word)[0]
+    print(f"P({word} | {sentence}): true {allowed[i]:.2f}, model {stated[i]:.1f}")
+impossible = stated[allowed == 0].sum()
+expect("probability of words that cannot follow", impossible, at_most=0.05)
+expect("but it is never 0", impossible.item() > 0, True)
+
+# %% [markdown]
+# A softmax never says "impossible". A word of probability 0.001 is written once in a thousand
+# times: fluent, and false. How one *chooses* words from these probabilities is the next notebook.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## What you learned
+#
+# - The likelihood of a text is the product of its words' probabilities; its logarithm, averaged,
+#   is the loss.
+# - The probability that maximises it is the frequency: counting and gradient descent agree.
+# - Loss = entropy + divergence. The entropy rate is the floor. A model at the floor has the true
+#   probabilities, and is calibrated without having been asked.
+# - On the known language a small GPT got there, within 0.01 nats, in three of three runs.
+# - On little real text the same rule led to a model much surer than right. The held-out loss saw
+#   it, the accuracy did not.
+# - A resumed training is the same training, bit for bit.
+#
+# ## Common misconceptions
+#
+# - *"The loss should go to zero."* It should go to the entropy of the language. On training text,
+#   lower than that means learnt by heart.
+# - *"A low loss means true sentences."* It means sentences like those that were read.
+# - *"Maximum likelihood makes models overconfident."* With enough text it made one calibrated. What
+#   made the other overconfident was reading the same few pages forty times.
+# - *"Accuracy still rises, so training still helps."* The probabilities got worse all the while.
+# - *"A flat loss means that training is over."* Ours rested at the bigram before it fell again.
+# - *"Loss 0.97 is better than loss 4.4."* Not across languages: each has its own floor.
+#
+# ## Further reading
+#
+# - R. A. Fisher, *On the mathematical foundations of theoretical statistics*, Philosophical
+#   Transactions of the Royal Society A 222, 1922 (likelihood).
+# - G. W. Brier, *Verification of forecasts expressed in terms of probability*, Monthly Weather
+#   Review 78, 1950.
+# - C. E. Shannon, *A mathematical theory of communication*, Bell System Technical Journal 27, 1948
+#   (entropy, and n-gram models of English).
+# - S. Kullback, R. A. Leibler, *On information and sufficiency*, Annals of Mathematical Statistics
+#   22, 1951.
+# - L. R. Rabiner, *A tutorial on hidden Markov models and selected applications in speech
+#   recognition*, Proceedings of the IEEE 77, 1989 (forward filtering).
+# - T. M. Cover, J. A. Thomas, *Elements of information theory*, 2nd edition, Wiley 2006.
+# - I. Loshchilov, F. Hutter, *Decoupled weight decay regularization*, ICLR 2019 (AdamW); by the
+#   same, *SGDR: stochastic gradient descent with warm restarts*, ICLR 2017 (cosine).
+# - R. Pascanu, T. Mikolov, Y. Bengio, *On the difficulty of training recurrent neural networks*,
+#   ICML 2013 (clipping).
+# - C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, *On calibration of modern neural networks*, ICML
+#   2017 (overfitting the loss while accuracy improves).
+
+# %% tags=["nbval-ignore-output"]
+from coursekit.exercises import progress
+
+progress()
+
+# %% [markdown]
+# **Next:** the model knows the probabilities; how does it write?
+# [06 Generation](06_generation.ipynb).

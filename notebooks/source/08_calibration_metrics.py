@@ -1,0 +1,1067 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# # 08 Calibration metrics
+#
+# One library reports an expected calibration error of 0.05. Another, given the same 600 answers,
+# says 0.11. And a forecaster who knows the exact truth gets 0.11 as well. Are the numbers wrong? No: they are
+# *estimates*, made with choices that nobody wrote down. In this notebook you learn to make such
+# numbers, to see through them, and to report one that can be trusted.
+#
+# **You will be able to**
+# - compute accuracy, precision, recall, F1, NLL, perplexity, Brier score and ECE by hand, and say when
+#   F1 misleads;
+# - say by how much an ECE is too high, and how it depends on the sample and on the bins;
+# - tell apart ECE, MCE, class-wise, adaptive, debiased, sweep and smooth errors by what they estimate;
+# - test calibration, with a false-alarm rate that you have checked yourself;
+# - separate calibration from ranking (AUROC, risk-coverage);
+# - explain why two libraries disagree.
+#
+# **Time:** about 80 minutes; all cells together run in less than a minute.
+#
+# **On the map:** the second notebook of Part II. Before it: what calibration is. After it: where
+# wrong probabilities come from (09), and how they are repaired (10).
+
+# %%
+import math
+
+import numpy as np
+import relplot
+import sklearn.metrics
+import torch
+import torchmetrics.functional.classification as torchmetrics
+from netcal.metrics import ECE, MCE
+from sklearn.calibration import calibration_curve
+
+from coursekit import calibration, expect, predict
+from coursekit.calibration import bootstrap_interval, expected_calibration_error, top_label
+from coursekit.data import grammar
+from coursekit.exercises import calibration_metrics as exercises
+from coursekit.plots import (
+    consistency_diagram,
+    error_estimates,
+    new_axes,
+    rejection_curves,
+    reliability_diagram,
+    risk_coverage_curves,
+    show,
+)
+from coursekit.widgets import estimate_view
+
+torch.set_num_threads(1)  # small arrays: a second thread waits more than it works
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Before you start: three questions
+#
+# Answer from memory: replace each `...` by a letter in quotes. A wrong answer costs nothing and is
+# explained.
+
+# %%
+exercises.what_the_liar_knows.ask()
+exercises.what_the_liar_knows.check(...)
+
+# %%
+exercises.who_is_calibrated.ask()
+exercises.who_is_calibrated.check(...)
+
+# %%
+exercises.what_the_loss_floor_is.ask()
+exercises.what_the_loss_floor_is.check(...)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## A broken result
+#
+# A chatbot was told to end each answer with its confidence. It says only "80 %", "85 %", "90 %",
+# "95 %" or "100 %". Here are 600 of its answers, and how many of each were right.
+
+# %%
+said = torch.tensor([0.80, 0.85, 0.90, 0.95, 1.00], dtype=torch.double)
+times = torch.tensor([80, 120, 240, 100, 60])
+right = torch.tensor([60, 114, 182, 100, 51])
+
+chatbot = said.repeat_interleave(times)
+was_right = torch.cat([torch.arange(n) < k for n, k in zip(times, right, strict=True)])
+for p, n, k in zip(said, times, right, strict=True):
+    print(f"said {p:4.0%}  {n:3} times, right {k / n:4.0%}")
+
+# %% [markdown]
+# You recall the **expected calibration error** from notebook 07: the mean distance between what was
+# said and how often it happened. Libraries first sort the statements into *bins*. Three of them, and
+# ours, are asked for it: at their own default, and with 10 and 20 bins.
+#
+# **Predict first:** the same 600 answers, the same number of bins.
+
+# %%
+my_probability = ...
+guess = predict(
+    "libraries-agree-on-ece",
+    "With 20 bins, the four libraries agree on the ECE to within 0.01.",
+    my_probability,
+)
+
+
+# %%
+def relplot_ece(confidence, correct, n_bins):
+    return relplot.metrics.binnedECE(confidence.numpy(), correct.double().numpy(), nbins=n_bins)
+
+
+def torchmetrics_ece(confidence, correct, n_bins):
+    return torchmetrics.binary_calibration_error(confidence, correct.long(), n_bins=n_bins).item()
+
+
+def netcal_ece(confidence, correct, n_bins):
+    return ECE(n_bins).measure(confidence.numpy(), correct.long().numpy())
+
+
+libraries = {
+    "netcal": (netcal_ece, 10),
+    "relplot": (relplot_ece, 10),
+    "torchmetrics": (torchmetrics_ece, 15),
+    "coursekit": (expected_calibration_error, 15),
+}
+print(f"{'':13} default  10 bins  20 bins")
+for name, (ece, default) in libraries.items():
+    columns = [ece(chatbot, was_right, n_bins) for n_bins in (default, 10, 20)]
+    print(f"{name:13}" + "".join(f"{value:9.3f}" for value in columns))
+
+twenty = [ece(chatbot, was_right, 20) for ece, _ in libraries.values()]
+guess.resolve(max(twenty) - min(twenty) < 0.01)
+
+# %% [markdown]
+# More than a factor of two, for one set of answers. With so few different statements no bins are
+# needed at all. Exactly, value by value:
+
+# %%
+exact = (times / 600 * (right / times - said).abs()).sum()
+ours = expected_calibration_error(chatbot, was_right, binning="discrete")
+expect("ECE, value by value", exact, 64 / 600, within=1e-6)
+expect('ours with binning="discrete"', ours, 64 / 600, within=1e-6)
+expect("largest minus smallest of the last column", max(twenty) - min(twenty), at_least=0.02)
+
+# %% [markdown]
+# What happened? "85 %" was right too often and "90 %" too seldom. Whoever puts these two into one bin
+# lets them cancel; whoever cuts elsewhere lets others cancel. With 20 bins every statement lies
+# *exactly on the border* of two bins, and on which side it falls is decided by the habits of a library
+# and by rounding in the sixteenth digit.
+#
+# So a calibration error is never just a number. In the rest of this notebook we take it apart, on
+# data of which we know the truth.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Two models with a known truth
+#
+# The language is the **grammar** of notebook 06: 53 words, and after every beginning of a text the
+# exact probability of each next word. Two models read it:
+#
+# - the **oracle** states the true probabilities: it is perfectly calibrated;
+# - the **sharpened** one squares them and divides by the sum: same best word, much too sure.
+#
+# The *confidence* is the probability of the most likely word, and `correct` says whether it came.
+
+# %%
+language = grammar()
+texts = language.sample(500, seed=8)
+probs = language.next_token_probs(texts)[:, :-1].flatten(0, 1).clamp(max=1)  # (N, V)
+labels = texts[:, 1:].flatten()
+text_of = torch.arange(len(texts)).repeat_interleave(texts.shape[1] - 1)
+sharpened_probs = probs**2 / (probs**2).sum(dim=1, keepdim=True)
+
+oracle, correct = top_label(probs, labels)
+sharpened, also_correct = top_label(sharpened_probs, labels)
+true_chance = oracle  # of the most likely word, which is the same for both models
+
+print(f"{len(labels):,} words, accuracy of both models {correct.double().mean():.2f}")
+print(f"mean confidence: oracle {oracle.mean():.2f}, sharpened {sharpened.mean():.2f}")
+expect("words on which the two are right together", (correct == also_correct).double().mean(), 1.0)
+
+# %% [markdown]
+# From now on we can do what nobody can in real life: draw a fresh sample of any size, let each best
+# word come with its *true* chance, and know what every estimate should have been.
+
+
+# %%
+def sample(confidence, n, generator):
+    """n predictions at random, and whether each comes true this time."""
+    drawn = torch.randint(len(confidence), (n,), generator=generator)
+    luck = torch.rand(n, dtype=torch.double, generator=generator)
+    return confidence[drawn], luck < true_chance[drawn]
+
+
+models = {"oracle": oracle, "sharpened": sharpened}
+true_ece = {
+    name: calibration.true_calibration_error(confidence, true_chance)
+    for name, confidence in models.items()
+}
+expect("true calibration error of the oracle", true_ece["oracle"], 0, within=1e-9)
+expect("true calibration error of the sharpened", true_ece["sharpened"], 0.212, within=0.005)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Scores you have met, a line each
+#
+# $p_i(v)$ is the stated probability of word $v$ at position $i$, and $y_i$ the word that came.
+#
+# | score | formula | best | proper |
+# | --- | --- | --- | --- |
+# | accuracy | share of $y_i = \arg\max_v p_i(v)$ | 1 | not strictly |
+# | negative log-likelihood | $-\frac1N \sum_i \ln p_i(y_i)$, in nats | 0 | yes |
+# | perplexity | $\exp(\mathrm{NLL})$ | 1 | yes |
+# | Brier | $\frac1N \sum_i \sum_v (p_i(v) - [v = y_i])^2$ | 0 | yes |
+#
+# Written out, and **checked** against scikit-learn.
+
+# %%
+one_hot = torch.nn.functional.one_hot(labels, probs.shape[1]).double()
+print(f"{'':10} accuracy  NLL (nats)  perplexity  Brier")
+for name, p in (("oracle", probs), ("sharpened", sharpened_probs)):
+    accuracy = (p.argmax(dim=1) == labels).double().mean()
+    nll = -p[torch.arange(len(p)), labels].log().mean()
+    brier = ((p - one_hot) ** 2).sum(dim=1).mean()
+    print(f"{name:10}{accuracy:9.3f}{nll:12.3f}{nll.exp():12.2f}{brier:7.3f}")
+
+    classes = range(p.shape[1])
+    assert abs(nll - sklearn.metrics.log_loss(labels, p, labels=classes)) < 1e-9
+    assert abs(accuracy - sklearn.metrics.accuracy_score(labels, p.argmax(dim=1))) < 1e-12
+    assert abs(nll - calibration.negative_log_likelihood(p, labels)) < 1e-9
+    assert abs(brier - calibration.brier_score(p, labels)) < 1e-9
+
+# %% [markdown]
+# Accuracy sees no difference; the proper scores do. But they mix two things: how much a model knows
+# and whether its numbers are honest. The calibration errors below look at the second alone.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 1: the negative log-likelihood
+#
+# The most usual mistake in all of language modelling hides here. Write it.
+
+
+# %%
+def my_nll(probs, labels):
+    """Return the mean NLL, in nats, of probs (N, V) and labels (N,)."""
+    ...
+
+
+exercises.nll.check(my_nll)
+
+# %% [markdown]
+# Stuck? Run `exercises.nll.hint()`, and in the end `.solution()`.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Precision, recall and F1
+#
+# For one class, say the word "once": **precision** is the share of the times it was predicted that
+# it came, **recall** the share of the times it came that it was predicted. **F1** is their harmonic
+# mean, high only if both are.
+#
+# $$P = \frac{TP}{TP + FP}, \qquad R = \frac{TP}{TP + FN}, \qquad
+#   F_1 = \frac{2 P R}{P + R} = \frac{2\,TP}{2\,TP + FP + FN}$$
+#
+# With 53 classes there are four averages, and they are four different numbers.
+
+# %%
+predicted = probs.argmax(dim=1)
+for average in ("micro", "macro", "weighted"):
+    ours = calibration.f1_score(predicted, labels, average=average)
+    theirs = sklearn.metrics.f1_score(labels, predicted, average=average, zero_division=0)
+    assert abs(ours - theirs) < 1e-12
+    print(f"{average:>8} F1 of the oracle: {ours:.2f}")
+
+# %% [markdown]
+# *Micro* counts all predictions together and is the accuracy. *Macro* gives each of the 53 words the
+# same say, *weighted* as much as it occurs. Nobody can predict this language better than the oracle;
+# its macro F1 only says that rare words are rarely the best guess.
+#
+# **Predict first:** after "at" comes "last" (85 %) or "once" (15 %). The oracle states exactly that.
+# What is its F1 for the word "once"?
+
+# %%
+my_probability = ...
+guess = predict(
+    "oracle-f1-rare",
+    "Predicting 'once' when it is the most likely word, the oracle's F1 for it is above 0.2.",
+    my_probability,
+)
+
+# %%
+once = language.tokenizer.encode("once")[0]
+came, chance = labels == once, probs[:, once]
+
+
+def f1_at(threshold):
+    """F1 of the word "once", predicted wherever its probability is above the threshold."""
+    return calibration.f1_score(
+        (chance > threshold).long(), came.long(), average="binary", positive=1
+    )
+
+
+guess.resolve(f1_at(0.5) > 0.2)
+print(
+    f"'once' is {came.double().mean():.1%} of all words, and the oracle expects {chance.mean():.1%}"
+)
+print(f"F1 if it is predicted above 50 %: {f1_at(0.5):.2f}, above 10 %: {f1_at(0.1):.2f}")
+expect("F1 at the threshold 0.5", f1_at(0.5), 0.0)
+expect("F1 at the threshold 0.1", f1_at(0.1), 0.24, within=0.06)
+
+# %% [markdown]
+# A forecaster with perfect knowledge and perfect probabilities has F1 = 0, and gets a better one by
+# crying "once!" where it is wrong more than four times in five. F1 judges the *decision* at one threshold, not
+# the probabilities. It also forgets the true negatives, so it changes when the two classes swap names:
+
+# %%
+happens = torch.tensor([True] * 90 + [False] * 10)
+always_yes = torch.ones(100, dtype=torch.long)
+for positive, meaning in ((1, "the common class"), (0, "the rare class")):
+    f1 = calibration.f1_score(always_yes, happens.long(), average="binary", positive=positive)
+    print(f"always 'yes', positive means {meaning}: F1 = {f1:.2f}")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 2: F1
+
+
+# %%
+def my_f1(predicted, happened):
+    """Return the F1 of the class True; predicted (N,) and happened (N,) are bool."""
+    ...
+
+
+exercises.f1.check(my_f1)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## The reliability diagram, by hand
+#
+# Confidences are rarely equal, so we group similar ones: $B$ bins of equal width. Bin $b$ holds the
+# confidences in $(\frac{b-1}{B}, \frac{b}{B}]$. For each we need how many there are, how sure they
+# are on average, and how often they were right.
+
+# %%
+n_bins = 10
+some, happened = sample(sharpened, 2000, torch.Generator().manual_seed(1))
+
+bin_of = (some * n_bins).ceil().long() - 1
+count = bin_of.bincount(minlength=n_bins)
+confidence_in_bin = bin_of.bincount(weights=some, minlength=n_bins) / count
+accuracy_in_bin = bin_of.bincount(weights=happened.double(), minlength=n_bins) / count
+
+ax = new_axes(6.0, 5.4)
+ax.plot([0, 1], [0, 1], "--", color="gray")
+ax.plot(confidence_in_bin, accuracy_in_bin, "o")
+ax.set(xlabel="mean confidence in the bin", ylabel="accuracy in the bin (fraction correct)")
+ax.set(title="2,000 words, sharpened model, by hand", xlim=(0, 1), ylim=(0, 1))
+show(
+    ax,
+    alt="Accuracy against mean confidence in ten bins. The points of the sharpened model lie below "
+    "the diagonal, farthest from it in the middle.",
+)
+
+# %% [markdown]
+# The package draws the same points, with intervals, the histogram, and what chance alone would give.
+# **Check:** the numbers agree, also with scikit-learn's `calibration_curve` (which drops empty bins).
+
+# %%
+ax = reliability_diagram(some, happened, n_bins=n_bins, title="The same, with intervals")
+show(
+    ax,
+    alt="Reliability diagram of the sharpened model with intervals and a histogram of confidence; "
+    "most points lie far below the diagonal, their intervals do not reach it.",
+)
+bins = calibration.reliability_bins(some, happened, n_bins)
+used = count > 0
+frequency, mean_confidence = calibration_curve(happened, some, n_bins=n_bins)
+expect("bins with predictions", int(used.sum()), len(frequency))
+expect("difference from the package", (bins.accuracy - accuracy_in_bin)[used].abs().max(), 0, 1e-9)
+expect(
+    "difference from scikit-learn", np.abs(frequency - accuracy_in_bin[used].numpy()).max(), 0, 1e-9
+)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## The ECE, by hand
+#
+# The mean gap, each bin weighted by its share of the $N$ predictions:
+#
+# $$\mathrm{ECE} = \sum_{b=1}^{B} \frac{n_b}{N} \, \bigl| \mathrm{acc}(b) - \mathrm{conf}(b) \bigr|$$
+
+
+# %%
+def ece_by_hand(confidence, correct, n_bins):
+    bin_of = (confidence * n_bins).ceil().long() - 1
+    total = 0.0
+    for b in bin_of.unique():
+        inside = bin_of == b
+        gap = correct[inside].double().mean() - confidence[inside].mean()
+        total += inside.double().mean() * gap.abs()
+    return total.item()
+
+
+by_hand = ece_by_hand(some, happened, 10)
+for name, (ece, _) in libraries.items():
+    expect(f"{name} minus ours by hand", ece(some, happened, 10) - by_hand, 0, within=1e-6)
+expect("ECE of the sharpened, 2,000 words", by_hand, 0.21, within=0.025)
+
+# %% [markdown]
+# This time all agree. Confidences that are spread out rarely lie on a border. Disagreement needs
+# round numbers, and those come from chatbots and from people.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 3: the ECE
+#
+# Write it yourself. Four wrong ways look right; the checker knows them.
+
+
+# %%
+def my_ece(confidence, correct, n_bins):
+    """Return the ECE of confidence (N,), correct (N,), with bins of equal width."""
+    ...
+
+
+exercises.ece.check(my_ece)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## The perfect model has an error
+#
+# The second broken result. The oracle's true calibration error is 0. Draw 100 words and estimate it.
+#
+# **Predict first:**
+
+# %%
+my_probability = ...
+guess = predict(
+    "oracle-ece-100",
+    "On 100 words, the oracle's ECE with 15 bins is below 0.05.",
+    my_probability,
+)
+
+# %%
+generator = torch.Generator().manual_seed(2)
+ten_times = [
+    expected_calibration_error(*sample(oracle, 100, generator), n_bins=15) for _ in range(10)
+]
+print("ten samples of 100:", ", ".join(f"{value:.2f}" for value in ten_times))
+guess.resolve(ten_times[0] < 0.05)
+
+# %% [markdown]
+# Why? With seven predictions in a bin the accuracy misses its expectation by chance, sometimes up,
+# sometimes down. The ECE takes *absolute values*, so these misses do not cancel: they add up. The
+# estimate is **biased upward**. How fast does it fall as samples grow?
+
+# %%
+sizes = [100, 300, 1000, 3000, 10_000, 30_000]
+estimates = {}
+for name, confidence in models.items():
+    rows = [
+        [expected_calibration_error(*sample(confidence, n, generator)) for _ in range(200)]
+        for n in sizes
+    ]
+    estimates[name] = torch.tensor(rows, dtype=torch.double)
+
+ax = error_estimates(
+    sizes, estimates, true_ece, "predictions in the sample, N", "Estimated ECE, 15 bins"
+)
+show(
+    ax,
+    alt="Estimated ECE against sample size, with the middle 95 percent of 200 samples. The oracle's "
+    "falls from 0.11 at 100 towards its true error 0. The sharpened model's stays near 0.21, "
+    "slightly higher at 100, with a band that narrows.",
+)
+
+# %%
+for n, values in zip(sizes, estimates["oracle"], strict=True):
+    low, high = values.quantile(torch.tensor([0.025, 0.975]).double())
+    print(f"oracle, N = {n:6,}: mean ECE {values.mean():.3f}, middle 95 % {low:.2f} to {high:.2f}")
+for n, target, within in ((100, 0.112, 0.008), (1000, 0.035, 0.003), (10_000, 0.011, 0.001)):
+    mean = estimates["oracle"][sizes.index(n)].mean()
+    expect(f"mean ECE of the oracle, N = {n:,}", mean, target, within)
+
+# %% [markdown]
+# A hundred times the data, a tenth of the bias. That is no accident. In a bin with $n_b$ predictions
+# of true chance $p_b$ the gap is nearly normal with variance $p_b (1 - p_b) / n_b$, and the mean
+# absolute value of a normal variable is $\sqrt{2/\pi}$ of its standard deviation:
+#
+# $$E[\mathrm{ECE}] \approx \sqrt{\frac2\pi} \; \sum_b \frac{n_b}{N} \sqrt{\frac{p_b (1-p_b)}{n_b}}
+#   \;\propto\; \sqrt{\frac{B}{N}} .$$
+#
+# **Check** the simulation by the formula. (Within a bin we take the mean of $p (1 - p)$.)
+
+# %%
+bin_of = (oracle * 15).ceil().long() - 1
+share = bin_of.bincount(minlength=15) / len(oracle)
+variance = bin_of.bincount(weights=oracle * (1 - oracle), minlength=15) / len(oracle) / share
+variance = variance.nan_to_num()
+for n in (1000, 10_000):
+    theory = math.sqrt(2 / math.pi) * (share * (variance / (share * n).clamp(min=1)).sqrt()).sum()
+    simulated = estimates["oracle"][sizes.index(n)].mean()
+    expect(f"simulated over theory, N = {n:,}", simulated / theory, 1.0, within=0.06)
+
+# %% [markdown]
+# The sharpened model has a large true error, and there the bias nearly vanishes: gaps that all point
+# down do not pretend. *An ECE is most misleading exactly where a model is good.*
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## How many bins?
+#
+# The formula also says $\sqrt{B}$: more bins, more bias. Fewer bins hide: with a single bin all that
+# is left is the overall gap, confidence minus accuracy.
+
+# %%
+bin_numbers = [1, 2, 5, 10, 20, 50, 100]
+by_bins = {name: torch.zeros(len(bin_numbers), 100) for name in models}
+for name, confidence in models.items():
+    for j in range(100):
+        drawn = sample(confidence, 1000, generator)
+        for i, n_bins in enumerate(bin_numbers):
+            by_bins[name][i, j] = expected_calibration_error(*drawn, n_bins)
+
+ax = error_estimates(
+    bin_numbers, by_bins, true_ece, "bins of equal width", "Estimated ECE of 1,000 words"
+)
+show(
+    ax,
+    alt="Estimated ECE of samples of 1,000 against the number of bins, with bands. The oracle's "
+    "rises steadily from 0.01 with one bin to 0.07 with a hundred. The sharpened model's rises "
+    "from 0.20 to 0.23.",
+)
+expect("oracle, 1 bin", by_bins["oracle"][0].mean(), 0.012, within=0.004)
+expect("oracle, 100 bins", by_bins["oracle"][-1].mean(), 0.068, within=0.008)
+
+# %% [markdown]
+# Same data, same model, and any value between 0.01 and 0.07. A difference of 0.02 between two papers
+# may be nothing but bins. *Report the number of bins and the number of predictions, always.*
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Try it: watch the estimate wander
+#
+# Below is one position: the oracle, N = 300, 15 bins. Run the cell after it and move. Where does the
+# mean of 200 samples meet the true error? How small can you make N before oracle and sharpened can no
+# longer be told apart?
+
+# %%
+show(
+    estimate_view(oracle, true_chance, n=300, n_bins=15),
+    alt="Left, the reliability diagram of one sample of 300 words of the oracle: scattered points, "
+    "nearly all in the band of a calibrated model. Right, the histogram of the ECE of 200 samples, "
+    "around 0.06, while the true error is 0.",
+)
+
+# %% tags=["nbval-ignore-output"]
+from coursekit.widgets import estimate_explorer
+
+estimate_explorer({name: (confidence, true_chance) for name, confidence in models.items()})
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## A zoo of calibration errors
+#
+# Each was invented to mend something.
+#
+# | error | what it changes | aims at |
+# | --- | --- | --- |
+# | ECE, quantile bins | bins with equally many predictions | no empty or thin bins |
+# | MCE | the *largest* gap of all bins | the worst case |
+# | l2 | root of the mean *squared* gap | Brier's reliability |
+# | debiased l2 | subtracts what chance adds to the squares | the bias |
+# | sweep | as many bins as keep accuracies rising | the choice of bins |
+# | smooth (smECE) | a kernel instead of bins, its width chosen by the error itself | the borders |
+# | kernel (debiased) | compares all pairs of predictions | the bias, and the borders |
+#
+# All of them, on the same 60 samples of 1,000 words, beside one sample of 30,000 in which little is
+# left of chance.
+
+# %%
+zoo = {
+    "ECE, 15 uniform bins": expected_calibration_error,
+    "ECE, 15 quantile bins": lambda c, y: expected_calibration_error(c, y, binning="quantile"),
+    "MCE": lambda c, y: expected_calibration_error(c, y, norm="max"),
+    "l2": lambda c, y: expected_calibration_error(c, y, norm="l2"),
+    "debiased l2": calibration.debiased_calibration_error,
+    "sweep": calibration.sweep_calibration_error,
+    "smooth (smECE)": calibration.smooth_calibration_error,
+    "kernel, debiased": lambda c, y: calibration.kernel_calibration_error(c, y, debiased=True),
+}
+small = {name: [sample(c, 1000, generator) for _ in range(60)] for name, c in models.items()}
+large = {name: sample(c, 30_000, generator) for name, c in models.items()}
+
+print(f"{'':22}{'oracle':>14}{'30,000':>9}{'sharpened':>17}{'30,000':>9}")
+for key, error in zoo.items():
+    line = f"{key:22}"
+    for name in models:
+        values = torch.tensor([error(*drawn) for drawn in small[name]], dtype=torch.double)
+        line += f"{values.mean():9.2f} ± {values.std():.2f}{error(*large[name]):8.2f} "
+    print(line)
+
+# %%
+for norm in ("l1", "l2", "max"):
+    exact = calibration.true_calibration_error(sharpened, true_chance, norm=norm)
+    seen = expected_calibration_error(*large["sharpened"], norm=norm)
+    expect(f"sharpened, {norm}: 30,000 words minus the truth", seen - exact, 0, within=0.05)
+
+# %% [markdown]
+# Mean and standard deviation over the samples. For the oracle every entry should be 0.
+#
+# - **MCE** is the worst by far: the largest of many noisy gaps is mostly noise.
+# - **Quantile bins** do not mend the bias: nearly as many bins, nearly as much chance.
+# - **Debiased, sweep, smooth** are nearer to 0, and lose nothing on the sharpened model.
+# - **l2 and kernel** are in other units. Never compare 0.17 of one with 0.21 of another.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### More than the top word
+#
+# All of these look at one event, "the most likely word comes". **Class-wise** errors take each word's
+# probability as a forecast of its own and average over the words; **ACE** does so with quantile bins
+# of equal weight.
+
+# %%
+print(f"{'':12}class-wise     ACE")
+for name, p in (("oracle", probs), ("sharpened", sharpened_probs)):
+    of_classes = calibration.classwise_calibration_error(p, labels)
+    adaptive = calibration.adaptive_calibration_error(p, labels)
+    print(f"{name:12}{of_classes:10.4f}{adaptive:8.4f}")
+
+# %% [markdown]
+# Small numbers, even for the sharpened model: of 53 words most are stated with nearly 0 almost
+# everywhere, and get it right for free. Compare a class-wise error only with others over the *same*
+# classes.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### What no library has: the k most likely words
+#
+# A keyboard offers three words. Is "one of these three comes" an honest 90 %? Its confidence is the
+# sum of the three largest probabilities; everything else stays the same.
+
+# %%
+for name, p in (("oracle", probs), ("sharpened", sharpened_probs)):
+    errors = [calibration.top_k_calibration_error(p, labels, k) for k in (1, 2, 3, 5)]
+    print(f"{name:10} k = 1, 2, 3, 5:" + "".join(f"{value:7.2f}" for value in errors))
+
+# Check. A stable sort leaves equally probable words in their order, as the package does.
+p, order = sharpened_probs.sort(dim=1, descending=True, stable=True)
+claimed = p[:, :3].sum(dim=1).clamp(max=1)  # rounding may leave a hair above
+came_true = (order[:, :3] == labels[:, None]).any(dim=1)
+package = calibration.top_k_calibration_error(sharpened_probs, labels, k=3)
+expect("top 3, package minus by hand", package - ece_by_hand(claimed, came_true, 15), 0, 1e-4)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## How sure is the estimate?
+#
+# The usual answer is the **bootstrap**: draw N of the N predictions with replacement, compute the ECE
+# again, repeat, and take the middle 95 %.
+#
+# **Predict first:** make such an interval from each of 100 samples of 500 words. For the sharpened
+# model, do about 95 of them contain the true 0.21? And for the oracle, how many contain the true 0?
+
+# %%
+my_probability = ...
+guess = predict(
+    "bootstrap-covers-zero",
+    "For the oracle, more than half of the bootstrap intervals contain the true ECE, 0.",
+    my_probability,
+)
+
+# %%
+covered = {}
+for name, confidence in models.items():
+    intervals = [
+        bootstrap_interval(
+            expected_calibration_error, *sample(confidence, 500, generator), n_resamples=200
+        )
+        for _ in range(100)
+    ]
+    covered[name] = sum(true_ece[name] in interval for interval in intervals)
+    mean_low = sum(interval.low for interval in intervals) / 100
+    print(f"{name:10} true {true_ece[name]:.2f}, covered {covered[name]:3} times in 100,", end=" ")
+    print(f"mean lower end {mean_low:.2f}, for example {intervals[0]:.2f}")
+guess.resolve(covered["oracle"] > 50)
+
+# %%
+expect("intervals of the oracle that contain 0", covered["oracle"], 0)
+expect("intervals of the sharpened that contain its error", covered["sharpened"], at_least=80)
+
+# %% [markdown]
+# Each resample is a sample of a sample: the bias comes in *twice*. Where the true error is large this
+# hardly matters. Where it is small the interval excludes the truth with certainty. **A bootstrap
+# interval of an ECE that excludes 0 says nothing.** For the question "is it calibrated?" we need
+# another tool.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## What would a calibrated model show?
+#
+# Turn the question round. *Suppose* the confidences were honest. Then we can toss the coins ourselves:
+# each prediction comes true with exactly the probability it states. Many such tosses show what chance
+# alone would do. In the diagram they give **consistency bands** (Bröcker and Smith 2007): where the
+# points of a calibrated model lie.
+
+# %%
+left, right = new_axes(12.5, 5.4, ncols=2)
+for ax, (name, confidence) in zip((left, right), models.items(), strict=True):
+    consistency_diagram(*sample(confidence, 500, generator), f"{name}, 500 words", ax=ax)
+show(
+    left,
+    alt="Two reliability diagrams with bands around the diagonal. The oracle's points scatter inside "
+    "the bands. Most points of the sharpened model lie below their bands.",
+)
+
+# %% [markdown]
+# And as a number: the share of tosses with an error at least as large as the observed one is a
+# **p-value**. In the fewest lines:
+
+
+# %%
+def p_value_by_hand(confidence, correct, n_tosses, generator):
+    observed = expected_calibration_error(confidence, correct)
+    as_large = 0
+    for _ in range(n_tosses):
+        tossed = torch.rand(len(confidence), dtype=torch.double, generator=generator) < confidence
+        as_large += expected_calibration_error(confidence, tossed) >= observed
+    return (1 + as_large) / (1 + n_tosses)
+
+
+for name, confidence in models.items():
+    drawn = sample(confidence, 500, generator)
+    by_hand = p_value_by_hand(*drawn, 1000, generator)
+    package = calibration.calibration_test(*drawn, binning="uniform", norm="l1").p_value
+    expect(f"{name}: p-value, package minus by hand", package - by_hand, 0, within=0.05)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Does the test keep its promise?
+#
+# A test at level 0.05 may raise a false alarm in 5 % of the cases in which nothing is wrong. Never
+# believe that; try it. And when something *is* wrong, how often does it notice? Three models: the
+# oracle, the sharpened, and a *slightly* sharpened one (the power 1.2).
+
+# %%
+power = 1.2
+slightly = probs**power / (probs**power).sum(dim=1, keepdim=True)
+slightly = slightly.amax(dim=1)
+all_three = {"sharpened": sharpened, "slightly sharpened": slightly, "oracle": oracle}
+test_sizes = [50, 100, 300, 1000, 3000]
+rejected = {name: [] for name in all_three}
+for name, confidence in all_three.items():
+    for n in test_sizes:
+        tests = [
+            calibration.calibration_test(*sample(confidence, n, generator), n_simulations=200)
+            for _ in range(100)
+        ]
+        rejected[name].append(sum(test.p_value <= 0.05 for test in tests) / 100)
+
+# %%
+ax = rejection_curves(test_sizes, rejected, 0.05, "How often the test says 'not calibrated'")
+show(
+    ax,
+    alt="Share of samples rejected against sample size. The oracle stays near the level 0.05 at all "
+    "sizes. The sharpened model is always rejected from 300 on; the slightly sharpened one seldom "
+    "at 300, and nearly always at 3,000.",
+)
+
+# %% [markdown]
+# **False alarms** first, with a thousand samples, because 5 % of a hundred is no number:
+
+# %%
+tests = [
+    calibration.calibration_test(*sample(oracle, 200, generator), n_simulations=199)
+    for _ in range(1000)
+]
+false_alarms = sum(test.p_value <= 0.05 for test in tests) / 1000
+error = calibration.true_calibration_error(slightly, true_chance)
+expect("false alarms at the level 0.05", false_alarms, 0.05, within=0.022)
+expect("sharpened, N = 300, rejected", rejected["sharpened"][2], at_least=0.95)
+expect("true calibration error of the slightly sharpened", error, 0.053, within=0.004)
+
+# %% [markdown]
+# The tolerance is three standard errors of a share of 1,000. The test is honest; but look at the
+# slightly sharpened model, which is off by five points: with 100 words it is seldom caught. *"No
+# significant miscalibration" with few data means only "few data".*
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 4: read the test
+
+# %%
+exercises.reading_a_p_value.ask()
+exercises.reading_a_p_value.check(...)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Words of one text are not independent
+#
+# Everything so far drew single words. Real evaluations have whole documents, and within one document
+# a model tends to be wrong in the same way.
+#
+# An example: somebody who knows only word frequencies states the same chance at every position, that
+# the next word is about *dogs or sleep*. Over all texts that is exactly calibrated. But a text has a
+# topic, so in some texts it happens more often all the way through. We draw 100 texts of a large
+# library, again and again, and ask for a 95 % interval of the gap, whose true value is 0.
+
+# %%
+library = language.sample(3000, seed=9)
+dogs = torch.tensor(language.tokenizer.encode("dog dogs sleep sleeps"))
+about_dogs = torch.isin(library, dogs).double()
+base_rate = about_dogs.mean().item()
+
+
+def gap(outcomes):
+    return outcomes.mean().item() - base_rate
+
+
+row = torch.arange(100).repeat_interleave(library.shape[1])
+contains = {"words": 0, "texts": 0}
+for seed in range(150):
+    drawn = torch.randint(len(library), (100,), generator=generator)
+    outcomes = about_dogs[drawn].flatten()
+    for unit, groups in (("words", None), ("texts", row)):
+        interval = bootstrap_interval(gap, outcomes, groups=groups, n_resamples=150, seed=seed)
+        contains[unit] += 0 in interval
+
+# %%
+for unit, n in contains.items():
+    print(f"intervals that resample {unit}: {n / 150:.0%} contain the true gap")
+effective = calibration.effective_sample_size(
+    about_dogs.flatten(), torch.arange(3000).repeat_interleave(64)
+)
+expect("words that a word is worth", effective / about_dogs.numel(), 0.33, within=0.06)
+expect("coverage when words are resampled", contains["words"] / 150, 0.75, within=0.1)
+expect("coverage when texts are resampled", contains["texts"] / 150, 0.95, within=0.04)
+
+# %% [markdown]
+# Resampling words promises 95 % and delivers far less: 6,400 words of 100 texts are worth
+# only a third as many independent ones. **Resample what is independent: documents, people, questions.**
+# In the package every interval and the test take `groups=`.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Ranking is another thing
+#
+# A model that may stay silent needs its confidence for something else: to be *higher when it is
+# right*. **AUROC** is the chance that a right answer has more confidence than a wrong one; ½ is
+# useless, 1 perfect.
+#
+# **Predict first:** the sharpened model's ECE is 0.21, the oracle's 0. By how much is its AUROC lower?
+
+# %%
+my_probability = ...
+guess = predict(
+    "sharpened-auroc",
+    "The sharpened model's AUROC is lower than the oracle's by more than 0.05.",
+    my_probability,
+)
+
+# %%
+ranking = {name: calibration.auroc(confidence, correct) for name, confidence in models.items()}
+for name, confidence in models.items():
+    theirs = sklearn.metrics.roc_auc_score(correct, confidence)
+    expect(f"{name}: AUROC minus scikit-learn's", ranking[name] - theirs, 0, within=1e-9)
+guess.resolve(ranking["oracle"] - ranking["sharpened"] > 0.05)
+
+squared_odds = oracle**2 / (oracle**2 + (1 - oracle) ** 2)  # a rising function of the confidence
+after = calibration.auroc(squared_odds, correct)
+expect("AUROC of the oracle", ranking["oracle"], 0.75, within=0.01)
+expect("AUROC of the sharpened", ranking["sharpened"], 0.74, within=0.01)
+expect("AUROC change by a rising function of confidence", after - ranking["oracle"], 0, 1e-4)
+expect("its ECE", expected_calibration_error(squared_odds, correct), 0.11, within=0.03)
+
+# %% [markdown]
+# AUROC sees only the *order*. A rising function of the confidence keeps it, whatever it does to
+# calibration. (Sharpening whole distributions moves a few predictions past each other, so a
+# little changes.) The **risk-coverage** curve says the same in a useful way: answer only the surest
+# share of the questions (*coverage*), and count how many of these are wrong (*risk*).
+
+# %%
+curves = {
+    name: calibration.risk_coverage_curve(confidence, correct)
+    for name, confidence in models.items()
+}
+ax = risk_coverage_curves(curves, "Answer only when sure")
+show(
+    ax,
+    alt="Risk against coverage: both curves rise together from a few percent of errors at low "
+    "coverage to one half when all words are answered. The two models can hardly be told apart.",
+)
+
+# %%
+for name, confidence in models.items():
+    half = calibration.selective_accuracy(confidence, correct, coverage=0.5)
+    print(f"{name:10} accuracy of the surest half: {half:.2f}")
+expect("accuracy of all", correct.double().mean(), 0.505, within=0.01)
+expect("sharpened: accuracy of the surest half", half, 0.68, within=0.02)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 5: which number for which question?
+
+# %%
+exercises.which_metric.ask()
+exercises.which_metric.check(...)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Who agrees with whom
+#
+# On spread-out confidences, the package against others, computed now: the largest absolute difference
+# over ten samples of 2,000 words.
+
+# %%
+samples = [sample(sharpened, 2000, torch.Generator().manual_seed(s)) for s in range(10)]
+
+
+def largest_difference(ours, theirs):
+    return max(abs(ours(c, y) - theirs(c.numpy(), y.long().numpy())) for c, y in samples)
+
+
+def as_torch(function):
+    return lambda c, y: function(torch.from_numpy(c), torch.from_numpy(y))
+
+
+tm = torchmetrics.binary_calibration_error
+pairs = {
+    "ECE, torchmetrics": (
+        expected_calibration_error,
+        as_torch(lambda c, y: tm(c, y, n_bins=15).item()),
+    ),
+    "l2, torchmetrics": (
+        zoo["l2"],
+        as_torch(lambda c, y: tm(c, y, n_bins=15, norm="l2").item()),
+    ),
+    "MCE, torchmetrics": (zoo["MCE"], as_torch(lambda c, y: tm(c, y, 15, "max").item())),
+    "ECE, netcal": (expected_calibration_error, lambda c, y: ECE(15).measure(c, y)),
+    "MCE, netcal": (zoo["MCE"], lambda c, y: MCE(15).measure(c, y)),
+    "ECE, relplot": (expected_calibration_error, lambda c, y: relplot.metrics.binnedECE(c, y, 15)),
+    "Brier, scikit-learn": (
+        calibration.binary_brier_score,
+        lambda c, y: sklearn.metrics.brier_score_loss(y, c),
+    ),
+    "AUROC, scikit-learn": (
+        calibration.auroc,
+        lambda c, y: sklearn.metrics.roc_auc_score(y, c),
+    ),
+}
+# %%
+for name, (ours, theirs) in pairs.items():
+    expect(name, largest_difference(ours, theirs), 0, within=1e-6)
+smooth = largest_difference(calibration.smooth_calibration_error, relplot.smECE)
+expect("smECE, relplot", smooth, 0, within=0.001)
+
+# %% [markdown]
+# (relplot searches its bandwidth in steps of about 1/1,000; we solve for it.) On honest, spread-out
+# numbers there is one ECE. Now flip it, case by case.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Six ways to get another number
+#
+# **1. A border.** Is 0.8 the end of one bin or the start of the next? And in single precision, 0.9 is
+# not the same number as in double.
+
+# %%
+print("the chatbot, 10 bins    double precision    single precision")
+for name, (ece, _) in libraries.items():
+    double, single = ece(chatbot, was_right, 10), ece(chatbot.float(), was_right, 10)
+    print(f"{name:>20}{double:20.3f}{single:20.3f}")
+
+# %% [markdown]
+# **2. Exactly 1.** torchmetrics and relplot give 1.0 a bin of its own; the others put it with 0.95.
+# Fifty statements of 1.0 are right 45 times, fifty of 0.95 always: together they cancel.
+
+# %%
+sure = torch.tensor([1.0] * 50 + [0.95] * 50, dtype=torch.double)
+sure_right = torch.tensor([True] * 45 + [False] * 5 + [True] * 50)
+for name, (ece, _) in libraries.items():
+    print(f"{name:>13}: {ece(sure, sure_right, 10):.3f}")
+
+# %% [markdown]
+# **3. Two columns.** Binary probabilities as a table of two columns: is the forecast "class 1 comes",
+# or "the more likely class comes"? Here a model is far too high on class 1.
+
+# %%
+p = torch.rand(2000, generator=generator, dtype=torch.double)
+y = (torch.rand(2000, generator=generator) < p**2).long()
+two_columns = torch.stack([1 - p, p], dim=1)
+of_top = torchmetrics.multiclass_calibration_error(two_columns, y, num_classes=2, n_bins=10).item()
+of_class_1 = ECE(10).measure(two_columns.numpy(), y.numpy())
+print(f"torchmetrics, multiclass: {of_top:.2f}   netcal: {of_class_1:.2f}")
+ours = expected_calibration_error(*top_label(two_columns, y), 10)
+expect("ours on the top label, minus torchmetrics", ours - of_top, 0, within=1e-5)
+ours = expected_calibration_error(two_columns[:, 1], y, 10)
+expect("ours on class 1, minus netcal", ours - of_class_1, 0, within=1e-9)
+
+# %% [markdown]
+# Too high on class 1 is too low on class 0; at the top label the two cancel. Neither library is wrong.
+# They answer different questions, and the input looks the same.
+#
+# **4. Logits that look like probabilities.** torchmetrics takes numbers in [0, 1] for probabilities
+# and anything else for logits. Add a single value:
+
+# %%
+logits = torch.rand(1000, generator=generator, dtype=torch.double)
+y = (torch.rand(1000, generator=generator) < logits.sigmoid()).long()
+one_more = torch.cat([logits, torch.tensor([1.01])]), torch.cat([y, torch.tensor([1])])
+print(f"1,000 logits in [0, 1]:      {torchmetrics_ece(logits, y, 10):.2f}")
+print(f"and one more, of size 1.01:  {torchmetrics_ece(*one_more, 10):.2f}")
+
+# %% [markdown]
+# Our functions take confidences only and refuse 1.01: nothing is guessed.
+#
+# **5. Not a number.** One NaN among the confidences. Two answers, and an error that is worth more than
+# both. (relplot casts the NaN to a whole number; what comes of that depends on the processor.)
+
+# %%
+broken = chatbot.clone()
+broken[0] = math.nan
+for name in ("netcal", "torchmetrics", "coursekit"):
+    ece, _ = libraries[name]
+    try:
+        print(f"{name:>13}: {ece(broken, was_right, 10):.3f}")
+    except ValueError as error:
+        print(f"{name:>13}: {error}")
+
+# %% [markdown]
+# **6. The default.** Five bins in scikit-learn's curve, ten in netcal, fifteen in torchmetrics and
+# here: you saw in "How many bins?" what that alone does. A result without its convention cannot be
+# compared with anything.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## What you learned
+#
+# - An ECE is an estimate with choices in it: bins, borders, event, number of predictions. Confidences
+#   that take few values need no bins, and libraries differ twofold on them.
+# - It is biased upward by about $\sqrt{B / N}$: a perfect model shows 0.11 with 100 words, 0.01 with
+#   10,000.
+# - MCE is mostly noise; debiased, sweep and smooth errors mend part of the bias; none can be compared
+#   with another kind.
+# - The bootstrap of an ECE repeats its bias. To ask "is it calibrated?", toss the coins yourself: the
+#   test's false-alarm rate came out at 5 %.
+# - Resample documents, not words.
+# - F1 and AUROC do not see calibration; ECE sees nothing else.
+#
+# **A report to trust:** a proper score; the ECE with its N, bins, event, and the ECE by chance; a
+# diagram with bands or intervals that respect documents.
+#
+# ## Common misconceptions
+#
+# - *"ECE 0.03 means the model is off by three points."* A perfect one shows that with 1,000 words.
+# - *"More bins, more precise."* More bins, more bias.
+# - *"The interval excludes 0, so it is miscalibrated."* Every bootstrap interval of an ECE does.
+# - *"p = 0.4, so it is calibrated."* It was not caught.
+# - *"Good AUROC, so the confidences can be trusted."* Their order can.
+# - *"F1 is a better accuracy."* It ignores true negatives and depends on which class is called
+#   positive; the best forecaster there is can have 0.
+#
+# ## Further reading
+#
+# - J. Bröcker, L. A. Smith, *Increasing the reliability of reliability diagrams*, Weather and
+#   Forecasting 22, 2007: consistency bands.
+# - M. Pakdaman Naeini, G. Cooper, M. Hauskrecht, *Obtaining well calibrated probabilities using
+#   Bayesian binning*, AAAI 2015: ECE and MCE.
+# - C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, *On calibration of modern neural networks*, ICML 2017.
+# - A. Kumar, P. Liang, T. Ma, *Verified uncertainty calibration*, NeurIPS 2019: the debiased error.
+# - J. Nixon et al., *Measuring calibration in deep learning*, CVPR Workshops 2019: ACE.
+# - R. Roelofs, N. Cain, J. Shlens, M. C. Mozer, *Mitigating bias in calibration error estimation*,
+#   AISTATS 2022: the sweep.
+# - J. Błasiok, P. Nakkiran, *Smooth ECE: principled reliability diagrams via kernel smoothing*, ICLR
+#   2024.
+
+# %% tags=["nbval-ignore-output"]
+from coursekit.exercises import progress
+
+progress()
+
+# %% [markdown]
+# **Next:** [09 Bias and variance](09_bias_and_variance.ipynb): where wrong probabilities come from.
