@@ -194,10 +194,11 @@ def residual_sums(confidence: Tensor, correct: Tensor, n_bins: int, binning: Bin
     """Return the sum of correct minus confidence in each bin `(B,)`, float64."""
     if binning == "uniform" and _is_fast(confidence, as_count(n_bins, "n_bins")):
         sums, residuals = torch.zeros(n_bins + 1, dtype=torch.float64), np.empty(_BLOCK)
+        outcomes, values = correct.numpy(), confidence.numpy()
         for part, index in _uniform_blocks(confidence, n_bins):
             residual = residuals[: len(index)]
-            residual[:] = correct[part].numpy()
-            residual -= confidence[part].numpy()
+            residual[:] = outcomes[part]
+            residual -= values[part]
             sums.scatter_add_(0, torch.from_numpy(index), torch.from_numpy(residual))
         return _without_zero_bin(sums)
     edges, index = assign_bins(confidence, n_bins, binning)

@@ -931,7 +931,7 @@ exercises.what_to_do.check(...)
 # - *"More data reduce bias."* They reduce variance; bias only as far as it came from smoothing.
 # - *"A bigger model has less bias and more variance, always."* Often, here. With the uniform prior
 #   the bias grew with the order, and very large networks can get better again beyond the point
-#   where they fit their data perfectly (double descent); our small ones do not show that.
+#   where they fit their data perfectly (double descent), which we did not test here.
 # - *"Ensembles make any model better calibrated."* They take overconfidence away. A model that is
 #   too modest gets more modest still.
 # - *"Bias means unfairness."* That is another word, spelt the same. A model can be fair and biased
