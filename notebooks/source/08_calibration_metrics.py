@@ -14,8 +14,8 @@
 # # 08 Calibration metrics
 #
 # One library reports an expected calibration error of 0.05. Another, given the same 600 answers,
-# says 0.11. And a forecaster who knows the exact truth gets 0.11 as well. Are the numbers wrong? No: they are
-# *estimates*, made with choices that nobody wrote down. In this notebook you learn to make such
+# says 0.11. And a forecaster who knows the exact truth gets 0.11 as well. Are the numbers wrong? No:
+# they are *estimates*, made with choices that nobody wrote down. In this notebook you learn to make such
 # numbers, to see through them, and to report one that can be trusted.
 #
 # **You will be able to**
@@ -43,6 +43,7 @@ import torchmetrics.functional.classification as torchmetrics
 from netcal.metrics import ECE, MCE
 from sklearn.calibration import calibration_curve
 
+# %%
 from coursekit import calibration, expect, predict
 from coursekit.calibration import bootstrap_interval, expected_calibration_error, top_label
 from coursekit.data import grammar
@@ -56,7 +57,7 @@ from coursekit.plots import (
     risk_coverage_curves,
     show,
 )
-from coursekit.widgets import estimate_view
+from coursekit.widgets.metrics import estimate_view
 
 torch.set_num_threads(1)  # small arrays: a second thread waits more than it works
 
@@ -129,6 +130,8 @@ libraries = {
     "torchmetrics": (torchmetrics_ece, 15),
     "coursekit": (expected_calibration_error, 15),
 }
+
+# %%
 print(f"{'':13} default  10 bins  20 bins")
 for name, (ece, default) in libraries.items():
     columns = [ece(chatbot, was_right, n_bins) for n_bins in (default, 10, 20)]
@@ -266,7 +269,7 @@ exercises.nll.check(my_nll)
 # $$P = \frac{TP}{TP + FP}, \qquad R = \frac{TP}{TP + FN}, \qquad
 #   F_1 = \frac{2 P R}{P + R} = \frac{2\,TP}{2\,TP + FP + FN}$$
 #
-# With 53 classes there are four averages, and they are four different numbers.
+# With 53 classes they can be averaged in several ways, and each gives another number.
 
 # %%
 predicted = probs.argmax(dim=1)
@@ -314,8 +317,8 @@ expect("F1 at the threshold 0.1", f1_at(0.1), 0.24, within=0.06)
 
 # %% [markdown]
 # A forecaster with perfect knowledge and perfect probabilities has F1 = 0, and gets a better one by
-# crying "once!" where it is wrong more than four times in five. F1 judges the *decision* at one threshold, not
-# the probabilities. It also forgets the true negatives, so it changes when the two classes swap names:
+# crying "once!" where it is wrong more than four times in five. F1 judges the *decision* at one
+# threshold, not the probabilities. It also forgets the true negatives, so it changes when the two classes swap names:
 
 # %%
 happens = torch.tensor([True] * 90 + [False] * 10)
@@ -866,8 +869,8 @@ expect("its ECE", expected_calibration_error(squared_odds, correct), 0.11, withi
 # %% [markdown]
 # AUROC sees only the *order*. A rising function of the confidence keeps it, whatever it does to
 # calibration. (Sharpening whole distributions moves a few predictions past each other, so a
-# little changed above.) The **risk-coverage** curve says the same in a useful way: answer only the surest
-# share of the questions (*coverage*), and count how many of these are wrong (*risk*).
+# little changed above.) The **risk-coverage** curve says the same in a useful way: answer only the
+# surest share of the questions (*coverage*), and count how many of these are wrong (*risk*).
 
 # %%
 curves = {
@@ -902,48 +905,28 @@ exercises.which_metric.check(...)
 # over ten samples of 2,000 words.
 
 # %%
-samples = [sample(sharpened, 2000, torch.Generator().manual_seed(s)) for s in range(10)]
-
-
-def largest_difference(ours, theirs):
-    return max(abs(ours(c, y) - theirs(c.numpy(), y.long().numpy())) for c, y in samples)
-
-
-def as_torch(function):
-    return lambda c, y: function(torch.from_numpy(c), torch.from_numpy(y))
-
-
 tm = torchmetrics.binary_calibration_error
-pairs = {
-    "ECE, torchmetrics": (
-        expected_calibration_error,
-        as_torch(lambda c, y: tm(c, y, n_bins=15).item()),
-    ),
-    "l2, torchmetrics": (
-        zoo["l2"],
-        as_torch(lambda c, y: tm(c, y, n_bins=15, norm="l2").item()),
-    ),
-    "MCE, torchmetrics": (zoo["MCE"], as_torch(lambda c, y: tm(c, y, 15, "max").item())),
-    "ECE, netcal": (expected_calibration_error, lambda c, y: ECE(15).measure(c, y)),
-    "MCE, netcal": (zoo["MCE"], lambda c, y: MCE(15).measure(c, y)),
-    "ECE, relplot": (expected_calibration_error, lambda c, y: relplot.metrics.binnedECE(c, y, 15)),
-    "Brier, scikit-learn": (
-        calibration.binary_brier_score,
-        lambda c, y: sklearn.metrics.brier_score_loss(y, c),
-    ),
-    "AUROC, scikit-learn": (
-        calibration.auroc,
-        lambda c, y: sklearn.metrics.roc_auc_score(y, c),
-    ),
+ours = zoo | {"Brier": calibration.binary_brier_score, "AUROC": calibration.auroc}
+theirs = {
+    ("ECE, 15 uniform bins", "torchmetrics"): lambda c, y: tm(c, y, 15, "l1"),
+    ("ECE, 15 uniform bins", "netcal"): lambda c, y: netcal_ece(c, y, 15),
+    ("ECE, 15 uniform bins", "relplot"): lambda c, y: relplot_ece(c, y, 15),
+    ("l2", "torchmetrics"): lambda c, y: tm(c, y, 15, "l2"),
+    ("MCE", "torchmetrics"): lambda c, y: tm(c, y, 15, "max"),
+    ("MCE", "netcal"): lambda c, y: MCE(15).measure(c.numpy(), y.numpy()),
+    ("smooth (smECE)", "relplot"): lambda c, y: relplot.smECE(c.numpy(), y.numpy()),
+    ("Brier", "scikit-learn"): lambda c, y: sklearn.metrics.brier_score_loss(y, c),
+    ("AUROC", "scikit-learn"): lambda c, y: sklearn.metrics.roc_auc_score(y, c),
 }
+
 # %%
-for name, (ours, theirs) in pairs.items():
-    expect(name, largest_difference(ours, theirs), 0, within=1e-6)
-smooth = largest_difference(calibration.smooth_calibration_error, relplot.smECE)
-expect("smECE, relplot", smooth, 0, within=0.001)
+samples = [sample(sharpened, 2000, torch.Generator().manual_seed(s)) for s in range(10)]
+for (error, library), function in theirs.items():
+    off = max(abs(ours[error](c, y) - float(function(c, y.long()))) for c, y in samples)
+    expect(f"{error}, {library}", off, 0, within=1e-3 if "smooth" in error else 1e-6)
 
 # %% [markdown]
-# (relplot searches its bandwidth in steps of about 1/1,000; we solve for it.) On honest, spread-out
+# (For smECE, relplot searches the bandwidth in steps of about 1/1,000; we solve for it.) On spread-out
 # numbers there is one ECE. Now flip it, case by case.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -1024,7 +1007,7 @@ for name in ("netcal", "torchmetrics", "coursekit"):
 #
 # - An ECE is an estimate with choices in it: bins, borders, event, number of predictions. Confidences
 #   that take few values need no bins, and libraries differ twofold on them.
-# - It is biased upward by about $\sqrt{B / N}$: a perfect model shows 0.11 with 100 words, 0.01 with
+# - It is biased upward, in proportion to $\sqrt{B / N}$: a perfect model shows 0.11 with 100 words, 0.01 with
 #   10,000.
 # - MCE is mostly noise; debiased, sweep and smooth errors mend part of the bias; none can be compared
 #   with another kind.
