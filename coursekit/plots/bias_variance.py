@@ -8,12 +8,10 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from coursekit.calibration import Interval
-from coursekit.plots.style import COLORS, GRAY, new_axes, style
+from coursekit.plots.style import COLORS, GRAY, new_axes, style, title_above_legend
 
 #: Colour, marker and line of the curves of one figure.
 _LOOKS = [("blue", "o", "-"), ("vermillion", "s", "--"), ("green", "D", "-."), ("purple", "^", ":")]
-
-TITLE_PAD = 32  # points: room for a legend below the title
 
 
 def answers_of_many(answers: Mapping[str, Tensor], truth: float, xlabel: str, title: str) -> Axes:
@@ -45,7 +43,7 @@ def answers_of_many(answers: Mapping[str, Tensor], truth: float, xlabel: str, ti
         ax.set_ylim(len(answers) - 0.5, -0.5)
         ax.set(xlabel=xlabel)
         ax.grid(visible=False, axis="y")
-        _title_above_legend(ax, title)
+        title_above_legend(ax, title, columns=4)
     return ax
 
 
@@ -104,9 +102,9 @@ def error_parts(
         ax.set_xticks(x, names)
         ax.set(xlabel=xlabel, ylabel=ylabel)
         ax.grid(visible=False, axis="x")
-        if legend:
-            _title_above_legend(ax, title)
-        ax.set_title(title, pad=TITLE_PAD)  # at one height in all panels of a row
+        title_above_legend(ax, title, columns=4)  # at one height in all panels of a row
+        if not legend:
+            ax.get_legend().remove()
     return ax
 
 
@@ -138,7 +136,7 @@ def ensemble_lines(
         ax.set_xlim(0, 1.04)
         ax.set_ylim(bottom=0)
         ax.set(xlabel="number of models averaged (axis: one over it)", ylabel=ylabel)
-        _title_above_legend(ax, title)
+        title_above_legend(ax, title, columns=4)
     return ax
 
 
@@ -184,11 +182,5 @@ def lines_with_intervals(
                     ax.plot([i, i], [value.low, value.high], color=COLORS[color], linewidth=1.6)
         ax.set_xticks(range(len(names)), names)
         ax.set(xlabel=xlabel, ylabel=ylabel)
-        _title_above_legend(ax, title)
+        title_above_legend(ax, title, columns=4)
     return ax
-
-
-def _title_above_legend(ax: Axes, title: str) -> None:
-    """Put the legend between title and axes, where it hides nothing."""
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderpad=0.2)
-    ax.set_title(title, pad=TITLE_PAD)

@@ -19,7 +19,7 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from coursekit.calibration import reliability_bins, wilson_interval
-from coursekit.plots.style import COLORS, GRAY, new_axes, style
+from coursekit.plots.style import COLORS, GRAY, new_axes, style, title_above_legend
 
 _PARTS = ("blue", "orange", "vermillion", "green", "purple")
 
@@ -80,7 +80,7 @@ def attributes_diagram(
         ax.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04), title=title)
         ax.set(xlabel="stated probability", ylabel="how often it happened (fraction)")
         if legend:
-            _title_above_legend(ax, title, ncols=3, pad=50)
+            title_above_legend(ax, title, columns=3, rows=2)
     return ax
 
 
@@ -149,7 +149,7 @@ def brier_parts(
         ax.xaxis.set_major_locator(MaxNLocator(6))
         ax.set(xlabel="Brier score (lower is better)")
         ax.grid(visible=False, axis="y")
-        _title_above_legend(ax, title, ncols=4)
+        title_above_legend(ax, title, columns=4)
     return ax
 
 
@@ -216,17 +216,9 @@ def loss_parts(bars: Mapping[str, Mapping[str, float]], xlabel: str, title: str)
         ax.set_xlim(0, 1.12 * left.max())
         ax.set_xlabel(xlabel)
         ax.grid(visible=False, axis="y")
-        _title_above_legend(ax, title, ncols=3)
+        title_above_legend(ax, title, columns=3)
     return ax
 
 
 def _with_score(name: str, reliability: float, resolution: float, uncertainty: float) -> str:
     return f"{name}\n{reliability - resolution + uncertainty:.3f}"
-
-
-def _title_above_legend(ax: Axes, title: str, ncols: int, pad: float = 32) -> None:
-    """Put the legend between title and axes, where it hides nothing."""
-    ax.legend(
-        loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=ncols, columnspacing=1.2, borderpad=0.2
-    )
-    ax.set_title(title, pad=pad)

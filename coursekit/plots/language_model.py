@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from coursekit.calibration import Interval
-from coursekit.plots.style import COLORS, GRAY, new_axes, style
+from coursekit.plots.style import COLORS, GRAY, new_axes, style, title_above_legend
 from coursekit.plots.tokens import visible
 
 
@@ -52,7 +52,7 @@ def null_histogram(null: Tensor, observed: Mapping[str, float], title: str) -> A
         for (name, value), color in zip(observed.items(), colors, strict=False):
             ax.axvline(value, color=color, linewidth=3, label=f"{name}: {value:.3f}")
         ax.set(xlabel="ECE", ylabel="simulated models")
-        _title_above_legend(ax, title)
+        title_above_legend(ax, title)
     return ax
 
 
@@ -85,7 +85,7 @@ def accuracy_and_confidence(
         ax.invert_yaxis()
         ax.set(xlabel="probability, or fraction of tokens")
         ax.grid(visible=False, axis="y")
-        _title_above_legend(ax, title)
+        title_above_legend(ax, title)
     return ax
 
 
@@ -109,7 +109,7 @@ def temperature_curve(temperatures: Tensor, nll: Tensor, best: float, title: str
             xlabel="temperature T (the logits are divided by it)",
             ylabel="negative log-likelihood\n(nats a token)",
         )
-        _title_above_legend(ax, title)
+        title_above_legend(ax, title)
     return ax
 
 
@@ -151,9 +151,3 @@ def frequency_against_probability(
         )
         ax.legend()
     return ax
-
-
-def _title_above_legend(ax: Axes, title: str) -> None:
-    """Put the legend between title and axes, where it hides nothing."""
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderpad=0.2)
-    ax.set_title(title, pad=32)

@@ -14,7 +14,7 @@ from matplotlib.ticker import StrMethodFormatter
 from torch import Tensor
 
 from coursekit.calibration import RiskCoverage, consistency_bands, reliability_bins
-from coursekit.plots.style import COLORS, GRAY, new_axes, style
+from coursekit.plots.style import COLORS, GRAY, new_axes, style, title_above_legend
 
 #: Colour and marker of each series, in their order.
 _SERIES = (("blue", "o"), ("vermillion", "D"), ("green", "s"), ("purple", "^"))
@@ -59,7 +59,7 @@ def error_estimates(
         ax.set_ylim(bottom=-0.005)
         ax.set_xticks(list(x), [f"{value:,}" for value in x])
         ax.minorticks_off()
-        _title_above_legend(ax, title)
+        title_above_legend(ax, title, rows=2)
     return ax
 
 
@@ -162,7 +162,7 @@ def rejection_curves(
         ax.set(xlabel="predictions in the sample, N", ylabel="share of samples rejected")
         ax.set_xticks(list(sizes), [f"{size:,}" for size in sizes])
         ax.minorticks_off()
-        _title_above_legend(ax, title)
+        title_above_legend(ax, title, rows=2)
     return ax
 
 
@@ -187,9 +187,3 @@ def risk_coverage_curves(curves: Mapping[str, RiskCoverage], title: str) -> Axes
         ax.xaxis.set_major_formatter(StrMethodFormatter("{x:.1f}"))
         ax.legend(loc="lower right")
     return ax
-
-
-def _title_above_legend(ax: Axes, title: str) -> None:
-    """Put the legend, in two rows, between title and axes, where it hides nothing."""
-    ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=2, borderpad=0.2)
-    ax.set_title(title, pad=52)

@@ -74,6 +74,25 @@ def new_axes(width: float = 7.5, height: float = 5.0, **subplots: Any) -> Any:
     return axes
 
 
+def title_above_legend(ax: Axes, title: str, columns: int = 2, rows: int = 1) -> None:
+    """Put the legend between the title and the axes, where it hides nothing.
+
+    Args:
+        ax: Axes with labelled artists.
+        title: The title.
+        columns: Entries side by side.
+        rows: Lines to leave for the legend; panels side by side should leave the same.
+    """
+    ax.legend(
+        loc="lower left",
+        bbox_to_anchor=(-0.02, 1),
+        ncols=columns,
+        columnspacing=1.2,
+        borderpad=0.2,
+    )
+    ax.set_title(title, pad=12 + 20 * rows)
+
+
 def show(figure: Figure | Axes, alt: str) -> None:
     """Display a figure in the notebook with a text for those who cannot see it, and close it.
 
