@@ -1,5 +1,6 @@
 """09 Bias and variance."""
 
+import numpy as np
 import torch
 
 from coursekit.exercises.engine import ChoiceExercise, FunctionExercise, Mistake
@@ -186,8 +187,8 @@ central_law = FunctionExercise(
         Mistake(
             name="not normalised",
             wrong=lambda laws: laws.log().mean(dim=0).exp(),
-            message="The geometric means sum to less than 1: divide by their sum. (Keep that sum "
-            "in mind: minus its logarithm is the variance.)",
+            message="The geometric means sum to less than 1: divide by their sum. Keep that sum "
+            "in mind: minus its logarithm is the variance.",
         ),
         Mistake(
             name="softmax of averaged probabilities",
@@ -219,11 +220,11 @@ central_law = FunctionExercise(
 
 
 def _laws_and_truth(rng):
-    """Sharp laws of eight predictions over four words, some of them sure of the wrong word."""
-    return (
-        torch.tensor(rng.dirichlet([0.4] * 4, size=8)),
-        torch.tensor(rng.dirichlet([1.0] * 4, size=8)),
-    )
+    """Laws of eight predictions over four words: five sharp ones, and three that are too modest."""
+    sharp, modest = rng.dirichlet([0.4] * 4, size=5), rng.dirichlet([3.0] * 4, size=3)
+    surer = modest**3 / (modest**3).sum(axis=1, keepdims=True)
+    truth = [*rng.dirichlet([1.0] * 4, size=5), *surer]
+    return torch.tensor(np.array([*sharp, *modest])), torch.tensor(np.array(truth))
 
 
 def _overconfidence(probs, truth):

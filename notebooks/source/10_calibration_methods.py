@@ -54,6 +54,8 @@ from coursekit.calibration import (
     negative_log_likelihood,
     top_label,
 )
+
+# %%
 from coursekit.data import grammar
 from coursekit.exercises import calibration_methods as exercises
 from coursekit.lm.gpt import GPT, GPTConfig
