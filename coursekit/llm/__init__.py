@@ -8,11 +8,14 @@ from coursekit.llm.next_token import (
     token_windows,
 )
 from coursekit.llm.pretrained import LanguageModel, ModelUnavailableError, load
+from coursekit.llm.prompts import few_shot_prompts, lettered
 
 __all__ = [
     "LanguageModel",
     "ModelUnavailableError",
     "NextTokenPredictions",
+    "few_shot_prompts",
+    "lettered",
     "load",
     "next_token_logits",
     "next_token_predictions",

@@ -1,0 +1,129 @@
+r"""Prompts: the text a model is given to continue, made from a question and answered examples.
+
+A base model completes documents, so a question is put as a document that its answer completes: a
+few questions with their answers, then the question itself, cut off where the answer would begin.
+
+    prompt = example_1 + separator + ... + example_n + separator + "Question: ...\nAnswer:"
+
+The cut falls before the space, since the space belongs to the token of the next word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from string import ascii_uppercase
+
+QUESTION, ANSWER = "{question}", "{answer}"
+
+
+def few_shot_prompts(
+    questions: Sequence[str],
+    examples: Sequence[tuple[str, str]] = (),
+    template: str = "Question: {question}\nAnswer: {answer}",
+    separator: str = "\n\n",
+) -> list[str]:
+    """Put each question after the same answered examples, ready for its answer.
+
+    Every prompt ends right before the space of `" {answer}"`: a candidate answer is `" " + text`.
+    Braces in questions and answers mean nothing special.
+
+    Args:
+        questions: what to ask, one prompt each.
+        examples: pairs of a question and its answer, in the order in which the model reads them.
+        template: how question and answer stand together; each placeholder once.
+        separator: what stands between two examples, and before the question.
+
+    Raises:
+        TypeError: if a text is no string, `questions` is a single string, or an example no pair.
+        ValueError: if a question or an answer has no text in it, or the template lacks a
+            placeholder, has one twice or in the wrong order, or no space before `{answer}`.
+
+    Reference:
+        T. B. Brown et al., Language models are few-shot learners, NeurIPS 2020.
+    """
+    before, between, after = _parts(template)
+    _check_text(separator, "separator", may_be_empty=True)
+    if isinstance(questions, str):
+        raise TypeError("questions must be a list of strings, found one string: write [question].")
+    for i, question in enumerate(questions):
+        _check_text(question, f"questions[{i}]")
+    for i, example in enumerate(examples):
+        if isinstance(example, str) or len(example) != 2:
+            raise TypeError(
+                f"examples[{i}] must be a pair (question, answer), found {example!r}: "
+                'write [("What is ...?", "Paris")].'
+            )
+        for text, part in zip(example, ("question", "answer"), strict=True):
+            _check_text(text, f"the {part} of examples[{i}]")
+    answered = "".join(
+        f"{before}{question}{between} {answer}{after}{separator}" for question, answer in examples
+    )
+    return [f"{answered}{before}{question}{between}" for question in questions]
+
+
+def lettered(question: str, options: Sequence[str], letters: str = ascii_uppercase) -> str:
+    """The text of a question with its options listed below it, a letter before each.
+
+    `lettered("Which is a capital?", ["Paris", "Lyon"])` gives three lines: the question, "A. Paris"
+    and "B. Lyon".
+
+    Args:
+        question: what is asked.
+        options: the answers to choose from, each another one.
+        letters: a character for each option, in order; there may be more than are needed.
+
+    Raises:
+        TypeError: if a text is no string, or `options` is a single string.
+        ValueError: if a text has nothing in it, there are fewer than two options or more than
+            letters, or two options or two letters are the same.
+    """
+    _check_text(question, "question")
+    _check_text(letters, "letters")
+    if isinstance(options, str):
+        raise TypeError("options must be a list of strings, found one string.")
+    if not 2 <= len(options) <= len(letters):
+        raise ValueError(
+            f"options has {len(options)}; expected at least 2, and at most the {len(letters)} that "
+            "letters names."
+        )
+    for i, option in enumerate(options):
+        _check_text(option, f"options[{i}]")
+    for name, found in (("options", [text.strip() for text in options]), ("letters", letters)):
+        if len(set(found)) < len(found):
+            raise ValueError(
+                f"{name} has the same entry twice: {list(found)}. A letter must name one answer, "
+                "and an answer have one letter."
+            )
+    lines = [f"{letter}. {option}" for letter, option in zip(letters, options, strict=False)]
+    return "\n".join([question, *lines])
+
+
+def _parts(template: str) -> tuple[str, str, str]:
+    """What stands before the question, between it and the space of the answer, and after."""
+    _check_text(template, "template")
+    for placeholder in (QUESTION, ANSWER):
+        if (n := template.count(placeholder)) != 1:
+            raise ValueError(
+                f"template = {template!r} has {placeholder} {n} times: write it once, as in "
+                '"Question: {question}\\nAnswer: {answer}".'
+            )
+    head, after = template.split(ANSWER)
+    if QUESTION not in head:
+        raise ValueError(
+            f"template = {template!r} has {ANSWER} before {QUESTION}: the model reads from left to "
+            "right, so the question must come first."
+        )
+    if not head.endswith(" ") or head[:-1].endswith(" "):
+        raise ValueError(
+            f"template = {template!r} must have exactly one space right before {ANSWER}: the space "
+            "becomes part of the answer's first token."
+        )
+    before, between = head[:-1].split(QUESTION)
+    return before, between, after
+
+
+def _check_text(text: str, name: str, may_be_empty: bool = False) -> None:
+    if not isinstance(text, str):
+        raise TypeError(f"{name} must be a string, found {type(text).__name__}.")
+    if not may_be_empty and not text.strip():
+        raise ValueError(f"{name} = {text!r} says nothing: give at least one letter.")
