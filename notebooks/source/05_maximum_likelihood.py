@@ -112,7 +112,6 @@ print(f"\n{diary.vocab_size} words in the language")
 
 # %%
 truth = diary.next_token_probs(test)[:, :-1]  # (200, 63, 49): entry t is about word t + 1
-truth = truth.clamp(max=1)  # rounding may leave 1.0000000000000002
 came = test[:, 1:]
 true_prob_of_word = truth.gather(-1, came[..., None])[..., 0]
 

@@ -683,7 +683,6 @@ language = weather_diary()
 n_texts, n_words = 400, 64
 tokens = language.sample(n_texts, seed=20, length=2 * n_words)
 probs = language.next_token_probs(tokens)[:, n_words - 1 : -1].flatten(0, 1)
-probs = probs.clamp(max=1)  # rounding may leave a hair above
 came = tokens[:, n_words:].flatten()  # the first half is only read, to learn the season
 text_of = torch.arange(n_texts).repeat_interleave(n_words)
 
@@ -1059,7 +1058,7 @@ north, n_diaries = weather_diary(), 600
 shifted = {}
 for name, writer in {"north": north, "south": weather_diary(dialect="south")}.items():
     written = writer.sample(n_diaries, seed=30)
-    stated = north.next_token_probs(written)[:, :-1].clamp(max=1)
+    stated = north.next_token_probs(written)[:, :-1]
     sure, right = top_label(stated.flatten(0, 1), written[:, 1:].flatten())
     diary = torch.arange(n_diaries).repeat_interleave(stated.shape[1])
     shifted[name, "next word"] = sure, right, diary

@@ -99,6 +99,12 @@ def test_is_the_sum_over_all_hidden_paths(n_states, n_words, seed):
             torch.testing.assert_close(float(probs[0, sequence[1]]), p[1] / p[0])
 
 
+def test_rounding_leaves_no_probability_above_one():
+    language = weather_diary()  # whose forced words came out as 1 + 2e-16
+    probs = language.next_token_probs(language.sample(200, seed=1))
+    assert probs.max() == 1
+
+
 def test_filtering_is_the_naive_recursion(language):
     tokens = language.sample(2, seed=3, length=30)
     probs = language.next_token_probs(tokens)

@@ -191,6 +191,7 @@ class HiddenMarkovLanguage:
                     "sequence must start at the beginning of a sentence."
                 )
             torch.matmul(belief, self._next_word, out=probs[:, t])
+        probs.clamp_(max=1)  # rounding may leave a hair above
         return probs.view(*tokens.shape, self.vocab_size)
 
     def is_grammatical(self, tokens: Tensor) -> Tensor:
