@@ -41,7 +41,10 @@ def rows_of(cache: Cache | None, rows: Tensor) -> Cache | None:
     # Copying the layers but not their tensors is enough: selecting rows makes new tensors.
     new = copy(cache)
     new.layers = [copy(layer) for layer in cache.layers]
-    new.batch_select_indices(rows)
+    for layer in new.layers:
+        # A model that is spread over several devices keeps each layer's cache on the layer's own.
+        keys = getattr(layer, "keys", None)
+        layer.batch_select_indices(rows if keys is None else rows.to(keys.device))
     return new
 
 

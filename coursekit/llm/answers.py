@@ -59,11 +59,12 @@ def sample_answers(
     stop: str = "\n",
     max_new_tokens: int = 24,
     seed: int = 0,
+    numbers: Sequence[int] | None = None,
 ) -> list[list[Answer]]:
     r"""Let the model answer each prompt several times, independently.
 
-    The darts of an answer depend on the seed, its prompt's place in the list and its own number, so
-    asking for more samples leaves the first ones as they are. Rounding differs between machines:
+    The darts of an answer depend on the seed, its prompt's number and its own number, so asking for
+    more samples leaves the first ones as they are. Rounding differs between machines:
     where a dart falls within 1e-6 of a border, another one may see another word.
 
     Args:
@@ -74,6 +75,8 @@ def sample_answers(
         stop: a character that ends the answer; so does the model's end-of-text token.
         max_new_tokens: where an answer is cut off if nothing stops it.
         seed: another seed, other answers.
+        numbers: one for each prompt; by default its place in the list. Prompts that are asked in
+            several calls keep their answers if each keeps its number.
 
     Returns:
         For each prompt its `n_samples` answers.
@@ -92,10 +95,16 @@ def sample_answers(
         )
     if operator.index(seed) < 0:
         raise ValueError(f"seed must not be negative, found {seed}.")
+    numbers = range(len(prompts)) if numbers is None else numbers
+    if len(numbers) != len(prompts) or any(operator.index(number) < 0 for number in numbers):
+        raise ValueError(
+            f"numbers must hold one for each of the {len(prompts)} prompts, none negative; "
+            f"found {list(numbers)}."
+        )
     # A stream for each sample, so that the first ones stay when more are asked for.
     darts = {
-        (i, j): np.random.default_rng([seed, i, j]).random(max_new_tokens)
-        for i in range(len(prompts))
+        (i, j): np.random.default_rng([seed, number, j]).random(max_new_tokens)
+        for i, number in enumerate(numbers)
         for j in range(n_samples)
     }
 

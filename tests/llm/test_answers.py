@@ -80,6 +80,16 @@ def test_more_samples_leave_the_first_ones(tiny_lm):
     assert [[a.text for a in some] for some in few] != [[a.text for a in some] for some in other]
 
 
+def test_prompts_keep_their_answers_in_parts_if_they_keep_their_numbers(tiny_lm):
+    whole = sample_answers(tiny_lm, PROMPTS, 3, max_new_tokens=5, seed=3)
+    order = [*range(1, len(PROMPTS)), 0]
+    parts = sample_answers(
+        tiny_lm, [PROMPTS[i] for i in order], 3, max_new_tokens=5, seed=3, numbers=order
+    )
+    texts = [[answer.text for answer in parts[order.index(i)]] for i in range(len(PROMPTS))]
+    assert texts == [[answer.text for answer in some] for some in whole]
+
+
 @pytest.mark.parametrize("limit", [1, 150, 10**6])
 def test_batches_of_any_size_give_the_same_answers(tiny_lm, monkeypatch, limit):
     expected = sample_answers(tiny_lm, PROMPTS, 3, max_new_tokens=4)
@@ -132,6 +142,8 @@ def test_no_prompts_give_no_answers(tiny_lm):
         ({"stop": ""}, ValueError, "stop must be one character"),
         ({"stop": "END"}, ValueError, "stop must be one character"),
         ({"seed": -1}, ValueError, "seed"),
+        ({"numbers": [0]}, ValueError, "numbers must hold one for each"),
+        ({"numbers": [-1] * len(PROMPTS)}, ValueError, "none negative"),
     ],
 )
 def test_bad_input(tiny_lm, change, error, message):
