@@ -17,13 +17,19 @@ from coursekit.data.corpora import (
     split_documents,
 )
 from coursekit.data.facts import (
+    arithmetic_questions,
     capital_questions,
     comparison_questions,
+    control_questions,
     countries_left_out,
+    currency_questions,
+    element_questions,
     invented_countries,
+    neighbour_questions,
     quiz,
+    shuffled_labels,
 )
-from coursekit.data.questions import Question, matches, split_questions
+from coursekit.data.questions import Entity, Question, matches, split_questions
 
 if TYPE_CHECKING:
     from coursekit.data.languages import (
@@ -37,22 +43,29 @@ if TYPE_CHECKING:
 __all__ = [
     "Docstring",
     "Document",
+    "Entity",
     "FactLanguage",
     "HiddenMarkovLanguage",
     "Question",
+    "arithmetic_questions",
     "capital_questions",
     "comparison_questions",
+    "control_questions",
     "countries_left_out",
+    "currency_questions",
     "dataset_descriptions",
     "docstrings",
+    "element_questions",
     "fact_language",
     "grammar",
     "invented_countries",
     "matches",
+    "neighbour_questions",
     "python_reference",
     "python_source",
     "quiz",
     "reference_documents",
+    "shuffled_labels",
     "source_documents",
     "split_documents",
     "split_questions",

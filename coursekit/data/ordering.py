@@ -12,6 +12,12 @@ from typing import Any, TypeVar
 Item = TypeVar("Item")
 
 
+def hash_place(name: object, *salt: object) -> tuple[str, str]:
+    """Return the place of a name in the order of `hash_order`, to be compared with others."""
+    text = "|".join(str(part) for part in (*salt, name))
+    return hashlib.sha256(text.encode()).hexdigest(), text
+
+
 def hash_order(
     items: Iterable[Item], *salt: object, name: Callable[[Item], Any] = str
 ) -> list[Item]:
@@ -22,9 +28,4 @@ def hash_order(
         salt: the seed, and what the order is for, so that two uses of one seed are unrelated.
         name: gives the name of an item that is hashed with the salt.
     """
-
-    def place(item: Item) -> tuple[str, str]:
-        text = "|".join(str(part) for part in (*salt, name(item)))
-        return hashlib.sha256(text.encode()).hexdigest(), text
-
-    return sorted(items, key=place)
+    return sorted(items, key=lambda item: hash_place(name(item), *salt))

@@ -1,32 +1,65 @@
 """The form of a question, whether an answer is right, and how questions are split.
 
-Right means: the whole answer is an accepted name once case, accents and punctuation are put aside.
-"Tirano" is not Tirana, and an answer that lists three cities knows none.
+Right means: the whole answer is an accepted name once case, accents and punctuation are put aside,
+or, where the answer is a number, the same number. "Tirano" is not Tirana, and an answer that lists
+three cities knows none.
+
+Every question says which *entities* it is about (a country, an element), and a split divides
+entities, not questions: half of the countries calibrate, the others test, whatever is asked.
 """
 
+import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 
-from coursekit.data.ordering import hash_order
+from coursekit.data.ordering import hash_order, hash_place
+
+
+@dataclass(frozen=True)
+class Entity:
+    """What a question is about, with the peers among which a split divides.
+
+    `peers` are always the same for one entity (the countries of its continent), so that a split
+    does not depend on what is asked. An entity without peers, such as a sum, is divided among those
+    of its group that happen to be asked.
+    """
+
+    name: str  #: "FR", "Fe", "12+7"
+    peers: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
 class Question:
     """A question with its right answer, offered options and provenance."""
 
-    kind: str  #: "capital", "area", "population" or "mass"
-    key: str  #: what it is about: "FR", or "BR-KE" for a comparison
+    kind: str  #: "capital", "currency", "neighbour", "symbol", "addition", "area", ...
+    key: str  #: what it is about: "FR", or "BR-KE" for a comparison; unique within its kind
     subject: str  #: for a sentence, with its article: "the Philippines", "Brazil or Kenya"
-    question: str
-    answer: str
+    question: str  #: "What is the capital of France?"
+    answer: str  #: empty where no answer is right (`control_questions`)
     options: tuple[str, ...]
     correct: int  #: index of the answer in `options`
-    group: str  #: continent of a capital's country; the kind for comparisons
+    group: str  #: continent of a country; block of an element; the kind for comparisons
     source: str
-    population: int | None = None  #: inhabitants of a capital's country: how well known it is
+    population: int | None = None  #: inhabitants of the country: how well known it is
     ratio: float | None = None  #: larger over smaller quantity: near 1 is hard, large is easy
-    aliases: tuple[str, ...] = ()  #: other accepted spellings
+    aliases: tuple[str, ...] = ()  #: other accepted answers and spellings
+    difficulty: float | None = None  #: larger is harder; comparable within one kind only
+    stem: str = ""  #: a sentence that the answer ends: "The capital of France is"
+    entities: tuple[Entity, ...] = ()  #: what a split keeps together; none stands for the key
+
+    @property
+    def split_by(self) -> tuple[Entity, ...]:
+        """What a split divides: the entities, or the key where none is given."""
+        return self.entities or (Entity(self.key),)
+
+
+# --- is an answer right? --------------------------------------------------------------------------
+
+_NUMBER = re.compile(r"([+-]?)(\d{1,3}(?:[, \u00a0\u202f]\d{3})+|\d+)(?:\.0*)?")
 
 
 def normalise(text: str) -> str:
@@ -42,21 +75,48 @@ def normalise(text: str) -> str:
     return " ".join(words[1:] if words[:1] == ["the"] else words)
 
 
-def matches(answer: str, question: Question) -> bool:
-    """Whether a free answer is the right one: the whole answer, or the answer and the country.
+def as_number(text: str) -> int | None:
+    """Read a whole number: "1,234", " 1234." and "1234.00" are 1234, "12 apples" is None."""
+    found = _NUMBER.fullmatch(text.strip().replace("\N{MINUS SIGN}", "-"))
+    if not found:
+        return None
+    return int(found[1] + re.sub(r"\D", "", found[2]))
 
-    Compared are whole names after `normalise`: "tirana." and "Tirana, Albania" are right, "Tirano"
-    (a town in Italy), "Tirana or Durres" and "not Tirana" are not. Take the name out of a longer
-    sentence first: to look for it anywhere in a text finds "Rome" in "Romeo" and in "not Rome".
+
+def matches(answer: str, question: Question) -> bool:
+    """Whether a free answer is right: the whole answer, alone or with what was asked.
+
+    Compared are whole names after `normalise`: "tirana.", "Tirana, Albania" and "The capital of
+    Albania is Tirana." are right, "Tirano" (a town in Italy), "Tirana or Durres" and "not Tirana"
+    are not. Where several answers are right (neighbours), so is a list of nothing but right ones.
+    Numbers are compared as numbers: "1,234" is 1234, "12345" is not. Take the answer out of a
+    longer text first: to look for it anywhere in a text finds "Rome" in "Romeo" and in "not Rome".
 
     Raises:
         TypeError: `answer` is no string.
     """
     if not isinstance(answer, str):
         raise TypeError(f"answer is a {type(answer).__name__}; expected the text of one answer")
-    names = [normalise(name) for name in (question.answer, *question.aliases)]
-    with_country = [f"{name} {normalise(question.subject)}" for name in names]
-    return normalise(answer) in (*names, *with_country)
+    answer = answer.strip()
+    if question.stem and answer.casefold().startswith(question.stem.casefold()):
+        answer = answer[len(question.stem) :]
+    number = as_number(question.answer)
+    if number is not None:
+        return as_number(answer) == number
+    given = normalise(answer)
+    names = {normalise(name) for name in (question.answer, *question.aliases)} - {""}
+    if question.kind == "neighbour":
+        return _lists_only(given, names)
+    return given in names | {f"{name} {normalise(question.subject)}" for name in names}
+
+
+def _lists_only(given: str, names: set[str]) -> bool:
+    """Whether a normalised answer consists of accepted names, one or several."""
+    one = "|".join(re.escape(name) for name in sorted(names))
+    return bool(names) and bool(re.fullmatch(rf"(?:{one})(?: (?:and )?(?:the )?(?:{one}))*", given))
+
+
+# --- splits ---------------------------------------------------------------------------------------
 
 
 def split_questions(
@@ -64,27 +124,83 @@ def split_questions(
 ) -> tuple[list[Question], list[Question]]:
     """Split questions by entity into calibration and test, each group by the same fraction.
 
+    With one fraction and seed an entity is on the same side whatever it is asked about and in
+    whatever list: what is fitted on capitals can be tested on currencies of other countries. The
+    continents of capital questions are divided exactly (rounded), those of other kinds nearly.
     A question's options do not change, so answers scored once can be split with many seeds.
 
     Args:
-        questions: with distinct keys.
-        fraction: share of each group that goes to calibration (rounded).
+        questions: with distinct keys within each kind.
+        fraction: share of each group that goes to calibration.
         seed: another seed, another split.
 
     Raises:
-        ValueError: repeated keys, or `fraction` outside (0, 1).
+        ValueError: repeated keys, `fraction` outside (0, 1), or a question about two entities that
+            fall on different sides (draw pairs within one side: `comparison_questions`, `split`).
     """
-    keys = [question.key for question in questions]
+    keys = [(question.kind, question.key) for question in questions]
     if len(set(keys)) < len(keys):
         raise ValueError("questions has two with the same key; both could land on different sides")
     if not 0 < fraction < 1:
         raise ValueError(f"fraction is {fraction}; expected a number between 0 and 1, as 0.5")
-    calibration: set[str] = set()
-    for group in {question.group for question in questions}:
-        members = [question.key for question in questions if question.group == group]
-        ordered = hash_order(members, "split_questions", seed)
-        calibration.update(ordered[: round(fraction * len(members))])
-    return (
-        [question for question in questions if question.key in calibration],
-        [question for question in questions if question.key not in calibration],
-    )
+    asked: dict[str, set[str]] = defaultdict(set)  # entities without peers, by group
+    for question in questions:
+        asked[question.group] |= {entity.name for entity in question.split_by if not entity.peers}
+    among = {group: tuple(sorted(names)) for group, names in asked.items()}
+    sides: tuple[list[Question], list[Question]] = ([], [])
+    for question in questions:
+        first = {
+            entity.name: in_calibration(
+                entity.name, entity.peers or among[question.group], fraction, seed
+            )
+            for entity in question.split_by
+        }
+        if len(set(first.values())) > 1:
+            raise ValueError(
+                f"question {question.key!r} is about {' and '.join(first)}, which this split puts "
+                "on different sides; ask comparison_questions for pairs within one side, with "
+                "split='calibration' or 'test' and the same seed"
+            )
+        sides[0 if all(first.values()) else 1].append(question)
+    return sides
+
+
+def in_calibration(name: str, peers: tuple[str, ...], fraction: float = 0.5, seed: int = 0) -> bool:
+    """Whether an entity belongs to the first part: the given fraction of its peers, by hash.
+
+    An entity that is not among its peers (a country whose capital is not asked) is placed by its
+    hash too: before or after the last peer of the first part.
+    """
+    last = _last_of_first_part(peers, fraction, seed)
+    return last is not None and hash_place(name, _SALT, seed) <= last
+
+
+_SALT = "split_questions"
+
+
+@lru_cache(maxsize=1024)  # the same few peers for every question of a list
+def _last_of_first_part(
+    peers: tuple[str, ...], fraction: float, seed: int
+) -> tuple[str, str] | None:
+    size = round(fraction * len(peers))
+    if size == 0:
+        return None
+    return hash_place(hash_order(peers, _SALT, seed)[size - 1], _SALT, seed)
+
+
+def check_split(split: str) -> None:
+    """Raise ValueError unless this is the name of a split."""
+    if split not in ("all", "calibration", "test"):
+        raise ValueError(f"split is {split!r}; expected 'all', 'calibration' or 'test'")
+
+
+def choose_split(questions: list[Question], split: str, seed: int) -> list[Question]:
+    """Return all questions, or one half: those of "calibration" or of "test".
+
+    Raises:
+        ValueError: an unknown split.
+    """
+    check_split(split)
+    if split == "all":
+        return questions
+    return split_questions(questions, seed=seed)[0 if split == "calibration" else 1]

@@ -6,12 +6,6 @@ import periodictable
 import pytest
 from babel import Locale
 
-from coursekit.data.capitals import (
-    CORRECTIONS,
-    NO_SINGLE_CAPITAL,
-    NOT_MEMBERS,
-    WITH_ARTICLE,
-)
 from coursekit.data.facts import (
     capital_questions,
     comparison_questions,
@@ -19,6 +13,12 @@ from coursekit.data.facts import (
     gives_away,
     invented_countries,
     quiz,
+)
+from coursekit.data.facts.country_tables import (
+    CORRECTIONS,
+    NO_SINGLE_CAPITAL,
+    NOT_MEMBERS,
+    WITH_ARTICLE,
 )
 from coursekit.data.questions import normalise
 

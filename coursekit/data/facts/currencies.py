@@ -1,0 +1,133 @@
+"""What is the currency of Japan? The yen: asked for is the word, without the adjective.
+
+"Cuban peso" would give the answer away, so options are words: peso, dollar, franc. Many countries
+share one, which makes a good guess cheap: the franc is right for every fifth African country asked.
+Wrong options are therefore drawn country by country, so that a word that many use is as often a
+wrong option, and always guessing the most common word earns little.
+"""
+
+from functools import cache
+
+from babel import Locale
+from babel.numbers import get_currency_name
+
+from coursekit.data.facts.countries import (
+    CONTINENTS,
+    continent,
+    entity,
+    gives_away,
+    members,
+    obscurity,
+    outsiders,
+    source,
+    subject,
+)
+from coursekit.data.facts.currency_tables import (
+    CURRENCY_ALIASES,
+    FAMILIES,
+    SEVERAL_CURRENCIES,
+    SPELLINGS,
+)
+from coursekit.data.facts.options import check_n_options, mixed_options
+from coursekit.data.ordering import hash_order
+from coursekit.data.questions import Question, choose_split
+
+
+def currency_word(country: str) -> str:
+    """Return the word for a country's money: "peso"."""
+    entry = members()[country]
+    return SPELLINGS.get(entry["currencycode"], ("", entry["currencyname"].lower()))[1]
+
+
+@cache
+def without_currency() -> dict[str, str]:
+    """Return the reason for each ISO code of the package whose currency is not asked."""
+    reasons = outsiders() | SEVERAL_CURRENCIES
+    for code, country in members().items():
+        if code not in reasons and gives_away(country["name"], currency_word(code)):
+            reasons[code] = f"the name gives away the answer, {currency_word(code)}"
+    return reasons
+
+
+def _family(word: str) -> str:
+    """Give one name for all words that are the same word in other languages."""
+    return next((min(family) for family in FAMILIES if word in family), word)
+
+
+@cache
+def _neighbourhood(name: str) -> tuple[str, ...]:
+    """Give the countries of a continent whose currency is asked."""
+    codes = (code for code in members() if code not in without_currency())
+    return tuple(code for code in codes if continent(code) == name)
+
+
+def _wrong_words(code: str, seed: int) -> list[str]:
+    """Give the other words of the continent in the order of a draw of its countries."""
+    words: dict[str, str] = {}
+    taken = _family(currency_word(code))
+    for other in hash_order(_neighbourhood(continent(code)), "wrong currencies", seed, code):
+        word = currency_word(other)
+        if _family(word) != taken:
+            words.setdefault(_family(word), word)
+    return list(words.values())
+
+
+@cache
+def _accepted(currency: str, word: str) -> tuple[str, ...]:
+    """Give the full names, plurals and code of a currency: "Cuban peso", "pesos", "CUP"."""
+    one, many = (get_currency_name(currency, count, "en") for count in (1, 2))
+    plural = many.split()[-1]
+    names = (plural, Locale("en").currencies[currency], one, many, currency)
+    spellings = dict.fromkeys((*names, *CURRENCY_ALIASES.get(currency, ())))
+    return tuple(name for name in spellings if name != word)
+
+
+def currency_questions(n_options: int = 4, seed: int = 0, split: str = "all") -> list[Question]:
+    """Return one question a country: "What is the currency of Japan?", sorted by ISO code.
+
+    Asked are the members of the United Nations with one legal tender that their name does not give
+    away. The answer is the word, "peso"; "Cuban peso", "pesos" and "CUP" are accepted too, and
+    "Mexican peso" is not. Wrong options are other words of the same continent, none of them the
+    same word in another language (krona, krone). Difficulty is minus log10 of the inhabitants.
+
+    Args:
+        n_options: 2 to the number of different words on the smallest continent (5, Oceania).
+        seed: chooses options, their order, and the split.
+        split: "all", "calibration" or "test": the same countries as in every other kind.
+
+    Raises:
+        ValueError: `n_options` out of range, or an unknown split.
+    """
+    most = min(
+        len({_family(currency_word(code)) for code in _neighbourhood(name)})
+        for name in CONTINENTS.values()
+    )
+    check_n_options(
+        n_options, most, "the currencies of the continent with fewest, where all options come from"
+    )
+    questions = []
+    for code, country in members().items():
+        if code in without_currency():
+            continue
+        answer = currency_word(code)
+        wrong = _wrong_words(code, seed)[: n_options - 1]
+        options, correct = mixed_options("currencies", answer, wrong, seed, code)
+        questions.append(
+            Question(
+                kind="currency",
+                key=code,
+                subject=subject(code),
+                question=f"What is the currency of {subject(code)}?",
+                answer=answer,
+                options=options,
+                correct=correct,
+                group=continent(code),
+                source=source(code, "name", "currencycode", "currencyname", "continentcode"),
+                population=country["population"],
+                aliases=_accepted(country["currencycode"], answer),
+                difficulty=obscurity(code),
+                stem=f"The currency of {subject(code)} is the",
+                entities=(entity(code),),
+            )
+        )
+    return choose_split(questions, split, seed)

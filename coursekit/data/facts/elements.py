@@ -1,0 +1,118 @@
+"""Chemical symbols and atomic numbers: facts that no treaty and no coup has ever changed."""
+
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+import periodictable
+
+from coursekit.data.facts.options import check_n_options, mixed_options
+from coursekit.data.ordering import hash_order
+from coursekit.data.questions import Entity, Question, choose_split
+
+SOURCE = f"periodictable {version('periodictable')}"
+
+
+@cache
+def elements() -> dict[str, Any]:
+    """Return the 118 elements by symbol, in order of their numbers."""
+    return {e.symbol: e for e in periodictable.elements if e.number >= 1}
+
+
+def block(symbol: str) -> str:
+    """Return the part of the periodic table, which groups elements of equal fame a little."""
+    number = elements()[symbol].number
+    if 57 <= number <= 71 or 89 <= number <= 103:
+        return "lanthanides and actinides"
+    # Rows 4 to 7 begin after a noble gas, and the transition metals are ten in their middle.
+    begins = {18: 21, 36: 39, 54: 72, 86: 104}
+    gas = max((g for g in begins if g < number), default=None)
+    if gas is not None and begins[gas] <= number <= {18: 30, 36: 48, 54: 80, 86: 112}[gas]:
+        return "transition metals"
+    return "main groups"
+
+
+@cache
+def element_entity(symbol: str) -> Entity:
+    """Return the element as an entity, whose peers are those of its block."""
+    return Entity(symbol, tuple(s for s in elements() if block(s) == block(symbol)))
+
+
+def surprise(name: str, symbol: str) -> int:
+    """Return how little the symbol follows from the name: 0, 1 or 2.
+
+    0: the beginning of the name (He, helium); 1: its first letter and a later one (Mg, magnesium);
+    2: another word (Fe, iron, from ferrum).
+    """
+    if name.startswith(symbol.lower()):
+        return 0
+    return 1 if name[0] == symbol[0].lower() and symbol[-1] in name[1:] else 2
+
+
+def _symbols_alike(symbol: str, seed: int) -> list[str]:
+    """Give other symbols, first those with the first letter of the name or of the symbol."""
+    letters = {symbol[0], elements()[symbol].name[0].upper()}
+    others = hash_order((s for s in elements() if s != symbol), "wrong symbols", seed, symbol)
+    return sorted(others, key=lambda other: other[0] not in letters)
+
+
+_SLIPS = (1, 2, 8, 10, 18)  # a place or two in the row, or a row of the table
+
+
+def _numbers_near(symbol: str, seed: int) -> list[str]:
+    """Give other numbers: those of elements beside it in the row, or above and below."""
+    number = elements()[symbol].number
+    near = {number + sign * slip for slip in _SLIPS for sign in (-1, 1)}
+    near = {n for n in near if 1 <= n <= len(elements())}
+    return hash_order([str(n) for n in near], "wrong numbers", seed, symbol)
+
+
+def element_questions(
+    kind: str = "symbol", n_options: int = 4, seed: int = 0, split: str = "all"
+) -> list[Question]:
+    """Return one question an element, in order of atomic number.
+
+    "What is the chemical symbol of gold?" with other elements' symbols that begin like the name or
+    like the right symbol; or "What is the atomic number of gold?" with numbers a place or a row
+    away. Difficulty of a symbol: 0 if the name begins with it (He), 1 if it shares the first letter
+    and a later one (Mg), 2 if it comes from another word (Fe); of a number: the number itself.
+
+    Args:
+        kind: "symbol" or "atomic number".
+        n_options: 2 to 6 (or fewer wrong numbers would exist for hydrogen).
+        seed: chooses options, their order, and the split.
+        split: "all", "calibration" or "test": halves of the elements of each block of the periodic
+            table, the same in both kinds and in comparisons of mass.
+
+    Raises:
+        ValueError: unknown kind or split, or `n_options` out of range.
+    """
+    if kind not in ("symbol", "atomic number"):
+        raise ValueError(f"kind is {kind!r}; expected 'symbol' or 'atomic number'")
+    check_n_options(n_options, 6, "since hydrogen has five neighbours in the periodic table")
+    questions = []
+    for symbol, element in elements().items():
+        if kind == "symbol":
+            asked, answer, others = "chemical symbol", symbol, _symbols_alike(symbol, seed)
+            difficulty = surprise(element.name, symbol)
+        else:
+            asked, answer, others = kind, str(element.number), _numbers_near(symbol, seed)
+            difficulty = element.number
+        options, correct = mixed_options(kind, answer, others[: n_options - 1], seed, symbol)
+        questions.append(
+            Question(
+                kind=kind,
+                key=symbol,
+                subject=element.name,
+                question=f"What is the {asked} of {element.name}?",
+                answer=answer,
+                options=options,
+                correct=correct,
+                group=block(symbol),
+                source=SOURCE,
+                difficulty=float(difficulty),
+                stem=f"The {asked} of {element.name} is",
+                entities=(element_entity(symbol),),
+            )
+        )
+    return choose_split(questions, split, seed)

@@ -1,0 +1,153 @@
+"""Which country shares a land border with France? Several answers are right, one is an option.
+
+That France borders on Spain and that Spain borders on France is one fact. If one half of the
+countries calibrates and the other tests, the same fact must not be in both: so each border is the
+right option of one question at most, and a country all of whose borders are taken is not asked.
+Islands are neither asked nor offered.
+"""
+
+from functools import cache
+from math import inf
+
+from babel import Locale
+
+from coursekit.data.facts.border_tables import DOUBTFUL_BORDERS
+from coursekit.data.facts.countries import (
+    continent,
+    country_aliases,
+    entity,
+    members,
+    obscurity,
+    outsiders,
+    package,
+    source,
+    subject,
+)
+from coursekit.data.facts.options import check_n_options, mixed_options
+from coursekit.data.ordering import hash_order
+from coursekit.data.questions import Question, choose_split
+
+_MOST_OPTIONS = 10
+
+
+@cache
+def _touching(code: str) -> tuple[str, ...]:
+    """Give every ISO code that borders on a country, members or not, doubtful borders included."""
+    doubtful = {c for pair in DOUBTFUL_BORDERS if code in pair for c in pair} - {code}
+    certain = [c for c in members()[code]["neighbours"].split(",") if c]
+    return tuple(sorted({*certain, *doubtful}))
+
+
+@cache
+def borders() -> dict[str, tuple[str, ...]]:
+    """Return the members that certainly border on each member that borders on any."""
+    certain = {
+        code: tuple(
+            other
+            for other in _touching(code)
+            if other in members() and tuple(sorted((code, other))) not in DOUBTFUL_BORDERS
+        )
+        for code in members()
+    }
+    return {code: others for code, others in certain.items() if others}
+
+
+def _assigned(seed: int) -> dict[str, str]:
+    """Choose a neighbour for each country such that no border is chosen twice.
+
+    Countries with fewest borders left choose first. That serves as many as can be served: a country
+    goes without only where its borders form a tree, as that between Ireland and the United Kingdom.
+    """
+    left = {code: set(others) for code, others in borders().items()}
+    waiting, chosen = set(left), {}
+    while waiting:
+        code = min(waiting, key=lambda c: (len(left[c]), c))
+        waiting.remove(code)
+        if left[code]:
+            chosen[code] = hash_order(left[code], "border", seed, code)[0]
+            left[code].remove(chosen[code])
+            left[chosen[code]].remove(code)
+    return chosen
+
+
+@cache
+def without_neighbour() -> dict[str, str]:
+    """Return the reason for each ISO code of the package whose neighbours are not asked."""
+    reasons = outsiders()
+    asked = _assigned(0)  # which countries are asked does not depend on the seed
+    for code in members():
+        if code not in borders():
+            reasons[code] = "no land border with a member of the United Nations"
+        elif code not in asked:
+            others = " and ".join(subject(other) for other in borders()[code])
+            reasons[code] = f"its border is asked about for {others}"
+    return reasons
+
+
+@cache
+def _steps(start: str) -> dict[str, int]:
+    """Count the borders to cross from one country to every other that can be reached by land."""
+    steps, edge = {start: 0}, [start]
+    while edge:
+        edge = [o for code in edge for o in borders()[code] if o not in steps]
+        steps |= dict.fromkeys(edge, max(steps.values()) + 1)
+    return steps
+
+
+def _wrong_countries(code: str, n: int, seed: int) -> list[str]:
+    """Choose countries that do not touch this one: the nearest by land, then of its continent."""
+    others = [o for o in borders() if o != code and o not in _touching(code)]
+    far = {o: (_steps(code).get(o, inf), continent(o) != continent(code)) for o in others}
+    return sorted(hash_order(others, "wrong neighbours", seed, code), key=far.__getitem__)[:n]
+
+
+@cache
+def _names(code: str) -> tuple[str, ...]:
+    """Give a country's or territory's names: ours, the package's, CLDR's and the customary ones."""
+    ours = (subject(code),) if code in members() else (package()[code]["name"].strip(),)
+    return tuple(dict.fromkeys((*ours, Locale("en").territories[code], *country_aliases(code))))
+
+
+def neighbour_questions(n_options: int = 4, seed: int = 0, split: str = "all") -> list[Question]:
+    """Return one question a country: "Which country shares a land border with France?", by code.
+
+    One option borders on the country, and which one depends on the seed; the wrong ones are the
+    nearest countries that do not, by borders to cross. Free answers may name any neighbour, several
+    of them, or a neighbouring territory. Borders that are disputed or overseas are never an option
+    and always accepted (`border_tables`). Difficulty is minus log10 of the inhabitants.
+
+    Args:
+        n_options: 2 to 10.
+        seed: chooses the neighbour, the wrong options, their order, and the split.
+        split: "all", "calibration" or "test": the same countries as in every other kind, and no
+            border is the right option of two questions.
+
+    Raises:
+        ValueError: `n_options` out of range, or an unknown split.
+    """
+    check_n_options(n_options, _MOST_OPTIONS, "so that the wrong options stay near the country")
+    questions = []
+    for code, neighbour in sorted(_assigned(seed).items()):
+        answer = subject(neighbour)
+        wrong = [subject(other) for other in _wrong_countries(code, n_options - 1, seed)]
+        options, correct = mixed_options("neighbours", answer, wrong, seed, code)
+        accepted = [*_names(neighbour), *(name for o in _touching(code) for name in _names(o))]
+        questions.append(
+            Question(
+                kind="neighbour",
+                key=code,
+                subject=subject(code),
+                question=f"Which country shares a land border with {subject(code)}?",
+                answer=answer,
+                options=options,
+                correct=correct,
+                group=continent(code),
+                source=source(code, "name", "neighbours", "continentcode"),
+                population=members()[code]["population"],
+                aliases=tuple(name for name in dict.fromkeys(accepted) if name != answer),
+                difficulty=obscurity(code),
+                stem=f"A country that shares a land border with {subject(code)} is",
+                entities=(entity(code),),
+            )
+        )
+    return choose_split(questions, split, seed)
