@@ -27,7 +27,7 @@ LOGIT_ROWS_PER_BATCH = 256
 
 
 @dataclass(frozen=True)
-class _Candidate:
+class Candidate:
     """One answer to be scored: where it stands in the result, what it follows, its tokens."""
 
     place: tuple[int, int]
@@ -45,6 +45,11 @@ def score_choices(
     falls inside a token (a prompt that ends in a space, or in half a word), that token belongs to
     the answer, and the context ends before it.
 
+    The event scored is that the text goes on with these tokens, *whatever follows*: " New" also
+    counts every text that begins with " New York". Choices of which one begins another do not
+    exclude each other; add what ends an answer, such as a new line, to tell them apart
+    (`score_spellings` insists on it). Two equal choices get the same score.
+
     Args:
         lm: the model to ask.
         prompts: the texts to continue.
@@ -56,10 +61,10 @@ def score_choices(
 
     Raises:
         TypeError: if a prompt or a choice is not a string, or ``prompts`` is a single string.
-        ValueError: if the lengths differ, a prompt or choice is empty, a prompt has no choice, or
-            prompt and choice do not fit into the model's context.
+        ValueError: if the lengths differ, a prompt is empty, a choice is empty or all whitespace, a
+            prompt has no choice, or prompt and choice do not fit into the model's context.
     """
-    candidates = _tokenize(lm, prompts, choices)
+    candidates = tokenize_candidates(lm, prompts, choices)
     if not candidates:
         return []
     scores = [torch.zeros(len(options)) for options in choices]
@@ -77,9 +82,37 @@ def score_choices(
     return scores
 
 
+def answer_lengths(
+    lm: LanguageModel, prompts: Sequence[str], choices: Sequence[Sequence[str]], unit: str
+) -> list[Tensor]:
+    """How long every candidate continuation is, to divide its score by.
+
+    Args:
+        lm: the model whose tokens are counted.
+        prompts: as in `score_choices`.
+        choices: as in `score_choices`.
+        unit: "tokens", those that `score_choices` adds up, or "bytes", of the UTF-8 text without
+            space around it. Tokens depend on the tokenizer, bytes do not.
+
+    Returns:
+        For each prompt an integer tensor ``(n_choices,)``.
+
+    Raises:
+        TypeError, ValueError: as `score_choices`, or an unknown unit.
+    """
+    if unit not in ("tokens", "bytes"):
+        raise ValueError(f'unit must be "tokens" or "bytes"; found {unit!r}.')
+    lengths = [torch.zeros(len(options), dtype=torch.long) for options in choices]
+    for candidate in tokenize_candidates(lm, prompts, choices):
+        i, j = candidate.place
+        text = choices[i][j].strip().encode()
+        lengths[i][j] = len(candidate.answer) if unit == "tokens" else len(text)
+    return lengths
+
+
 def _score_batch(
     lm: LanguageModel,
-    batch: list[tuple[Ids, list[_Candidate]]],
+    batch: list[tuple[Ids, list[Candidate]]],
     n_prefix: int,
     prefix_cache: Cache | None,
     scores: list[Tensor],
@@ -115,9 +148,9 @@ def _score_batch(
                 scores[i][j] += total
 
 
-def _tokenize(
+def tokenize_candidates(
     lm: LanguageModel, prompts: Sequence[str], choices: Sequence[Sequence[str]]
-) -> list[_Candidate]:
+) -> list[Candidate]:
     """Check the input and split every prompt + choice into context and answer tokens."""
     _check_texts(prompts, choices)
     joined = [
@@ -151,7 +184,7 @@ def _tokenize(
                     f"prompts[{i}] with choices[{i}][{j}] has {len(ids)} tokens, but the model "
                     f"reads at most {limit}. Shorten the prompt."
                 )
-            candidates.append(_Candidate((i, j), tuple(ids[:border]), tuple(ids[border:])))
+            candidates.append(Candidate((i, j), tuple(ids[:border]), tuple(ids[border:])))
     return candidates
 
 
@@ -175,9 +208,15 @@ def _check_texts(prompts: Sequence[str], choices: Sequence[Sequence[str]]) -> No
                 raise TypeError(f"{name} must be a string, found {type(text).__name__}.")
             if text == "":
                 raise ValueError(f"{name} is empty: give at least one character.")
+        for j, option in enumerate(options):
+            if option.isspace():
+                raise ValueError(
+                    f"choices[{i}][{j}] = {option!r} is all whitespace: give an answer that has "
+                    "text in it."
+                )
 
 
-def _group_by_context(candidates: Iterable[_Candidate]) -> dict[Ids, list[_Candidate]]:
+def _group_by_context(candidates: Iterable[Candidate]) -> dict[Ids, list[Candidate]]:
     groups = defaultdict(list)
     for candidate in candidates:
         groups[candidate.context].append(candidate)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from coursekit.llm import choices as choices_module
-from coursekit.llm.choices import score_choices
+from coursekit.llm.choices import answer_lengths, score_choices
 
 HEAD = "Q: What is the capital of Italy?\nA: Rome\n\nQ: What is the capital of "
 PROMPTS = [HEAD + country + "?\nA:" for country in ["France", "Burkina Faso", "Peru", "Chad"]]
@@ -95,7 +95,7 @@ def test_the_border_is_exact_wherever_it_falls(tiny_lm, prompt, choice):
 
 
 def test_context_and_answer_are_the_tokens_of_the_joint_text(smollm2):
-    [candidate] = choices_module._tokenize(smollm2, ["The answer is "], [["Paris"]])
+    [candidate] = choices_module.tokenize_candidates(smollm2, ["The answer is "], [["Paris"]])
     assert smollm2.tokenizer.decode(candidate.context) == "The answer is"
     assert smollm2.tokenizer.decode(candidate.answer) == " Paris"
 
@@ -135,10 +135,27 @@ def test_logits_are_computed_only_where_they_are_read(tiny_lm, monkeypatch):
         hook.remove()
     n_answer_tokens = sum(
         len(candidate.answer) - 1
-        for candidate in choices_module._tokenize(tiny_lm, PROMPTS, CHOICES)
+        for candidate in choices_module.tokenize_candidates(tiny_lm, PROMPTS, CHOICES)
     )
     # One row for the shared prefix, one a prompt, and one for each answer token but the last.
     assert sum(asked) == 1 + len(PROMPTS) + n_answer_tokens
+
+
+def test_lengths_are_those_of_what_is_scored(smollm2):
+    choices = [[" Paris", " Ulaanbaatar"], [" Yaoundé", " N'Djamena"]]
+    prompts = ["The capital is", "Capital:"]
+    n_tokens = answer_lengths(smollm2, prompts, choices, "tokens")
+    ids = [[smollm2.tokenizer(choice).input_ids for choice in options] for options in choices]
+    assert [row.tolist() for row in n_tokens] == [[len(i) for i in row] for row in ids]
+    n_bytes = answer_lengths(smollm2, prompts, choices, "bytes")
+    assert [row.tolist() for row in n_bytes] == [[5, 11], [8, 9]]  # é has two
+
+
+def test_the_token_at_the_border_counts_to_the_answer(smollm2):
+    [lengths] = answer_lengths(smollm2, ["The answer is "], [["Paris"]], "tokens")
+    assert lengths.tolist() == [1]
+    with pytest.raises(ValueError, match='unit must be "tokens" or "bytes"; found \'words\''):
+        answer_lengths(smollm2, ["The answer is"], [[" Paris"]], "words")
 
 
 def test_no_prompts_give_no_scores(tiny_lm):
@@ -153,6 +170,7 @@ def test_no_prompts_give_no_scores(tiny_lm):
         (["prompt"], [[" a"], [" b"]], ValueError, "same length, found 1 and 2"),
         (["prompt", "x"], [[" a"], []], ValueError, r"choices\[1\] is empty"),
         (["prompt"], [[" a", ""]], ValueError, r"choices\[0\]\[1\] is empty"),
+        (["prompt"], [[" a", " \n"]], ValueError, r"choices\[0\]\[1\] = ' \\n' is all whitespace"),
         ([""], [[" a"]], ValueError, r"prompts\[0\] is empty"),
         (["prompt"], [[3]], TypeError, r"choices\[0\]\[0\] must be a string, found int"),
         ([None], [[" a"]], TypeError, r"prompts\[0\] must be a string"),
