@@ -30,6 +30,7 @@ from coursekit.data.facts import (
     shuffled_labels,
 )
 from coursekit.data.questions import Entity, Question, matches, split_questions
+from coursekit.data.tasks import permuted_names, summary_questions, translation_questions
 
 if TYPE_CHECKING:
     from coursekit.data.languages import (
@@ -61,6 +62,7 @@ __all__ = [
     "invented_countries",
     "matches",
     "neighbour_questions",
+    "permuted_names",
     "python_reference",
     "python_source",
     "quiz",
@@ -69,6 +71,8 @@ __all__ = [
     "source_documents",
     "split_documents",
     "split_questions",
+    "summary_questions",
+    "translation_questions",
     "weather_diary",
 ]
 

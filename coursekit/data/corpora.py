@@ -172,20 +172,20 @@ def docstrings(minimum_body: int = 80) -> list[Docstring]:
     """
     found = []
     for document in source_documents():
-        for path, node in _definitions(ast.parse(document.text), document.name):
+        for path, node in definitions(ast.parse(document.text), document.name):
             summary, blank, body = (ast.get_docstring(node) or "").partition("\n\n")
             if blank and "\n" not in summary and len(body.strip()) >= minimum_body:
                 found.append(Docstring(path, summary.strip(), inspect.cleandoc(body)))
     return found
 
 
-def _definitions(node: ast.AST, path: str) -> list[tuple[str, ast.AST]]:
+def definitions(node: ast.AST, path: str) -> list[tuple[str, ast.AST]]:
     """List the functions and classes under a node, each with its dotted path."""
     found = []
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             inner = f"{path}.{child.name}"
-            found += [(inner, child), *_definitions(child, inner)]
+            found += [(inner, child), *definitions(child, inner)]
     return found
 
 
