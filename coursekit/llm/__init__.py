@@ -17,7 +17,7 @@ from coursekit.llm.next_token import (
     token_windows,
 )
 from coursekit.llm.pretrained import LanguageModel, ModelUnavailableError, load
-from coursekit.llm.prompts import few_shot_prompts, lettered
+from coursekit.llm.prompts import few_shot_prompts, lettered, lettered_prompts
 from coursekit.llm.spellings import score_spellings
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "few_shot_prompts",
     "length_normalised",
     "lettered",
+    "lettered_prompts",
     "load",
     "next_token_logits",
     "next_token_predictions",

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from string import ascii_uppercase
+from typing import Literal
 
 QUESTION, ANSWER = "{question}", "{answer}"
 
@@ -96,6 +97,48 @@ def lettered(question: str, options: Sequence[str], letters: str = ascii_upperca
             )
     lines = [f"{letter}. {option}" for letter, option in zip(letters, options, strict=False)]
     return "\n".join([question, *lines])
+
+
+def lettered_prompts(
+    questions: Sequence[str],
+    options: Sequence[Sequence[str]],
+    examples: Sequence[tuple[str, Sequence[str], str]] = (),
+    *,
+    answer_with: Literal["letter", "text"] = "letter",
+    letters: str = ascii_uppercase,
+    template: str = "Question: {question}\nAnswer: {answer}",
+) -> list[str]:
+    """Put each question with its options listed, after examples of the same form.
+
+    Args:
+        questions: what to ask, one prompt each.
+        options: for each question the answers to choose from, in the order in which to list them.
+        examples: triples of a question, its options and the right one of them.
+        answer_with: what the examples answer with: "letter" as in "B", or "text" as in "Lyon".
+        letters: as in `lettered`.
+        template: as in `few_shot_prompts`.
+
+    Raises:
+        TypeError, ValueError: as `lettered` and `few_shot_prompts`; or if there is not one list of
+            options for each question, an example's answer is none of its options, or `answer_with`
+            is unknown.
+    """
+    if answer_with not in ("letter", "text"):
+        raise ValueError(f'answer_with must be "letter" or "text"; found {answer_with!r}.')
+    if len(questions) != len(options):
+        raise ValueError(
+            f"options must hold one list for each of the {len(questions)} questions; found "
+            f"{len(options)}."
+        )
+    shots = []
+    for i, (question, listed, answer) in enumerate(examples):
+        if answer not in listed:
+            raise ValueError(f"examples[{i}] has the answer {answer!r}, not among {list(listed)}.")
+        text = lettered(question, listed, letters)
+        letter = letters[list(listed).index(answer)]
+        shots.append((text, letter if answer_with == "letter" else answer))
+    asked = [lettered(q, listed, letters) for q, listed in zip(questions, options, strict=True)]
+    return few_shot_prompts(asked, shots, template)
 
 
 def _parts(template: str) -> tuple[str, str, str]:

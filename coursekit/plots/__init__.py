@@ -43,6 +43,12 @@ from coursekit.plots.metrics import (
     rejection_curves,
     risk_coverage_curves,
 )
+from coursekit.plots.multiple_choice import (
+    asked_panels,
+    prior_bars,
+    scores_by_method,
+    spread_over_splits,
+)
 from coursekit.plots.positions import (
     accuracy_by_position,
     bias_heatmaps,
@@ -77,6 +83,7 @@ __all__ = [
     "activation_curves",
     "answers_diagram",
     "answers_of_many",
+    "asked_panels",
     "attention_map",
     "attributes_diagram",
     "attributes_panels",
@@ -110,6 +117,7 @@ __all__ = [
     "pair_and_score",
     "panels_against_temperature",
     "position_heatmap",
+    "prior_bars",
     "products_by_distance",
     "rejection_curves",
     "reliability_data",
@@ -117,7 +125,9 @@ __all__ = [
     "report_matrix",
     "risk_coverage_curves",
     "score_against_data",
+    "scores_by_method",
     "show",
+    "spread_over_splits",
     "stacked_shares",
     "stated_against_true",
     "style",

@@ -7,6 +7,7 @@ from coursekit.widgets.calibration import temperature_slider
 from coursekit.widgets.forecasts import dial_view, forecaster_dial
 from coursekit.widgets.generation import rule_explorer, rule_figure
 from coursekit.widgets.metrics import estimate_explorer, estimate_view
+from coursekit.widgets.multiple_choice import asked_view, prompt_explorer
 from coursekit.widgets.positions import rotary_explorer, rotary_view
 from coursekit.widgets.predictions import my_predictions
 from coursekit.widgets.quiz import ConfidenceQuiz
@@ -16,6 +17,7 @@ from coursekit.widgets.transformer import size_explorer, size_figure
 
 __all__ = [
     "ConfidenceQuiz",
+    "asked_view",
     "attention_explorer",
     "dial_view",
     "estimate_explorer",
@@ -28,6 +30,7 @@ __all__ = [
     "my_predictions",
     "order_explorer",
     "order_view",
+    "prompt_explorer",
     "rotary_explorer",
     "rotary_view",
     "rule_explorer",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from coursekit.llm.prompts import few_shot_prompts, lettered
+from coursekit.llm.prompts import few_shot_prompts, lettered, lettered_prompts
 
 EXAMPLES = [("Two and two?", "four"), ("Capital of Oz?", "Emerald City")]
 
@@ -85,3 +85,34 @@ def test_options_are_listed_below_their_question():
 def test_bad_lists_of_options_are_named(arguments, error, message):
     with pytest.raises(error, match=message):
         lettered(**{"question": "Which?", "options": ["a", "b"]} | arguments)
+
+
+EXAMPLE = ("Two and two?", ["three", "four"], "four")
+
+
+@pytest.mark.parametrize(("answer_with", "answer"), [("letter", "2"), ("text", "four")])
+def test_examples_are_listed_as_the_question_is(answer_with, answer):
+    assert lettered_prompts(
+        ["Which?"],
+        [["Paris", "Lyon"]],
+        [EXAMPLE],
+        answer_with=answer_with,
+        letters="12",
+        template="Q {question}\nA {answer}",
+    ) == [f"Q Two and two?\n1. three\n2. four\nA {answer}\n\nQ Which?\n1. Paris\n2. Lyon\nA"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"options": []}, "one list for each of the 1 questions; found 0"),
+        ({"examples": [("Why?", ["a", "b"], "c")]}, r"examples\[0\] has the answer 'c'"),
+        ({"examples": [("Why?", ["a", "b", "c"], "c")], "letters": "AB"}, "at most the 2"),
+        ({"answer_with": "word"}, 'must be "letter" or "text"; found \'word\''),
+        ({"options": [["a", "a"]]}, "options has the same entry twice"),
+    ],
+)
+def test_bad_lettered_prompts_are_named(arguments, message):
+    given = {"questions": ["Which?"], "options": [["a", "b"]], "examples": [EXAMPLE]}
+    with pytest.raises(ValueError, match=message):
+        lettered_prompts(**given | arguments)

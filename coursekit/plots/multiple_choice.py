@@ -1,0 +1,144 @@
+"""Figures of multiple choice: how a model was asked, and what became of its confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+from torch import Tensor
+
+from coursekit.calibration import Interval
+from coursekit.plots.style import COLORS, GRAY, new_axes, style, title_above_legend
+
+#: Colour and marker of the series of one panel.
+_LOOKS = (("blue", "o"), ("orange", "D"))
+
+
+def scores_by_method(
+    panels: Mapping[str, Mapping[str, Mapping[str, Interval]]],
+    marks: Mapping[str, Mapping[str, float]],
+    title: str,
+) -> Axes:
+    """Draw several scores of several methods side by side, each with its interval.
+
+    Args:
+        panels: from left to right, what each panel measures (with its unit) and its series, at
+            most two; a series has an interval for each method. All have the same methods.
+        marks: for a panel, a value for each method to compare with, drawn as a gray tick, such as
+            what chance alone would give. A panel may be absent.
+        title: title of the figure.
+    """
+    methods = list(next(iter(next(iter(panels.values())).values())))
+    axes = new_axes(
+        3.3 + 2.7 * len(panels), 0.5 * len(methods) + 2.0, ncols=len(panels), sharey=True
+    )
+    with style():
+        for ax, (measure, series) in zip(axes, panels.items(), strict=True):
+            for (name, values), (color, marker), shift in zip(
+                series.items(), _LOOKS, (-0.14, 0.14) if len(series) > 1 else (0.0,), strict=False
+            ):
+                for row, method in enumerate(methods):
+                    y, value = row + shift, values[method]
+                    ax.plot([value.low, value.high], [y, y], color=COLORS[color])
+                    label = name if row == 0 and len(series) > 1 else None
+                    ax.plot(value.estimate, y, marker, color=COLORS[color], label=label)
+            for row, method in enumerate(methods if measure in marks else []):
+                ax.plot(
+                    marks[measure][method], row, "|", color=GRAY, ms=16, mew=2.5,
+                    label="a calibrated model stays below" if row == 0 else None,
+                )  # fmt: skip
+            ax.set_xlabel(measure)
+            ax.xaxis.set_major_locator(MaxNLocator(4))
+            ax.grid(visible=False, axis="y")
+            if ax.get_legend_handles_labels()[0]:
+                ax.legend(loc="lower left", bbox_to_anchor=(-0.05, 1), borderpad=0.1)
+        axes[0].set_yticks(range(len(methods)), methods)
+        axes[0].set_ylim(len(methods) - 0.5, -0.5)
+        axes[0].figure.suptitle(title, x=0.01, ha="left", fontsize=15)
+    return axes[0]
+
+
+def prior_bars(answers: Sequence[str], probs: Tensor, title: str) -> Axes:
+    """Draw how probable answers are before any question, on a logarithmic axis.
+
+    Args:
+        answers: their texts, from top to bottom.
+        probs: their probabilities ``(K,)``, positive.
+        title: title of the figure.
+    """
+    ax = new_axes(7.5, 0.42 * len(answers) + 1.6)
+    with style():
+        rows = range(len(answers))
+        ax.hlines(rows, probs.min().item() / 10, probs.tolist(), color=COLORS["sky"], linewidth=3)
+        ax.plot(probs.tolist(), rows, "o", color=COLORS["blue"])
+        ax.set_yticks(rows, list(answers))
+        ax.invert_yaxis()
+        ax.set(xscale="log", xlabel="probability of the answer (logarithmic)", title=title)
+        ax.set_xlim(left=probs.min().item() / 10)
+        ax.grid(visible=False, axis="y")
+    return ax
+
+
+def spread_over_splits(
+    values: Mapping[str, Tensor], of_one: Mapping[str, float], xlabel: str, title: str
+) -> Axes:
+    """Draw what many random splits of the same questions give, and what one of them gave.
+
+    Args:
+        values: name of each method, at most two, and its value in each of S splits ``(S,)``.
+        of_one: the value of each method in the one split shown elsewhere.
+        xlabel: what the values are.
+        title: title of the figure.
+    """
+    ax = new_axes(7.5, 4.6)
+    low = min(part.min().item() for part in values.values())
+    high = max(part.max().item() for part in values.values())
+    with style():
+        for (name, part), (color, marker) in zip(values.items(), _LOOKS, strict=False):
+            mean = part.double().mean().item()
+            ax.hist(
+                part.tolist(), bins=25, range=(low, high), color=COLORS[color], alpha=0.5,
+                label=f"{name}: mean {mean:.3f}",
+            )  # fmt: skip
+            ax.plot(
+                of_one[name], 0.5, marker, color=COLORS[color], mec="black", ms=12, clip_on=False,
+                zorder=4, label=f"the one split: {of_one[name]:.3f}",
+            )  # fmt: skip
+        ax.set(xlabel=xlabel, ylabel="splits")
+        title_above_legend(ax, title, rows=2)
+    return ax
+
+
+def asked_panels(
+    accuracy: Interval, confidence: Interval, shares: Mapping[str, float], title: str
+) -> Axes:
+    """Draw how one way of asking came out: right, sure, and at which place the answers stood.
+
+    Args:
+        accuracy: fraction of questions answered right.
+        confidence: mean confidence.
+        shares: for each place in the list of options, the share of answers that came from there.
+        title: how the model was asked.
+    """
+    left, right = new_axes(10.0, 3.8, ncols=2)
+    with style():
+        for row, (value, (color, marker)) in enumerate(
+            zip((accuracy, confidence), _LOOKS, strict=True)
+        ):
+            left.plot([value.low, value.high], [row, row], color=COLORS[color])
+            left.plot(value.estimate, row, marker, color=COLORS[color], ms=11)
+            left.text(value.estimate, row - 0.16, f"{value.estimate:.2f}", ha="center", va="bottom")
+        left.axvline(1 / len(shares), color=GRAY, linestyle="--")
+        left.text(1 / len(shares) + 0.01, 1.42, "chance", color=GRAY, va="bottom")
+        left.set_yticks([0, 1], ["accuracy", "mean\nconfidence"])
+        left.set(xlim=(0, 1.02), ylim=(1.5, -0.6), xlabel="probability, or fraction of questions")
+        left.grid(visible=False, axis="y")
+        left.set_title(title)
+        bars = right.bar(range(len(shares)), list(shares.values()), color=COLORS["sky"])
+        right.bar_label(bars, [f"{share:.0%}" for share in shares.values()])
+        right.axhline(1 / len(shares), color=GRAY, linestyle="--")
+        right.set_xticks(range(len(shares)), list(shares))
+        right.set(ylim=(0, 1.08), xlabel="place in the list", ylabel="share of answers")
+        right.set_title("Where the chosen answer stood")
+    return left
