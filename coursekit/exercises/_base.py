@@ -105,6 +105,18 @@ class Exercise:
             lambda entry: entry.update(tries=entry["tries"] + 1, done=entry["done"] or done)
         )
 
+    def grade(self, answer: Any, seconds: float = SECONDS) -> None:
+        """Say nothing if the answer is right: for a grader, where `check` speaks to a learner.
+
+        Nothing is recorded.
+
+        Raises:
+            AssertionError: if the answer is not right, with the message that `check` prints.
+        """
+        result, _ = self._examine(answer, seconds)
+        if result.status is not Status.CORRECT:
+            raise AssertionError(result.message)
+
     def hint(self) -> None:
         """Print the next hint; after the last one, the last one again."""
         if not self.hints:

@@ -42,7 +42,7 @@ import inspect
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from coursekit.exercises._base import (
     Exercise,
@@ -123,14 +123,21 @@ class FunctionExercise(Exercise):
         self.close = close
         self.diagnose = diagnose
         self.draws = draws
+        self._seed = [zlib.crc32(name.encode())]
+
+    def with_other_inputs(self, seed: int) -> Self:
+        """The same exercise on other hidden inputs, for a grader who trusts nobody's memory."""
+        other = copy.copy(self)
+        other.__dict__.pop("cases", None)
+        other._seed = [*self._seed, seed]
+        return other
 
     @cached_property
     def cases(self) -> list[tuple[tuple[Any, ...], Any]]:
         """The hidden inputs, the same in every session, and what the reference makes of them."""
         import numpy as np
 
-        seed = zlib.crc32(self.name.encode())
-        drawn = [self.inputs(np.random.default_rng([seed, i])) for i in range(self.draws)]
+        drawn = [self.inputs(np.random.default_rng([*self._seed, i])) for i in range(self.draws)]
         return [(args, self.reference(*copy.deepcopy(args))) for args in drawn]
 
     def _prepare(self) -> None:

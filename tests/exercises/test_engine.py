@@ -440,6 +440,36 @@ def test_a_choice_must_be_complete(changes):
         ChoiceExercise(**(parts | changes))
 
 
+# Grading
+
+
+def test_grading_is_silent_about_right_answers_and_records_nothing(example, capsys):
+    example.proper.grade("b")
+    example.log_of_a_third.grade(1.0986)
+    example.mean_confidence.grade(lambda probs: probs.max(dim=1).values.mean())
+    assert capsys.readouterr().out == ""
+    assert progress.read()["exercises"] == {}
+
+
+@pytest.mark.parametrize("answer", ["a", ..., None, "z"])
+def test_grading_a_wrong_or_missing_answer_fails_with_its_message(example, answer):
+    example.proper.check(answer)
+    with pytest.raises(AssertionError) as raised:
+        example.proper.grade(answer)
+    assert str(raised.value) == example.proper.last_result.message
+
+
+def test_who_knows_the_hidden_inputs_by_heart_fails_on_other_inputs():
+    exercise = function_exercise()
+    known = {tuple(args[0].tolist()): expected for args, expected in exercise.cases}
+    exercise.grade(lambda x: known[tuple(x.tolist())])
+    other = exercise.with_other_inputs(1)
+    with pytest.raises(AssertionError, match="KeyError"):
+        other.grade(lambda x: known[tuple(x.tolist())])
+    other.grade(lambda x: 2 * x)
+    assert [args[0].tolist() for args, _ in exercise.cases] == [list(x) for x in known]
+
+
 # Hints, solutions, progress
 
 
