@@ -1,0 +1,193 @@
+"""Question tasks of an audit: choose among answers, or give one in the model's own words.
+
+Every question stands after the same answered examples. A choice is scored by the log-probability of
+the answer's text, and the softmax over the options is the confidence. A free answer is sampled
+several times; the most frequent one counts, and its share among the samples is the confidence.
+
+References:
+    Brown et al. (2020), "Language models are few-shot learners", NeurIPS (the prompt).
+    Wang et al. (2023), "Self-consistency improves chain of thought reasoning in language models",
+    ICLR (agreement among samples).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from coursekit.data import (
+    Question,
+    arithmetic_questions,
+    capital_questions,
+    currency_questions,
+    element_questions,
+    matches,
+)
+from coursekit.data.ordering import hash_order
+from coursekit.data.questions import normalise
+from coursekit.llm.answers import sample_answers
+from coursekit.llm.audit.items import Item, Record
+from coursekit.llm.audit.resampling import TEMPERATURES
+from coursekit.llm.audit.sums import Sums, sums_of
+from coursekit.llm.choices import score_choices
+from coursekit.llm.pretrained import LanguageModel
+from coursekit.llm.prompts import few_shot_prompts
+
+N_SUMS = 150  # sums of two numbers of two digits
+N_SAMPLES = 10
+LONGEST_ANSWER = 16  # tokens
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Questions with one right answer; how they are put, a subclass says."""
+
+    name: str
+    title: str
+    event: str
+    default_limit: int
+    entity: str = "subject of the question"
+    two_readings: bool = False
+    lightness: int = 4
+    one_prediction: bool = True
+    same_for_all: bool = True
+
+    def items(self, lm: LanguageModel, limit: int, seed: int) -> list[Item]:
+        """Questions of all kinds in turn; those of the examples are not asked."""
+        examples, asked = _examples_and_questions(seed)
+        pairs = [(question.question, question.answer) for question in examples]
+        prompts = few_shot_prompts([question.question for question in asked[:limit]], pairs)
+        return [
+            Item(
+                f"{question.kind} {question.key}",
+                _entity(question),
+                {"number": number, "prompt": prompt, "question": question},
+                _labels(question),
+            )
+            for number, (question, prompt) in enumerate(zip(asked, prompts, strict=False))
+        ]
+
+    def before(self, item: Item, record: Record) -> Sums:
+        """Sums of the one prediction, as the model states it."""
+        return self.after(item, record, 1.0)
+
+    def after(self, item: Item, record: Record, temperature: float) -> Sums:
+        """Sums of the one prediction at a temperature."""
+        confidence, correct, nll = self.prediction(item, record, temperature)
+        return sums_of(torch.tensor([confidence]), torch.tensor([correct]), torch.tensor([nll]))
+
+    def nll_at(self, item: Item, record: Record) -> list[float]:
+        """Negative log-likelihood at each temperature, in nats."""
+        return [self.prediction(item, record, temperature)[2] for temperature in TEMPERATURES]
+
+    def prediction(
+        self, item: Item, record: Record, temperature: float
+    ) -> tuple[float, bool, float]:
+        """Confidence, whether it came true, and negative log-likelihood in nats."""
+        raise NotImplementedError
+
+
+class Choices(Questions):
+    """One of several options, scored by the log-probability of its text."""
+
+    def read(
+        self, lm: LanguageModel, items: Sequence[Item], seed: int, temperature: float | None
+    ) -> list[Record]:
+        """The scores of all options."""
+        questions = [item.content["question"] for item in items]
+        scores = score_choices(
+            lm,
+            [item.content["prompt"] for item in items],
+            [[f" {option}" for option in question.options] for question in questions],
+        )
+        return [{"scores": of_one.double().tolist()} for of_one in scores]
+
+    def prediction(
+        self, item: Item, record: Record, temperature: float
+    ) -> tuple[float, bool, float]:
+        """From the softmax over the options."""
+        scores: Tensor = torch.tensor(record["scores"], dtype=torch.float64)
+        log_probs = (scores / temperature).log_softmax(dim=0)
+        chosen, right = int(log_probs.argmax()), item.content["question"].correct
+        return log_probs[chosen].exp().item(), chosen == right, -log_probs[right].item()
+
+
+class Answers(Questions):
+    """An answer in the model's own words, sampled several times.
+
+    The confidence is (k + 1/2) / (n + 1) for an answer that k of n samples gave: the share, kept
+    away from 0 and 1, which a few samples cannot prove (H. Jeffreys' rule).
+    """
+
+    def read(
+        self, lm: LanguageModel, items: Sequence[Item], seed: int, temperature: float | None
+    ) -> list[Record]:
+        """The most frequent answer, how many samples gave it, and whether it is right."""
+        sampled = sample_answers(
+            lm,
+            [item.content["prompt"] for item in items],
+            N_SAMPLES,
+            max_new_tokens=LONGEST_ANSWER,
+            seed=seed,
+            numbers=[item.content["number"] for item in items],
+        )
+        records = []
+        for item, answers in zip(items, sampled, strict=True):
+            texts = [answer.text for answer in answers]
+            counts = Counter(normalise(text) for text in texts)
+            # Of equally frequent ones the first that was said; `most_common` keeps this order.
+            [(most, agreeing)] = counts.most_common(1)
+            said = next(text for text in texts if normalise(text) == most)
+            right = matches(said, item.content["question"])
+            records.append({"said": said, "agreeing": agreeing, "right": right})
+        return records
+
+    def prediction(
+        self, item: Item, record: Record, temperature: float
+    ) -> tuple[float, bool, float]:
+        """From the agreement, which a temperature moves on the scale of log-odds."""
+        share = torch.tensor((record["agreeing"] + 0.5) / (N_SAMPLES + 1), dtype=torch.float64)
+        logit = share.logit() / temperature
+        confidence, right = logit.sigmoid().item(), record["right"]
+        nll = torch.nn.functional.softplus(-logit if right else logit).item()
+        return confidence, right, nll
+
+
+def _examples_and_questions(seed: int) -> tuple[list[Question], list[Question]]:
+    """Answered examples, and the questions to ask: about none of the examples' entities."""
+    kinds = [
+        capital_questions(seed=seed),
+        currency_questions(seed=seed),
+        element_questions(seed=seed),
+        # Nobody has written these down for a model to learn: they are the fresh ones.
+        arithmetic_questions(N_SUMS, digits=2, seed=seed),
+    ]
+    ordered = [hash_order(kind, "audit", seed, name=lambda q: q.key) for kind in kinds]
+    in_turn = [
+        question
+        for place in range(max(map(len, ordered)))
+        for kind in ordered
+        for question in kind[place : place + 1]
+    ]
+    examples = in_turn[: len(kinds)]
+    taken = {_entity(question) for question in examples}
+    return examples, [question for question in in_turn if _entity(question) not in taken]
+
+
+def _entity(question: Question) -> str:
+    return question.split_by[0].name
+
+
+def _labels(question: Question) -> dict[str, str]:
+    labels = {"kind": question.kind}
+    return labels | ({"continent": question.group} if question.population is not None else {})
+
+
+CHOICES = Choices(
+    "choices", "Choices", "the option with the most probable text is the right one", 240
+)
+ANSWERS = Answers("answers", "Free answers", "the most frequent of ten samples is right", 120)

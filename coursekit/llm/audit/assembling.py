@@ -1,0 +1,170 @@
+"""From records to numbers: metrics with intervals, groups, and what a temperature mends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from coursekit.calibration import Interval, ece_null_distribution
+from coursekit.llm.audit.items import Item, Task, calibration_half
+from coursekit.llm.audit.resampling import (
+    LEVEL,
+    TEMPERATURES,
+    Resamples,
+    best_temperature,
+    interval,
+)
+from coursekit.llm.audit.running import Records
+from coursekit.llm.audit.sums import BINNED, N_BINS, bins_of, ece_by_chance, metrics_of, table_of
+
+Numbers = dict[str, Any]
+#: A group of fewer items says too little to be shown.
+SMALLEST_GROUP = 10
+N_SHOWN = 20  #: answers of which the words are kept: the surest wrong ones
+
+
+def result_of(task: Task, items: Sequence[Item], records: Records, seed: int) -> Numbers:
+    """Everything that a report says about one task, as JSON can hold it."""
+    table = table_of([task.before(item, records[item.name]) for item in items])
+    entities = [item.entity for item in items]
+    totals = table.sum(dim=0)
+    result = {
+        "title": task.title,
+        "event": task.event,
+        "entity": task.entity,
+        "items": len(items),
+        "entities": len(set(entities)),
+        "predictions": int(totals[:N_BINS].sum()),
+        "same_for_all": task.same_for_all,
+        "metrics": numbers_of(metrics_with_intervals(task, table, entities, seed)),
+        "ece_by_chance": _ece_by_chance(task, table, seed),
+        "bins": _bins(totals),
+        "groups": _groups(task, items, table, seed),
+        "temperature": _temperature(task, items, records, seed),
+        "by_item": {
+            "name": [item.name for item in items],
+            "entity": entities,
+            "sums": table.tolist(),
+        },
+    }
+    wrong = _surest_wrong(items, records)
+    return result | ({"surest_wrong": wrong} if wrong else {})
+
+
+def metrics_with_intervals(
+    task: Task, table: Tensor, entities: Sequence[str], seed: int
+) -> dict[str, Interval]:
+    """Every metric of a table of sums, with intervals that resample entities."""
+    resamples = Resamples(entities, seed=seed)
+    totals, resampled = resamples.totals(table)
+    estimates, draws = metrics_of(totals), metrics_of(resampled)
+    found = {name: interval(estimates[name], draws[name]) for name in estimates}
+    if task.one_prediction:
+        confidence, correct = predictions_of(table)
+        if correct.any() and not correct.all():
+            found["auroc"] = interval(*resamples.auroc(confidence, correct))
+    return found
+
+
+def predictions_of(table: Tensor) -> tuple[Tensor, Tensor]:
+    """Confidence and correctness `(I,)` of items that are one prediction each."""
+    binned = table[:, :-2].unflatten(1, (len(BINNED), N_BINS)).sum(dim=2)
+    return binned[:, BINNED.index("confidence")], binned[:, BINNED.index("correct")] > 0
+
+
+def numbers_of(intervals: Mapping[str, Interval]) -> Numbers:
+    """Intervals as JSON can hold them."""
+    return {
+        name: {"estimate": found.estimate, "low": found.low, "high": found.high}
+        for name, found in intervals.items()
+    }
+
+
+def _ece_by_chance(task: Task, table: Tensor, seed: int) -> float:
+    if task.one_prediction:
+        confidence, _ = predictions_of(table)
+        return ece_null_distribution(confidence, N_BINS, seed=seed).quantile(LEVEL).item()
+    return ece_by_chance(table.sum(dim=0), LEVEL, seed=seed)
+
+
+def _bins(totals: Tensor) -> Numbers:
+    bins = bins_of(totals)
+    return {
+        "count": bins.count.tolist(),
+        "confidence_sum": bins.confidence_sum.tolist(),
+        "correct_count": bins.correct_count.tolist(),
+    }
+
+
+def _groups(task: Task, items: Sequence[Item], table: Tensor, seed: int) -> Numbers:
+    """For each label and each of its values with enough items, the metrics."""
+    groups: Numbers = {}
+    for label in sorted({label for item in items for label in item.labels}):
+        values = sorted({item.labels[label] for item in items if label in item.labels})
+        for value in values:
+            rows = [i for i, item in enumerate(items) if item.labels.get(label) == value]
+            entities = [items[i].entity for i in rows]
+            if len(values) < 2 or len(rows) < SMALLEST_GROUP or len(set(entities)) < 2:
+                continue
+            metrics = metrics_with_intervals(task, table[rows], entities, seed)
+            groups.setdefault(label, {})[value] = {
+                "items": len(rows),
+                "entities": len(set(entities)),
+                "metrics": numbers_of(metrics),
+            }
+    return groups
+
+
+def _temperature(task: Task, items: Sequence[Item], records: Records, seed: int) -> Numbers:
+    """The temperature of the calibration half, and what it does to the held-out half."""
+    fitted = calibration_half(items, seed)
+    calibration = [item for item in items if item.entity in fitted]
+    held_out = [item for item in items if item.entity not in fitted]
+
+    nll = torch.tensor(
+        [task.nll_at(item, records[item.name]) for item in calibration], dtype=torch.float64
+    )
+    totals, resampled = Resamples([item.entity for item in calibration], seed=seed).totals(nll)
+    temperature = interval(best_temperature(totals), best_temperature(resampled))
+    value = temperature.estimate
+
+    entities = [item.entity for item in held_out]
+    before = table_of([task.before(item, records[item.name]) for item in held_out])
+    after = table_of([task.after(item, records[item.name], value) for item in held_out])
+    resamples = Resamples(entities, seed=seed)
+    sides = [
+        [metrics_of(totals) for totals in resamples.totals(table)] for table in (before, after)
+    ]
+    change = {
+        name: interval(sides[1][0][name] - sides[0][0][name], sides[1][1][name] - sides[0][1][name])
+        for name in sides[0][0]
+    }
+    return {
+        "value": numbers_of({"value": temperature})["value"],
+        "at_end_of_range": not TEMPERATURES[0] * 1.001 < value < TEMPERATURES[-1] * 0.999,
+        "calibration_items": len(calibration),
+        "held_out_items": len(held_out),
+        "before": numbers_of(metrics_with_intervals(task, before, entities, seed)),
+        "after": numbers_of(metrics_with_intervals(task, after, entities, seed)),
+        "change": numbers_of(change),
+        "ece_by_chance_after": _ece_by_chance(task, after, seed),
+        "bins_after": _bins(after.sum(dim=0)),
+    }
+
+
+def _surest_wrong(items: Sequence[Item], records: Records) -> list[Numbers]:
+    """The wrong free answers with the highest confidence, in words."""
+    wrong = [
+        {
+            "question": item.content["question"].question,
+            "said": records[item.name]["said"],
+            "right": item.content["question"].answer,
+            "agreeing": records[item.name]["agreeing"],
+        }
+        for item in items
+        if "said" in records[item.name] and not records[item.name]["right"]
+    ]
+    return sorted(wrong, key=lambda answer: -answer["agreeing"])[:N_SHOWN]

@@ -1,0 +1,103 @@
+"""Two reports side by side: what one model does better than the other, on the same items.
+
+Both models read the same items, and most of what varies from resample to resample is how hard
+these are. So each resample is given to both, and the difference is taken inside it: a paired
+bootstrap, whose intervals are far narrower than two separate ones suggest.
+
+Reference:
+    P. Koehn, "Statistical significance tests for machine translation evaluation", EMNLP 2004.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from coursekit.calibration import Interval
+from coursekit.llm.audit.assembling import predictions_of
+from coursekit.llm.audit.report import Report
+from coursekit.llm.audit.resampling import Resamples, interval
+from coursekit.llm.audit.sums import metrics_of
+
+
+@dataclass(frozen=True)
+class TaskComparison:
+    """One task of two reports.
+
+    Attributes:
+        title: of the task.
+        first: the metrics of the first model, by name.
+        second: those of the second.
+        difference: second minus first, with its paired interval.
+    """
+
+    title: str
+    first: dict[str, Interval]
+    second: dict[str, Interval]
+    difference: dict[str, Interval]
+
+
+def compare(
+    first: Report, second: Report, tasks: Sequence[str] | None = None
+) -> dict[str, TaskComparison]:
+    """Compare two reports, task by task; both must have asked the same items.
+
+    Own samples differ between models by their nature, and are left out.
+
+    Args:
+        first: the report to start from.
+        second: the other; differences are second minus first.
+        tasks: which ones; by default all that both have.
+
+    Raises:
+        ValueError: if they have no task in common, or a task with other items.
+    """
+    common = [task for task in first.tasks if task in second.tasks]
+    chosen = list(common if tasks is None else tasks)
+    for task in chosen:
+        if task not in common:
+            raise ValueError(
+                f"task is {task!r}: both reports have {', '.join(common) or 'none in common'}"
+            )
+    chosen = [task for task in chosen if first.task(task)["same_for_all"]]
+    if not chosen:
+        raise ValueError(
+            "the reports have no task in common that can be compared: the first has "
+            f"{', '.join(first.tasks)}, the second {', '.join(second.tasks)} (own samples are "
+            "other texts for each model)"
+        )
+    return {task: _compare_task(task, first, second) for task in chosen}
+
+
+def _compare_task(task: str, first: Report, second: Report) -> TaskComparison:
+    digests = [report.data["settings"]["items"][task] for report in (first, second)]
+    one, other = first.task(task), second.task(task)
+    names = one["by_item"]["name"]
+    if digests[0] != digests[1] or names != other["by_item"]["name"]:
+        raise ValueError(
+            f"task {task!r} has other items in the second report ({one['items']} and "
+            f"{other['items']} of them), so nothing can be paired. "
+            + _why(first, second)
+            + " Tasks with the same items can be compared alone (--tasks)."
+        )
+    resamples = Resamples(one["by_item"]["entity"], seed=first.data["settings"]["seed"])
+    tables = [torch.tensor(found["by_item"]["sums"], dtype=torch.float64) for found in (one, other)]
+    values = [[metrics_of(totals) for totals in resamples.totals(table)] for table in tables]
+    difference = {
+        name: interval(values[1][0][name] - values[0][0][name], values[1][1][name] - draws)
+        for name, draws in values[0][1].items()
+    }
+    if "auroc" in one["metrics"] and "auroc" in other["metrics"]:
+        a, b = (resamples.auroc(*predictions_of(table)) for table in tables)
+        difference["auroc"] = interval(b[0] - a[0], b[1] - a[1])
+    return TaskComparison(one["title"], first.metrics(task), second.metrics(task), difference)
+
+
+def _why(first: Report, second: Report) -> str:
+    settings = [report.data["settings"] for report in (first, second)]
+    for name in ("limit", "seed"):
+        if settings[0][name] != settings[1][name]:
+            return f"The {name} was {settings[0][name]} and {settings[1][name]}."
+    return "The models may cut text into other tokens, or other versions gave other texts."

@@ -1,0 +1,151 @@
+"""The report of an audit: numbers that a program can read again, and that say what they are.
+
+A report is JSON of a stated version, checked against `schema.SCHEMA` whenever it is read. It holds
+no times, dates or paths: the same model, data and seed give the same report to the last byte.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from coursekit.calibration import Interval, ReliabilityBins
+from coursekit.llm.audit.journal import write_atomically
+from coursekit.llm.audit.schema import FORMAT, VERSION, validate
+from coursekit.llm.audit.sums import N_BINS
+
+FILE = "report.json"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an audit found out about a model.
+
+    Attributes:
+        data: all of it, as in `report.json`; `schema.SCHEMA` says what each entry is.
+    """
+
+    data: dict[str, Any] = field(repr=False)
+
+    @property
+    def model(self) -> str:
+        """The name of the model."""
+        return self.data["model"]["name"]
+
+    @property
+    def tasks(self) -> list[str]:
+        """The tasks that were done, in order."""
+        return list(self.data["tasks"])
+
+    def task(self, task: str) -> dict[str, Any]:
+        """All that is said about one task.
+
+        Raises:
+            ValueError: if it was not done.
+        """
+        if task not in self.data["tasks"]:
+            raise ValueError(f"task is {task!r}: this report has {', '.join(self.tasks)}")
+        return self.data["tasks"][task]
+
+    def metrics(self, task: str, label: str | None = None, group: str | None = None) -> dict:
+        """The metrics of a task by name, each an `Interval`; or those of one of its groups.
+
+        Raises:
+            ValueError: if there is no such task, label or group.
+        """
+        found = self.task(task)
+        if label is not None:
+            groups = found["groups"].get(label, {})
+            if group not in groups:
+                raise ValueError(
+                    f"group is {group!r} of {label!r}: {task} has {found_groups(found)}"
+                )
+            found = groups[group]
+        return as_intervals(found["metrics"])
+
+    def groups(self, task: str, label: str) -> dict[str, dict[str, Interval]]:
+        """The metrics of every group of a label, such as "kind"; empty if there are none."""
+        groups = self.task(task)["groups"].get(label, {})
+        return {name: as_intervals(group["metrics"]) for name, group in groups.items()}
+
+    def temperature(self, task: str) -> Interval:
+        """The temperature that suits the calibration half best."""
+        return as_intervals({"value": self.task(task)["temperature"]["value"]})["value"]
+
+    def held_out(self, task: str, when: str) -> dict[str, Interval]:
+        """Metrics of the held-out half: "before" or "after" the temperature, or their "change"."""
+        if when not in ("before", "after", "change"):
+            raise ValueError(f"when is {when!r}: expected 'before', 'after' or 'change'")
+        return as_intervals(self.task(task)["temperature"][when])
+
+    def bins(self, task: str, after: bool = False) -> ReliabilityBins:
+        """The bins of the reliability diagram; `after` those of the mended held-out half."""
+        found = self.task(task)
+        found = found["temperature"]["bins_after"] if after else found["bins"]
+        return ReliabilityBins(
+            edges=torch.arange(N_BINS + 1, dtype=torch.float64) / N_BINS,
+            count=torch.tensor(found["count"]),
+            confidence_sum=torch.tensor(found["confidence_sum"], dtype=torch.float64),
+            correct_count=torch.tensor(found["correct_count"]),
+        )
+
+    def to_json(self) -> str:
+        """The report as text; one line an entry, so that two can be compared by eye."""
+        return json.dumps(self.data, indent=1, allow_nan=False) + "\n"
+
+    def save(self, folder: str | Path) -> Path:
+        """Write `report.json`, whole or not at all; returns its path.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        path = Path(folder) / FILE
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, self.to_json())
+        return path
+
+    @classmethod
+    def read(cls, path: str | Path) -> Report:
+        """Read a report: its file, or the folder that holds it.
+
+        Raises:
+            FileNotFoundError: if there is none.
+            ValueError: if the file is damaged, no report, or of another version.
+        """
+        path = Path(path)
+        path = path / FILE if path.is_dir() else path
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"{path}: found no such report; `python -m coursekit audit MODEL --output FOLDER` "
+                "writes one"
+            )
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{path} is damaged or no report: {error}") from error
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            raise ValueError(f"{path} is no report of an audit: its format is not {FORMAT!r}")
+        if data.get("version") != VERSION:
+            raise ValueError(
+                f"{path} has version {data.get('version')!r}, and this version of the course reads "
+                f"{VERSION}: audit the model again"
+            )
+        try:
+            validate(data)
+        except ValueError as error:
+            raise ValueError(f"{path} is damaged: {error}") from error
+        return cls(data)
+
+
+def as_intervals(numbers: dict[str, Any]) -> dict[str, Interval]:
+    """Intervals from their form in JSON."""
+    return {name: Interval(**ends) for name, ends in numbers.items()}
+
+
+def found_groups(task: dict[str, Any]) -> str:
+    """The groups of a task, for a message."""
+    return "; ".join(f"{label}: {', '.join(of)}" for label, of in task["groups"].items()) or "none"

@@ -1,0 +1,114 @@
+"""How an audit gets its records: batch by batch, over any number of processes, and resumably.
+
+The items of a task are cut into batches in one fixed order, and process r of n reads every n-th
+batch. Who reads a batch changes nothing in it, so one process and many give the same numbers; they
+are brought together by `accelerate`, which also started the processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import gather_object
+from tqdm.auto import tqdm
+
+from coursekit.llm._shared_work import batches
+from coursekit.llm.audit.items import Item, Record, Task, calibration_half
+from coursekit.llm.audit.journal import Journal
+from coursekit.llm.audit.resampling import best_temperature
+from coursekit.llm.pretrained import LanguageModel
+
+Records = dict[str, Record]  # by the name of the item
+Wanted = tuple[list[Item], float | None]
+
+
+class OutOfMemoryError(RuntimeError):
+    """A batch did not fit into memory; the message says what to try."""
+
+
+@dataclass
+class Run:
+    """Everything that reading needs to know."""
+
+    lm: LanguageModel
+    seed: int
+    batch_size: int
+    journal: Journal | None = None
+    progress: bool = True
+    done: dict[str, Records] = field(default_factory=dict)  #: by task, from before
+
+    def records(self, task: Task, items: Sequence[Item]) -> Records:
+        """The records of all items of a task, the same in every process."""
+        if not task.two_readings:
+            return self._read(task, items, None)
+        fitted = calibration_half(items, self.seed)
+        first = [item for item in items if item.entity in fitted]
+        second = [item for item in items if item.entity not in fitted]
+        found = self._read(task, first, None)
+        return found | self._read(task, second, fit_temperature(task, first, found))
+
+    def _read(self, task: Task, items: Sequence[Item], temperature: float | None) -> Records:
+        before = self.done.get(task.name, {})
+        # A batch is read as a whole, so that what was interrupted ends with the same numbers.
+        missing = [
+            batch
+            for batch in batches(items, self.batch_size * task.lightness)
+            if any(item.name not in before for item in batch)
+        ]
+        state = PartialState()
+        mine = missing[state.process_index :: state.num_processes]
+        ours: list[tuple[str, Record]] = []
+        total = sum(map(len, mine))
+        shown = self.progress and state.is_main_process and total > 0
+        with tqdm(total=total, desc=task.title, unit="item", disable=not shown) as bar:
+            for batch in mine:
+                with advising_on_memory(self.batch_size):
+                    records = task.read(self.lm, batch, self.seed, temperature)
+                names = [item.name for item in batch]
+                if self.journal is not None:
+                    self.journal.append(task.name, names, records)
+                ours += zip(names, records, strict=True)
+                bar.update(len(batch))
+        found = before | dict(gather_object(ours))
+        return {item.name: found[item.name] for item in items}
+
+
+def fit_temperature(task: Task, items: Sequence[Item], records: Records) -> float:
+    """The temperature that suits the calibration half best."""
+    nll = torch.tensor(
+        [task.nll_at(item, records[item.name]) for item in items], dtype=torch.float64
+    )
+    return best_temperature(nll.sum(dim=0)).item()
+
+
+@contextmanager
+def advising_on_memory(batch_size: int) -> Iterator[None]:
+    """Turn whatever says that memory is full into an `OutOfMemoryError` that says what to try."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        if batch_size > 1:
+            advice = f"try a batch size of {batch_size // 2} (--batch-size {batch_size // 2})"
+        else:
+            advice = (
+                "even one item at a time is too much: load the model in half precision (--dtype "
+                "bfloat16), or over several devices (--device auto)"
+            )
+        raise OutOfMemoryError(
+            f"a batch of {batch_size} did not fit into memory: {advice}. What was finished is "
+            "kept if there is an output folder: go on with --resume."
+        ) from error
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that a device, or the machine, has no memory left."""
+    # torch has a class for it on GPUs only; on the CPU and on MPS the text must do.
+    text = str(error).lower()
+    signs = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate")
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(s in text for s in signs)
