@@ -1,5 +1,6 @@
 """Part III: ask a pretrained language model, and read its confidence."""
 
+from coursekit.llm.answers import Answer, greedy_answers, sample_answers
 from coursekit.llm.choice_scores import (
     average_over_orders,
     batch_calibration,
@@ -10,6 +11,8 @@ from coursekit.llm.choice_scores import (
     pmi_scores,
 )
 from coursekit.llm.choices import answer_lengths, score_choices
+from coursekit.llm.clusters import agreement, canonical, cluster_by_string, semantic_entropy
+from coursekit.llm.meaning import cluster_by_meaning, meaning_by_question, meaning_by_ratio
 from coursekit.llm.next_token import (
     NextTokenPredictions,
     next_token_logits,
@@ -18,27 +21,49 @@ from coursekit.llm.next_token import (
 )
 from coursekit.llm.pretrained import LanguageModel, ModelUnavailableError, load
 from coursekit.llm.prompts import few_shot_prompts, lettered, lettered_prompts
+from coursekit.llm.self_evaluation import (
+    PTrue,
+    StatedConfidences,
+    p_true,
+    parse_confidence,
+    read_confidences,
+)
 from coursekit.llm.spellings import score_spellings
 
 __all__ = [
+    "Answer",
     "LanguageModel",
     "ModelUnavailableError",
     "NextTokenPredictions",
+    "PTrue",
+    "StatedConfidences",
+    "agreement",
     "answer_lengths",
     "average_over_orders",
     "batch_calibration",
+    "canonical",
     "choice_probs",
+    "cluster_by_meaning",
+    "cluster_by_string",
     "contextual_calibration",
     "cyclic_orders",
     "few_shot_prompts",
+    "greedy_answers",
     "length_normalised",
     "lettered",
     "lettered_prompts",
     "load",
+    "meaning_by_question",
+    "meaning_by_ratio",
     "next_token_logits",
     "next_token_predictions",
+    "p_true",
+    "parse_confidence",
     "pmi_scores",
+    "read_confidences",
+    "sample_answers",
     "score_choices",
     "score_spellings",
+    "semantic_entropy",
     "token_windows",
 ]

@@ -21,6 +21,13 @@ from coursekit.plots.forecasts import (
     expected_score_curves,
     loss_parts,
 )
+from coursekit.plots.free_form_answers import (
+    abstention_curve,
+    coverage_histogram,
+    interval_rows,
+    risk_coverage_bands,
+    sample_panels,
+)
 from coursekit.plots.generation import (
     decoding_panels,
     law_bars,
@@ -78,6 +85,7 @@ __all__ = [
     "COLORS",
     "GRAY",
     "ReliabilityData",
+    "abstention_curve",
     "accuracy_and_confidence",
     "accuracy_by_position",
     "activation_curves",
@@ -91,6 +99,7 @@ __all__ = [
     "bias_heatmaps",
     "brier_parts",
     "consistency_diagram",
+    "coverage_histogram",
     "decoding_panels",
     "ece_against_divergence",
     "ensemble_lines",
@@ -102,6 +111,7 @@ __all__ = [
     "frequency_against_probability",
     "guess_table",
     "head_grid",
+    "interval_rows",
     "language_dots",
     "law_bars",
     "law_grid",
@@ -123,7 +133,9 @@ __all__ = [
     "reliability_data",
     "reliability_diagram",
     "report_matrix",
+    "risk_coverage_bands",
     "risk_coverage_curves",
+    "sample_panels",
     "score_against_data",
     "scores_by_method",
     "show",

@@ -5,6 +5,7 @@ from coursekit.widgets.attention import attention_explorer, head_map
 from coursekit.widgets.bias_variance import order_explorer, order_view
 from coursekit.widgets.calibration import temperature_slider
 from coursekit.widgets.forecasts import dial_view, forecaster_dial
+from coursekit.widgets.free_form_answers import abstention_explorer, abstention_view
 from coursekit.widgets.generation import rule_explorer, rule_figure
 from coursekit.widgets.metrics import estimate_explorer, estimate_view
 from coursekit.widgets.multiple_choice import asked_view, prompt_explorer
@@ -17,6 +18,8 @@ from coursekit.widgets.transformer import size_explorer, size_figure
 
 __all__ = [
     "ConfidenceQuiz",
+    "abstention_explorer",
+    "abstention_view",
     "asked_view",
     "attention_explorer",
     "dial_view",

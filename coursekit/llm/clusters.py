@@ -1,0 +1,141 @@
+r"""Agreement of sampled answers: a model that knows says the same thing every time.
+
+Sample S answers to one question and put those that mean the same into one cluster. The share of
+samples in the cluster of an answer estimates the probability with which the model gives it,
+whatever the spelling; the entropy of the shares p_c says how far the samples scatter:
+
+$$\text{agreement} = p_{c(\text{answer})}, \qquad
+  \text{semantic entropy} = -\sum_{\text{clusters } c} p_c \ln p_c \ \text{ nats} .$$
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Sequence
+
+import torch
+from torch import Tensor
+
+from coursekit.data.questions import as_number, normalise
+
+
+def canonical(text: str) -> Hashable:
+    """What counts of an answer: its number if it is one, else its letters and digits.
+
+    "Washington, D.C." and "washington dc" are one; so are "1,234" and "1234", but not "3.5" and
+    "35", nor "-5" and "5". A text without letters and digits is no answer: it gives None.
+
+    Raises:
+        TypeError: `text` is no string.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"an answer must be a string, found {type(text).__name__}: take its .text")
+    if (number := as_number(text)) is not None:
+        return "number", number
+    words = normalise(text)
+    if not words:
+        return None
+    # Signs and points that `normalise` puts aside would change a number.
+    return ("text", text.strip().casefold() if any(c.isdigit() for c in words) else words)
+
+
+def cluster_by_string(
+    samples: Sequence[str], key: Callable[[str], Hashable] = canonical
+) -> list[int]:
+    """Put samples that are the same string, but for case and punctuation, into one cluster.
+
+    Samples that say nothing form a cluster like any other: the model gave no answer, and that is
+    a way of not agreeing.
+
+    Args:
+        samples: the texts of the samples of one question.
+        key: what counts of a text; equal keys are one cluster.
+
+    Returns:
+        The cluster of each sample, numbered from 0 in the order of appearance.
+
+    Raises:
+        TypeError: `samples` is a single string, or holds something else than strings.
+        ValueError: there are no samples.
+    """
+    _check_samples(samples)
+    number_of: dict[Hashable, int] = {}
+    return [number_of.setdefault(key(text), len(number_of)) for text in samples]
+
+
+def agreement(
+    answer: str, samples: Sequence[str], key: Callable[[str], Hashable] = canonical
+) -> float:
+    """Share of the samples that give this answer: an unbiased estimate of its probability.
+
+    Unbiased, as long as the answer was not itself chosen by looking at these samples: the share of
+    the *most common* sample is too large on average, since the luckiest one is picked. An answer
+    that says nothing is agreed to by nobody.
+
+    Args:
+        answer: the answer to judge, such as the greedy one.
+        samples: the texts of the samples of the same question.
+        key: what counts of a text.
+
+    Raises:
+        TypeError: a text is no string, or `samples` a single string.
+        ValueError: there are no samples.
+
+    Reference:
+        X. Wang et al., Self-consistency improves chain of thought reasoning in language models,
+        ICLR 2023.
+    """
+    _check_samples(samples)
+    wanted = key(answer)
+    if wanted is None:
+        return 0.0
+    return sum(key(text) == wanted for text in samples) / len(samples)
+
+
+def semantic_entropy(
+    clusters: Sequence[Hashable], log_probs: Sequence[float] | Tensor | None = None
+) -> float:
+    """Entropy over the clusters of the sampled answers, in nats: 0 where all mean the same.
+
+    With S samples it is at most ln S, and too small on average: what was never sampled is not
+    counted.
+
+    Args:
+        clusters: the cluster of each sample ``(S,)``.
+        log_probs: their log-probabilities ``(S,)``, in nats. Then a cluster weighs as much as the
+            probabilities of its answers together, so that each *distinct* answer must be given
+            once. Without them a cluster weighs as much as it has samples.
+
+    Raises:
+        ValueError: no samples, another number of log-probabilities, or one that is none.
+
+    Reference:
+        L. Kuhn, Y. Gal, S. Farquhar, Semantic uncertainty, ICLR 2023 (with probabilities);
+        S. Farquhar et al., Detecting hallucinations in large language models using semantic
+        entropy, Nature 630, 2024 (counts: discrete semantic entropy).
+    """
+    if len(clusters) == 0:
+        raise ValueError("clusters is empty: sample at least one answer.")
+    if log_probs is None:
+        log_probs = torch.zeros(len(clusters))
+    weights = torch.as_tensor(log_probs, dtype=torch.double)
+    if weights.shape != (len(clusters),):
+        raise ValueError(
+            f"log_probs must hold one number for each of the {len(clusters)} samples; found shape "
+            f"{tuple(weights.shape)}."
+        )
+    if not (weights.isfinite() & (weights <= 0)).all():
+        raise ValueError("log_probs must be finite and at most 0; found others, or NaN.")
+    share = (weights - weights.logsumexp(dim=0)).exp().tolist()
+    of_cluster: dict[Hashable, float] = {}
+    for cluster, part in zip(clusters, share, strict=True):
+        of_cluster[cluster] = of_cluster.get(cluster, 0.0) + part
+    entropy = -sum(p * math.log(p) for p in of_cluster.values() if p > 0)
+    return max(entropy, 0.0)  # where rounding makes the only share a hair more than 1
+
+
+def _check_samples(samples: Sequence[str]) -> None:
+    if isinstance(samples, str):
+        raise TypeError("samples must be a list of strings, found one string: write [sample].")
+    if len(samples) == 0:
+        raise ValueError("samples is empty: sample at least one answer to the question.")

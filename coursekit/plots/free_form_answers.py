@@ -1,0 +1,193 @@
+"""Figures of free answers: what was sampled, who knows best, when to stay silent, what a set holds.
+
+Each of them shows a number with what chance alone would do to it: an interval, a band, or the law
+that theory gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+from scipy.stats import betabinom
+from torch import Tensor
+
+from coursekit.calibration import Interval, RiskCoverage
+from coursekit.plots.style import COLORS, GRAY, new_axes, style, title_above_legend
+
+#: Colour and dashes of each band, in their order.
+_BANDS = (("blue", "-"), ("vermillion", "--"), ("green", "-."))
+_LONGEST = 24
+
+
+def sample_panels(
+    samples: Mapping[str, Mapping[str, int]], right: Mapping[str, str], most: int = 5
+) -> Axes:
+    """Draw how often each answer was sampled, one panel a question; the right one stands out.
+
+    Args:
+        samples: for each question, at most three, its answers and how often each came.
+        right: for each question the answer that is right; it need not have come.
+        most: bars a panel; what is left is shown as one bar.
+
+    Returns:
+        The axes of the first panel.
+    """
+    axes = new_axes(4.3 * len(samples), 0.5 * most + 1.6, ncols=len(samples), squeeze=False)[0]
+    with style():
+        for ax, (question, counts) in zip(axes, samples.items(), strict=True):
+            ordered = sorted(counts.items(), key=lambda item: -item[1])
+            shown, rest = ordered[:most], ordered[most:]
+            names = [_short(name) for name, _ in shown]
+            values = [count for _, count in shown]
+            colors = [COLORS["green" if n == right[question] else "blue"] for n, _ in shown]
+            if rest:
+                names.append(f"{len(rest)} others")
+                values.append(sum(count for _, count in rest))
+                colors.append(GRAY)
+            bars = ax.barh(range(len(names)), values, color=colors)
+            ax.bar_label(bars, padding=3)
+            ax.set_yticks(range(len(names)), names)
+            ax.invert_yaxis()
+            ax.set(xlim=(0, 1.15 * max(sum(counts.values()), 1)), xlabel="samples", title=question)
+            ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+            ax.grid(visible=False, axis="y")
+        axes[0].figure.tight_layout()
+    return axes[0]
+
+
+def interval_rows(
+    rows: Mapping[str, Interval],
+    xlabel: str,
+    title: str,
+    reference: tuple[float, str] | None = None,
+) -> Axes:
+    """Draw one estimate with its interval for each name, from top to bottom.
+
+    Args:
+        rows: name and estimate; one interval that excludes the reference is drawn full, one that
+            includes it hollow.
+        xlabel: what is estimated, with its unit.
+        title: title of the figure.
+        reference: a value to compare with, and its name in the legend.
+    """
+    ax = new_axes(7.5, 0.6 * len(rows) + 1.9)
+    with style():
+        for y, interval in enumerate(rows.values()):
+            hollow = reference is not None and reference[0] in interval
+            ax.plot([interval.low, interval.high], [y, y], color=COLORS["blue"])
+            fill = "white" if hollow else COLORS["blue"]
+            ax.plot(interval.estimate, y, "o", color=COLORS["blue"], markerfacecolor=fill)
+        if reference is not None:
+            ax.axvline(reference[0], color=GRAY, linestyle="--", label=reference[1])
+        ax.set_yticks(range(len(rows)), list(rows))
+        ax.set_ylim(len(rows) - 0.5, -0.5)
+        ax.set(xlabel=xlabel)
+        ax.grid(visible=False, axis="y")
+        if reference is None:
+            ax.set_title(title)
+        else:
+            title_above_legend(ax, title)
+    return ax
+
+
+def risk_coverage_bands(
+    coverage: Sequence[float], risks: Mapping[str, Sequence[Interval]], title: str
+) -> Axes:
+    """Draw the risk at each coverage with its interval as a band.
+
+    Args:
+        coverage: shares of the questions that are answered ``(K,)``, rising to 1.
+        risks: name of each confidence, at most three, and the risk at each coverage ``(K,)``.
+        title: title of the figure.
+
+    Raises:
+        ValueError: if a name has not one risk for each coverage.
+    """
+    for name, intervals in risks.items():
+        if len(intervals) != len(coverage):
+            raise ValueError(
+                f"risks[{name!r}] must hold {len(coverage)} intervals, one for each coverage; "
+                f"found {len(intervals)}"
+            )
+    ax = new_axes(7.5, 5.0)
+    with style():
+        for (name, intervals), (color, dashes) in zip(risks.items(), _BANDS, strict=False):
+            low, high = [i.low for i in intervals], [i.high for i in intervals]
+            ax.fill_between(coverage, low, high, color=COLORS[color], alpha=0.18)
+            middle = [i.estimate for i in intervals]
+            ax.plot(coverage, middle, dashes, color=COLORS[color], label=name)
+        all_answered = next(iter(risks.values()))[-1].estimate
+        ax.axhline(all_answered, color=GRAY, linestyle=":", label="everything answered")
+        ax.set(xlim=(0, 1), xlabel="coverage (share of questions answered)")
+        ax.set_ylim(bottom=0)
+        ax.set_ylabel("risk (share of the answers\nthat are wrong)")
+        title_above_legend(ax, title, rows=2)
+    return ax
+
+
+def abstention_curve(curve: RiskCoverage, coverage: float, risk: float, title: str) -> Axes:
+    """Draw a risk-coverage curve and the point on it where a threshold puts the model.
+
+    Args:
+        curve: the whole curve.
+        coverage: share of the questions that this threshold answers; 0 if none.
+        risk: share of these answers that are wrong; NaN if none is given.
+        title: title of the figure.
+    """
+    ax = new_axes(7.5, 4.8)
+    with style():
+        ax.plot(curve.coverage, curve.risk, color=COLORS["blue"], label="every threshold")
+        ax.axvline(coverage, color=COLORS["vermillion"], linestyle=":")
+        if risk == risk:
+            label = "this threshold"
+            ax.plot(coverage, risk, "D", color=COLORS["vermillion"], markersize=11, label=label)
+        ax.set(xlim=(-0.02, 1.02), xlabel="coverage (share of questions answered)")
+        ax.set_ylim(-0.02, max(0.6, curve.risk.max().item() + 0.05))
+        ax.set_ylabel("risk (share of the answers\nthat are wrong)")
+        title_above_legend(ax, title)
+    return ax
+
+
+def coverage_histogram(
+    coverages: Tensor, n_calibration: int, n_test: int, rank: int, title: str
+) -> Axes:
+    """Draw the coverage of conformal sets over many splits, and the law that theory gives it.
+
+    Args:
+        coverages: share of the test questions whose set held the truth, by split ``(S,)``.
+        n_calibration: calibration questions of a split, n.
+        n_test: test questions of a split, m.
+        rank: which smallest calibration score was the quantile, k: the number of covered test
+            questions follows BetaBinomial(m, k, n + 1 - k).
+        title: title of the figure.
+
+    Raises:
+        ValueError: if the rank is not between 1 and n.
+    """
+    if not 1 <= rank <= n_calibration:
+        raise ValueError(f"rank must be between 1 and {n_calibration}; found {rank}")
+    covered = (coverages * n_test).round().long()
+    counts = covered.bincount(minlength=n_test + 1) / len(covered)
+    law = betabinom(n_test, rank, n_calibration + 1 - rank)
+    values = torch.arange(max(int(covered.min()) - 3, 0), n_test + 1)
+    ax = new_axes(7.5, 4.8)
+    with style():
+        label = f"observed, {len(covered)} splits"
+        width = 0.85 / n_test
+        ax.bar(values / n_test, counts[values], width, color=COLORS["sky"], label=label)
+        ax.plot(values / n_test, law.pmf(values), "o-", color=COLORS["blue"], label="theory")
+        promised = rank / (n_calibration + 1)
+        label = f"promised on average: {promised:.2f}"
+        ax.axvline(promised, color=COLORS["vermillion"], linestyle="--", label=label)
+        ax.set(xlabel="coverage (share of test questions whose set holds the truth)")
+        ax.set_ylabel("share of splits")
+        title_above_legend(ax, title, rows=2)
+    return ax
+
+
+def _short(name: str) -> str:
+    name = name or "(nothing)"
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
