@@ -15,16 +15,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from coursekit.data.ordering import hash_order, hash_place
+from coursekit.data.ordering import hash_order
 
 
 @dataclass(frozen=True)
 class Entity:
     """What a question is about, with the peers among which a split divides.
 
-    `peers` are always the same for one entity (the countries of its continent), so that a split
-    does not depend on what is asked. An entity without peers, such as a sum, is divided among those
-    of its group that happen to be asked.
+    `peers`, itself among them, are always the same for one entity (countries of its continent), so
+    that a split does not depend on what is asked. Entities without peers, such as sums, are divided
+    among those of their group that happen to be asked.
     """
 
     name: str  #: "FR", "Fe", "12+7"
@@ -166,26 +166,14 @@ def split_questions(
 
 
 def in_calibration(name: str, peers: tuple[str, ...], fraction: float = 0.5, seed: int = 0) -> bool:
-    """Whether an entity belongs to the first part: the given fraction of its peers, by hash.
-
-    An entity that is not among its peers (a country whose capital is not asked) is placed by its
-    hash too: before or after the last peer of the first part.
-    """
-    last = _last_of_first_part(peers, fraction, seed)
-    return last is not None and hash_place(name, _SALT, seed) <= last
-
-
-_SALT = "split_questions"
+    """Whether an entity belongs to the first part: the given fraction of its peers, by hash."""
+    return name in _first_part(peers, fraction, seed)
 
 
 @lru_cache(maxsize=1024)  # the same few peers for every question of a list
-def _last_of_first_part(
-    peers: tuple[str, ...], fraction: float, seed: int
-) -> tuple[str, str] | None:
-    size = round(fraction * len(peers))
-    if size == 0:
-        return None
-    return hash_place(hash_order(peers, _SALT, seed)[size - 1], _SALT, seed)
+def _first_part(peers: tuple[str, ...], fraction: float, seed: int) -> frozenset[str]:
+    ordered = hash_order(peers, "split_questions", seed)
+    return frozenset(ordered[: round(fraction * len(peers))])
 
 
 def check_split(split: str) -> None:

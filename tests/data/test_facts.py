@@ -11,7 +11,6 @@ from coursekit.data.facts import (
     comparison_questions,
     countries_left_out,
     gives_away,
-    invented_countries,
     quiz,
 )
 from coursekit.data.facts.country_tables import (
@@ -282,25 +281,3 @@ def test_quiz_mixes_all_kinds(n):
 def test_quiz_refuses(n):
     with pytest.raises(ValueError, match=f"n is {n}; expected 4 to 80"):
         quiz(n=n)
-
-
-# --- invented countries ---------------------------------------------------------------------------
-
-
-def test_invented_countries_are_real_in_no_language_and_resemble_none_in_english():
-    names = invented_countries(500, seed=1)
-    assert len(set(names)) == 500
-    real = {
-        language: {name.casefold() for name in Locale(language).territories.values()}
-        for language in ("en", "de", "es", "fr", "fi", "it", "pl", "tr")
-    }
-    for name in (name.casefold() for name in names):
-        assert not any(name in territories for territories in real.values())
-        assert not difflib.get_close_matches(name, real["en"], 1, 0.8)
-    assert names[:10] == invented_countries(10, seed=1) != invented_countries(10, seed=2)
-
-
-@pytest.mark.parametrize("n", [0, 501])
-def test_invented_countries_refuses(n):
-    with pytest.raises(ValueError, match=f"n is {n}; expected 1 to 500"):
-        invented_countries(n)

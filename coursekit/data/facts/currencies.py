@@ -1,9 +1,10 @@
 """What is the currency of Japan? The yen: asked for is the word, without the adjective.
 
 "Cuban peso" would give the answer away, so options are words: peso, dollar, franc. Many countries
-share one, which makes a good guess cheap: the franc is right for every fifth African country asked.
-Wrong options are therefore drawn country by country, so that a word that many use is as often a
-wrong option, and always guessing the most common word earns little.
+share one, which makes guessing cheap: the dollar is right for 31 countries, the euro for 25. Wrong
+options are drawn country by country, so that a common word is often a wrong option too; still,
+whoever always picks the commonest word offered is right in nearly half of the questions with four
+options. That, not a quarter, is what knowledge of a single country must beat.
 """
 
 from functools import cache
@@ -28,7 +29,7 @@ from coursekit.data.facts.currency_tables import (
     SEVERAL_CURRENCIES,
     SPELLINGS,
 )
-from coursekit.data.facts.options import check_n_options, mixed_options
+from coursekit.data.facts.options import check_n_options, mixed_options, other_spellings
 from coursekit.data.ordering import hash_order
 from coursekit.data.questions import Question, choose_split
 
@@ -50,7 +51,7 @@ def without_currency() -> dict[str, str]:
 
 
 def _family(word: str) -> str:
-    """Give one name for all words that are the same word in other languages."""
+    """Give one name for all words that are spelled alike."""
     return next((min(family) for family in FAMILIES if word in family), word)
 
 
@@ -77,9 +78,9 @@ def _accepted(currency: str, word: str) -> tuple[str, ...]:
     """Give the full names, plurals and code of a currency: "Cuban peso", "pesos", "CUP"."""
     one, many = (get_currency_name(currency, count, "en") for count in (1, 2))
     plural = many.split()[-1]
-    names = (plural, Locale("en").currencies[currency], one, many, currency)
-    spellings = dict.fromkeys((*names, *CURRENCY_ALIASES.get(currency, ())))
-    return tuple(name for name in spellings if name != word)
+    display = Locale("en").currencies[currency]
+    customary = CURRENCY_ALIASES.get(currency, ())
+    return other_spellings(word, [plural, one, many, display, currency, *customary])
 
 
 def currency_questions(n_options: int = 4, seed: int = 0, split: str = "all") -> list[Question]:

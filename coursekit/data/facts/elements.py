@@ -6,11 +6,13 @@ from typing import Any
 
 import periodictable
 
-from coursekit.data.facts.options import check_n_options, mixed_options
+from coursekit.data.facts.options import check_n_options, mixed_options, near_numbers
 from coursekit.data.ordering import hash_order
 from coursekit.data.questions import Entity, Question, choose_split
 
 SOURCE = f"periodictable {version('periodictable')}"
+
+_MOST_OPTIONS = 6
 
 
 @cache
@@ -56,15 +58,7 @@ def _symbols_alike(symbol: str, seed: int) -> list[str]:
     return sorted(others, key=lambda other: other[0] not in letters)
 
 
-_SLIPS = (1, 2, 8, 10, 18)  # a place or two in the row, or a row of the table
-
-
-def _numbers_near(symbol: str, seed: int) -> list[str]:
-    """Give other numbers: those of elements beside it in the row, or above and below."""
-    number = elements()[symbol].number
-    near = {number + sign * slip for slip in _SLIPS for sign in (-1, 1)}
-    near = {n for n in near if 1 <= n <= len(elements())}
-    return hash_order([str(n) for n in near], "wrong numbers", seed, symbol)
+_SLIPS = (1, 2, 8, 18)  # a place or two in the row, or a row of the table
 
 
 def element_questions(
@@ -79,7 +73,7 @@ def element_questions(
 
     Args:
         kind: "symbol" or "atomic number".
-        n_options: 2 to 6 (or fewer wrong numbers would exist for hydrogen).
+        n_options: 2 to 6.
         seed: chooses options, their order, and the split.
         split: "all", "calibration" or "test": halves of the elements of each block of the periodic
             table, the same in both kinds and in comparisons of mass.
@@ -89,16 +83,17 @@ def element_questions(
     """
     if kind not in ("symbol", "atomic number"):
         raise ValueError(f"kind is {kind!r}; expected 'symbol' or 'atomic number'")
-    check_n_options(n_options, 6, "since hydrogen has five neighbours in the periodic table")
+    check_n_options(n_options, _MOST_OPTIONS, "as many as are plausible for every element")
     questions = []
     for symbol, element in elements().items():
         if kind == "symbol":
-            asked, answer, others = "chemical symbol", symbol, _symbols_alike(symbol, seed)
+            asked, answer = "chemical symbol", symbol
             difficulty = surprise(element.name, symbol)
+            wrong = _symbols_alike(symbol, seed)[: n_options - 1]
         else:
-            asked, answer, others = kind, str(element.number), _numbers_near(symbol, seed)
-            difficulty = element.number
-        options, correct = mixed_options(kind, answer, others[: n_options - 1], seed, symbol)
+            asked, answer, difficulty = kind, str(element.number), element.number
+            wrong = near_numbers(element.number, _SLIPS, n_options, (seed, symbol), len(elements()))
+        options, correct = mixed_options(kind, answer, wrong, seed, symbol)
         questions.append(
             Question(
                 kind=kind,

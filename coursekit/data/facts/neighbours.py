@@ -14,8 +14,8 @@ from babel import Locale
 from coursekit.data.facts.border_tables import DOUBTFUL_BORDERS
 from coursekit.data.facts.countries import (
     continent,
-    country_aliases,
     entity,
+    gives_away,
     members,
     obscurity,
     outsiders,
@@ -23,7 +23,8 @@ from coursekit.data.facts.countries import (
     source,
     subject,
 )
-from coursekit.data.facts.options import check_n_options, mixed_options
+from coursekit.data.facts.country_tables import COUNTRY_ALIASES
+from coursekit.data.facts.options import check_n_options, mixed_options, other_spellings
 from coursekit.data.ordering import hash_order
 from coursekit.data.questions import Question, choose_split
 
@@ -52,13 +53,18 @@ def borders() -> dict[str, tuple[str, ...]]:
     return {code: others for code, others in certain.items() if others}
 
 
+def _askable(code: str) -> list[str]:
+    """Give the neighbours whose names do not resemble the country's own: not Niger for Nigeria."""
+    return [o for o in borders()[code] if not gives_away(subject(code), subject(o))]
+
+
 def _assigned(seed: int) -> dict[str, str]:
     """Choose a neighbour for each country such that no border is chosen twice.
 
     Countries with fewest borders left choose first. That serves as many as can be served: a country
     goes without only where its borders form a tree, as that between Ireland and the United Kingdom.
     """
-    left = {code: set(others) for code, others in borders().items()}
+    left = {code: set(_askable(code)) for code in borders()}
     waiting, chosen = set(left), {}
     while waiting:
         code = min(waiting, key=lambda c: (len(left[c]), c))
@@ -79,8 +85,12 @@ def without_neighbour() -> dict[str, str]:
         if code not in borders():
             reasons[code] = "no land border with a member of the United Nations"
         elif code not in asked:
-            others = " and ".join(subject(other) for other in borders()[code])
-            reasons[code] = f"its border is asked about for {others}"
+            others = " and ".join(map(subject, _askable(code)))
+            reasons[code] = (
+                f"its border is asked about for {others}"
+                if others
+                else f"the name gives away the answer, {subject(borders()[code][0])}"
+            )
     return reasons
 
 
@@ -101,11 +111,10 @@ def _wrong_countries(code: str, n: int, seed: int) -> list[str]:
     return sorted(hash_order(others, "wrong neighbours", seed, code), key=far.__getitem__)[:n]
 
 
-@cache
 def _names(code: str) -> tuple[str, ...]:
-    """Give a country's or territory's names: ours, the package's, CLDR's and the customary ones."""
-    ours = (subject(code),) if code in members() else (package()[code]["name"].strip(),)
-    return tuple(dict.fromkeys((*ours, Locale("en").territories[code], *country_aliases(code))))
+    """Give a country's or territory's names: ours, CLDR's and the customary ones."""
+    ours = subject(code) if code in members() else package()[code]["name"].strip()
+    return (ours, Locale("en").territories[code], *COUNTRY_ALIASES.get(code, ()))
 
 
 def neighbour_questions(n_options: int = 4, seed: int = 0, split: str = "all") -> list[Question]:
@@ -131,7 +140,7 @@ def neighbour_questions(n_options: int = 4, seed: int = 0, split: str = "all") -
         answer = subject(neighbour)
         wrong = [subject(other) for other in _wrong_countries(code, n_options - 1, seed)]
         options, correct = mixed_options("neighbours", answer, wrong, seed, code)
-        accepted = [*_names(neighbour), *(name for o in _touching(code) for name in _names(o))]
+        accepted = [name for other in _touching(code) for name in _names(other)]
         questions.append(
             Question(
                 kind="neighbour",
@@ -144,7 +153,7 @@ def neighbour_questions(n_options: int = 4, seed: int = 0, split: str = "all") -
                 group=continent(code),
                 source=source(code, "name", "neighbours", "continentcode"),
                 population=members()[code]["population"],
-                aliases=tuple(name for name in dict.fromkeys(accepted) if name != answer),
+                aliases=other_spellings(answer, accepted),
                 difficulty=obscurity(code),
                 stem=f"A country that shares a land border with {subject(code)} is",
                 entities=(entity(code),),

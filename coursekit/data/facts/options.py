@@ -1,6 +1,11 @@
-"""The options of a question: the answer among wrong ones, in an order that tells nothing."""
+"""The options of a question: the answer among wrong ones, and the options alone tell nothing."""
+
+from collections.abc import Iterable
+from itertools import permutations
+from math import inf
 
 from coursekit.data.ordering import hash_order
+from coursekit.data.questions import normalise
 
 
 def mixed_options(
@@ -15,3 +20,47 @@ def check_n_options(n_options: int, most: int, because: str) -> None:
     """Raise ValueError unless there are 2 to `most` options."""
     if not 2 <= n_options <= most:
         raise ValueError(f"n_options is {n_options}; expected 2 to {most}, {because}")
+
+
+def other_spellings(answer: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names that `matches` would not take for the answer, or for one another, anyway."""
+    seen, kept = {normalise(answer)}, []
+    for name in names:
+        if normalise(name) not in seen:
+            seen.add(normalise(name))
+            kept.append(name)
+    return tuple(kept)
+
+
+def near_numbers(
+    right: int, slips: Iterable[int], n: int, salt: tuple[object, ...], most: float = inf
+) -> list[str]:
+    """Return n - 1 wrong numbers that slips lead to, such that the options alone tell nothing.
+
+    If every wrong number were one slip away from the right one, that one would be known by sight:
+    the others surround it. So the options form a pattern, sums of slips (0, 1, 10, 11), and the
+    place of the right number in it is drawn by lot. All have as many digits as the right one where
+    possible, because short numbers are likelier; slips that leave most places free come first.
+
+    Args:
+        right: the right number.
+        slips: sizes of slips; as many as are needed are drawn.
+        n: number of options.
+        salt: of the hash that draws.
+        most: the largest number allowed; the smallest is 1.
+    """
+    digits = len(str(right))
+
+    def places(drawn: tuple[int, ...]) -> tuple[list[list[int]], list[list[int]]]:
+        sums = [0]
+        for slip in drawn:
+            sums += [total + slip for total in sums if total + slip not in sums]
+        moved = [[right + total - zero for total in sums[:n]] for zero in sums[:n]]
+        allowed = [numbers for numbers in moved if min(numbers) >= 1 and max(numbers) <= most]
+        even = [numbers for numbers in allowed if {len(str(k)) for k in numbers} == {digits}]
+        return even, allowed
+
+    draws = hash_order(permutations(slips, 3), "slips", *salt)
+    even, allowed = max(map(places, draws), key=lambda found: (len(found[0]), len(found[1])))
+    numbers = hash_order(even or allowed, "place", *salt)[0]
+    return [str(number) for number in numbers if number != right]
