@@ -33,7 +33,12 @@ class Entity:
 
 @dataclass(frozen=True)
 class Question:
-    """A question with its right answer, offered options and provenance."""
+    """A question with its right answer, offered options and provenance.
+
+    Difficulty is known before anyone answers, grows with hardness, and is comparable within one
+    kind: countries, -log10 of the inhabitants; pairs, -log10 of the ratio; symbols, 0 to 2 by how
+    little they follow from the name; atomic numbers, the number; sums, the steps taught at school.
+    """
 
     kind: str  #: "capital", "currency", "neighbour", "symbol", "addition", "area", ...
     key: str  #: what it is about: "FR", or "BR-KE" for a comparison; unique within its kind
@@ -47,7 +52,7 @@ class Question:
     population: int | None = None  #: inhabitants of the country: how well known it is
     ratio: float | None = None  #: larger over smaller quantity: near 1 is hard, large is easy
     aliases: tuple[str, ...] = ()  #: other accepted answers and spellings
-    difficulty: float | None = None  #: larger is harder; comparable within one kind only
+    difficulty: float | None = None  #: larger is harder, see above; None for controls
     stem: str = ""  #: a sentence that the answer ends: "The capital of France is"
     entities: tuple[Entity, ...] = ()  #: what a split keeps together; none stands for the key
 

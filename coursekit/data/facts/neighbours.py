@@ -13,22 +13,28 @@ from babel import Locale
 
 from coursekit.data.facts.border_tables import DOUBTFUL_BORDERS
 from coursekit.data.facts.countries import (
+    CountryKind,
     continent,
-    entity,
     gives_away,
     members,
-    obscurity,
     outsiders,
     package,
-    source,
     subject,
 )
 from coursekit.data.facts.country_tables import COUNTRY_ALIASES
-from coursekit.data.facts.options import check_n_options, mixed_options, other_spellings
+from coursekit.data.facts.options import check_n_options, other_spellings
 from coursekit.data.ordering import hash_order
 from coursekit.data.questions import Question, choose_split
 
 _MOST_OPTIONS = 10
+
+_KIND = CountryKind(
+    "neighbour",
+    "neighbours",
+    "Which country shares a land border with {}?",
+    "A country that shares a land border with {} is",
+    ("neighbours",),
+)
 
 
 @cache
@@ -139,24 +145,6 @@ def neighbour_questions(n_options: int = 4, seed: int = 0, split: str = "all") -
     for code, neighbour in sorted(_assigned(seed).items()):
         answer = subject(neighbour)
         wrong = [subject(other) for other in _wrong_countries(code, n_options - 1, seed)]
-        options, correct = mixed_options("neighbours", answer, wrong, seed, code)
-        accepted = [name for other in _touching(code) for name in _names(other)]
-        questions.append(
-            Question(
-                kind="neighbour",
-                key=code,
-                subject=subject(code),
-                question=f"Which country shares a land border with {subject(code)}?",
-                answer=answer,
-                options=options,
-                correct=correct,
-                group=continent(code),
-                source=source(code, "name", "neighbours", "continentcode"),
-                population=members()[code]["population"],
-                aliases=other_spellings(answer, accepted),
-                difficulty=obscurity(code),
-                stem=f"A country that shares a land border with {subject(code)} is",
-                entities=(entity(code),),
-            )
-        )
+        names = [name for other in _touching(code) for name in _names(other)]
+        questions.append(_KIND.ask(code, answer, wrong, other_spellings(answer, names), seed))
     return choose_split(questions, split, seed)
