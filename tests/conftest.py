@@ -1,14 +1,32 @@
-"""Models that several tests share: the embedded one, and tiny random ones with its tokenizer."""
+"""What several tests share: the embedded model, tiny random ones with its tokenizer, a browser."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from coursekit.llm import LanguageModel, load
+
+if TYPE_CHECKING:  # pytest reads this file also where there is no Playwright
+    from playwright.sync_api import Browser
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSER_FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +64,18 @@ def tiny_lm(request: pytest.FixtureRequest, smollm2: LanguageModel) -> LanguageM
         model = GPT2LMHeadModel(config)
     model = model.eval().requires_grad_(False)
     return replace(smollm2, name=f"tiny-{request.param}", model=model)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium; where there is none, the tests are skipped."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="no Playwright: pip install -r docs/requirements.txt"
+    )
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=found, args=list(BROWSER_FLAGS))
+        yield browser
+        browser.close()

@@ -1,0 +1,68 @@
+"""Make the site and the slides: `python docs/build.py [NN ...]`, then open build/site/index.html.
+
+Install `docs/requirements.txt` on top of the course's own requirements first. Nothing is executed
+and nothing is fetched: pages and decks show the outputs that are committed in the notebooks.
+`--site` or `--slides` makes only one of the two.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS))
+
+import pages  # noqa: E402
+from slides import decks  # noqa: E402
+
+NOTEBOOKS = DOCS.parent / "notebooks"
+
+
+def notebooks(prefixes: list[str]) -> list[Path]:
+    """Notebooks whose file name starts with one of the prefixes; all of them if none is given."""
+    everything = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    for prefix in prefixes:
+        if not any(path.name.startswith(prefix) for path in everything):
+            names = ", ".join(path.stem for path in everything)
+            raise SystemExit(f"No notebook starts with {prefix!r}. There are: {names}.")
+    return [path for path in everything if not prefixes or path.name.startswith(tuple(prefixes))]
+
+
+def build_site(chosen: list[Path], output: Path) -> int:
+    """Write the site into `output`; a warning is an error. Return the exit code of Sphinx."""
+    from sphinx.cmd.build import main as sphinx
+
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "source"
+        pages.stage(DOCS, chosen, source)
+        # The page of a notebook that is left out is missing on purpose, and so are links to it.
+        partial = len(chosen) < len(notebooks([]))
+        quiet = ["-D", "suppress_warnings=myst.xref_missing"] if partial else []
+        options = ["--fail-on-warning", "--keep-going", "--quiet", *quiet]
+        return sphinx([*options, "-b", "html", str(source), str(output)])
+
+
+def main(arguments: list[str]) -> int:
+    """Build what was asked for; the exit code is not 0 if Sphinx found anything to say."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("prefix", nargs="*", help="which notebooks, as 00 or 11_next; default all")
+    parser.add_argument("--output", type=Path, default=DOCS.parent / "build" / "site")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--site", action="store_true", help="the site without the slides")
+    only.add_argument("--slides", action="store_true", help="the slides without the site")
+    options = parser.parse_args(arguments)
+
+    chosen = notebooks(options.prefix)
+    if options.output.exists():
+        shutil.rmtree(options.output)
+    if not options.site:
+        decks.write(chosen, options.output / "slides")
+    return 0 if options.slides else build_site(chosen, options.output)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,83 @@
+"""Configuration of the site. `docs/build.py` copies this file beside the pages it makes."""
+
+import importlib
+import sys
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import pages
+
+project = "Large language model calibration"
+author = "the contributors"
+copyright = "the contributors; text and figures CC BY 4.0, code MIT"
+language = "en"
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "sphinxcontrib.bibtex",
+]
+exclude_patterns = ["requirements.txt"]
+bibtex_bibfiles = ["references.bib"]
+bibtex_default_style = "alpha"
+
+# The pages show what the committed notebooks hold.
+nb_execution_mode = "off"
+nb_merge_streams = True
+myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist"]
+myst_heading_anchors = 4
+# Notebooks may go from a title to an exercise two levels below it.
+suppress_warnings = ["myst.header", "mystnb.unknown_mime_type"]
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+python_maximum_signature_line_length = 88
+add_module_names = False
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+napoleon_use_rtype = False
+napoleon_custom_sections = [("Reference", "notes_style"), ("References", "notes_style")]
+copybutton_exclude = ".linenos, .gp, .go"
+
+html_theme = "sphinx_book_theme"
+html_title = project
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+html_copy_source = False
+html_theme_options = {
+    "navbar_persistent": [],
+    "show_toc_level": 2,
+    "use_download_button": False,
+    "use_fullscreen_button": False,
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
+if pages.REPOSITORY:
+    html_theme_options |= {
+        "repository_url": f"https://github.com/{pages.REPOSITORY}",
+        "use_repository_button": True,
+    }
+
+# MathJax comes out of a Python package, so that formulas need no network either. The one file that
+# draws with SVG needs no fonts beside it.
+mathjax = Path(importlib.import_module("sphinx-mathjax-offline").__file__).parent
+html_static_path.append(str(mathjax / "static" / "mathjax" / "tex-svg.js"))
+mathjax_path = "tex-svg.js"
+
+
+def setup(app: Sphinx) -> None:
+    """Read docstrings as they are written in this project."""
+
+    def reformat(app, what, name, thing, options, lines):
+        lines[:] = pages.restructured(lines)
+
+    # Before napoleon, which looks for sections.
+    app.connect("autodoc-process-docstring", reformat, priority=400)

@@ -1,0 +1,232 @@
+"""From what is in the repository to what Sphinx reads: pages of notebooks, tables of contents, API.
+
+A notebook is shown as it was executed. Its page adds what a web page needs: links that open the
+notebook in Colab and Binder, the alternative text of each figure where the page's builder looks for
+it, and a word where a widget would be.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import pkgutil
+import re
+import shutil
+from pathlib import Path
+from types import ModuleType
+
+import nbformat
+from nbformat import NotebookNode
+
+#: The one place that says where the repository lives; GitHub's own runners set the variable.
+REPOSITORY = os.environ.get("GITHUB_REPOSITORY", "")
+BRANCH = os.environ.get("GITHUB_REF_NAME") or "main"
+
+PARTS = {
+    "": "Start",
+    "I": "Part I: a language model from scratch",
+    "II": "Part II: calibration",
+    "III": "Part III: a real language model",
+}
+
+
+def stage(docs: Path, notebooks: list[Path], target: Path) -> None:
+    """Write into `target` all that Sphinx needs to build the site of these notebooks."""
+    ignored = shutil.ignore_patterns("slides", "__pycache__", "*.png", "build.py")
+    shutil.copytree(docs, target, ignore=ignored)
+    contents: dict[str, list[str]] = {title: [] for title in PARTS.values()}
+    (target / "notebooks").mkdir()
+    for path in notebooks:
+        notebook = nbformat.read(path, as_version=4)
+        contents[PARTS[part_of(notebook)]].append(f"notebooks/{path.stem}")
+        nbformat.write(page_of(notebook, path.name), target / "notebooks" / path.name)
+    (target / "reference").mkdir()
+    rooms = [write_reference(room, target / "reference") for room in rooms_of("coursekit")]
+    more = sorted(f"{path.stem}" for path in target.glob("*.md") if path.stem != "index")
+    index = target / "index.md"
+    trees = [toctree(title, entries) for title, entries in contents.items() if entries]
+    trees.append(toctree("For teachers and readers", more))
+    trees.append(toctree("The package", [f"reference/{room}" for room in rooms]))
+    index.write_text(index.read_text(encoding="utf-8") + "\n".join(trees), encoding="utf-8")
+
+
+def toctree(caption: str, entries: list[str]) -> str:
+    """A table of contents with a caption, for the sidebar and for the first page."""
+    lines = "\n".join(entries)
+    return f"\n```{{toctree}}\n:caption: {caption}\n:maxdepth: 1\n\n{lines}\n```\n"
+
+
+def part_of(notebook: NotebookNode) -> str:
+    """The Roman number of the part, read off "On the map"; empty for the notebook before them."""
+    on_the_map = notebook.cells[0].source.partition("**On the map")[2]
+    found = re.search(r"\bPart (I+)\b", on_the_map)
+    if found and found[1] not in PARTS:
+        raise ValueError(f"'On the map' names Part {found[1]}; the course has {list(PARTS)[1:]}.")
+    return found[1] if found else ""
+
+
+def page_of(notebook: NotebookNode, name: str) -> NotebookNode:
+    """The notebook as its page shows it: new metadata, and a few words more."""
+    page = nbformat.v4.new_notebook(metadata=notebook.metadata)
+    first, *others = notebook.cells
+    title, _, rest = first.source.partition("\n")
+    page.cells.append(_markdown(f"{title}\n\n{run_it(name)}\n{rest}"))
+    for cell in others:
+        if cell.cell_type != "code":
+            page.cells.append(_markdown(cell.source))
+            continue
+        page.cells.extend(_with_alt_text(cell))
+        if shows_widget(cell):
+            note = "The widget of this cell moves when you run the notebook."
+            page.cells.append(_markdown(f"```{{note}}\n{note}\n```"))
+    return page
+
+
+def shows_widget(cell: NotebookNode) -> bool:
+    """Whether the cell makes something to move, of which the committed notebook keeps nothing."""
+    return "nbval-ignore-output" in cell.metadata.get("tags", []) and not cell.outputs
+
+
+def run_it(name: str) -> str:
+    """A line of links that open the notebook where it runs: Colab, Binder, one's own machine."""
+    here = f'<a href="../slides/{name.removesuffix(".ipynb")}.html">slides</a>'
+    if not REPOSITORY:
+        return f"*Read it here, see its {here}, or run it on your own machine.*\n"
+    path = f"notebooks/{name}"
+    colab = f"https://colab.research.google.com/github/{REPOSITORY}/blob/{BRANCH}/{path}"
+    binder = f"https://mybinder.org/v2/gh/{REPOSITORY}/{BRANCH}?urlpath=lab/tree/{path}"
+    source = f"https://github.com/{REPOSITORY}/blob/{BRANCH}/{path}"
+    links = f"[Colab]({colab}), [Binder]({binder}), [source]({source})"
+    folder = REPOSITORY.rpartition("/")[2]
+    clone = f"!git clone https://github.com/{REPOSITORY} && cd {folder}"
+    first = (
+        f"In Colab, first run `{clone} && pip install -r requirements.txt` in a cell of its own."
+    )
+    return f"*Run this notebook: {links}. {first} See its {here}.*\n"
+
+
+def _markdown(text: str) -> NotebookNode:
+    return nbformat.v4.new_markdown_cell(text)
+
+
+def _with_alt_text(cell: NotebookNode) -> list[NotebookNode]:
+    """The cell, with its figure's text where MyST-NB reads it; a cell for each figure after it."""
+    texts = [output.get("metadata", {}).get("image/png", {}).get("alt") for output in cell.outputs]
+    cells, start = [], 0
+    figures = [i for i, text in enumerate(texts) if text]
+    for last, i in enumerate(figures, start=1):
+        end = len(cell.outputs) if last == len(figures) else i + 1
+        cells.append(_part(cell, start, end, texts[i]))
+        start = end
+    return cells or [_part(cell, 0, len(cell.outputs), None)]
+
+
+def _part(cell: NotebookNode, start: int, end: int, alt: str | None) -> NotebookNode:
+    part = nbformat.v4.new_code_cell(
+        cell.source if start == 0 else "",
+        execution_count=cell.execution_count,
+        outputs=cell.outputs[start:end],
+    )
+    if alt:
+        part.metadata["mystnb"] = {"image": {"alt": alt}}
+    if start > 0:
+        part.metadata["tags"] = ["remove-input"]
+    return part
+
+
+def rooms_of(package: str) -> list[ModuleType]:
+    """The packages directly inside a package, and the package itself first."""
+    root = importlib.import_module(package)
+    inside = [m.name for m in pkgutil.iter_modules(root.__path__, f"{package}.") if m.ispkg]
+    return [root, *map(importlib.import_module, inside)]
+
+
+def public_names(room: ModuleType) -> dict[str, list[str]]:
+    """The public functions and classes of a room, by the module that defines them.
+
+    Public is what a room and the packages in it export in `__all__`; in a room that exports
+    nothing, it is what the modules define.
+    """
+    modules = [room]
+    if room.__name__ != "coursekit":
+        walk = pkgutil.walk_packages(room.__path__, f"{room.__name__}.")
+        modules += [importlib.import_module(m.name) for m in walk if "._" not in m.name]
+    exports = hasattr(room, "__all__")
+    found: dict[str, list[str]] = {}
+    for module in modules:
+        names = getattr(module, "__all__", [] if exports else vars(module))
+        for name in names:
+            value = getattr(module, name)
+            home = getattr(value, "__module__", None) or ""
+            public = hasattr(module, "__all__") or (home == module.__name__ and name[0] != "_")
+            if public and (inspect.isfunction(value) or inspect.isclass(value)):
+                known = found.setdefault(home, [])
+                known += [name] if name not in known else []
+    return dict(sorted(found.items()))
+
+
+def write_reference(room: ModuleType, folder: Path) -> str:
+    """Write the page of one room from its docstrings; return the name of the page."""
+    name = room.__name__
+    lines = [
+        f"# `{name}`",
+        "",
+        "```{eval-rst}",
+        f".. automodule:: {name}",
+        "   :no-members:",
+        "```",
+    ]
+    for module, names in public_names(room).items():
+        lines += ["", f"## `{module}`", "", "```{eval-rst}"]
+        if not any(part.startswith("_") for part in module.split(".")):
+            lines += [f".. automodule:: {module}", "   :no-members:", "   :no-index:", ""]
+        for each in names:
+            value = getattr(importlib.import_module(module), each)
+            kind = "class" if inspect.isclass(value) else "function"
+            lines += [f".. auto{kind}:: {module}.{each}"]
+            lines += ["   :members:"] if kind == "class" else []
+            lines += [""]
+        lines.append("```")
+    page = name.rpartition(".")[2]
+    (folder / f"{page}.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return page
+
+
+def restructured(lines: list[str]) -> list[str]:
+    """A docstring with its `code` and its $formulas$ as reStructuredText writes them."""
+    text = "\n".join(lines)
+    pieces, end = [], 0
+    for example in _EXAMPLE.finditer(text):
+        pieces += [_MARKED.sub(_as_restructured, text[end : example.start()]), ":"]
+        pieces.append(example[0])
+        end = example.end()
+    pieces.append(_MARKED.sub(_as_restructured, text[end:]))
+    return "".join(pieces).split("\n")
+
+
+#: A block of code: a colon, an empty line, and lines that are indented further than the colon's.
+_EXAMPLE = re.compile(r"(?<=[^:\n]):\n\n(?=( {4,})\S)(?:\1.*\n|\n)+", flags=re.MULTILINE)
+
+#: What stands between marks, which no other rule may touch; and bars, which mean something there.
+_MARKED = re.compile(
+    r"(?P<ready>``.+?``|:\w+:`[^`]+`|`[^`\n]+`_)"
+    r"|`(?P<code>[^`]+)`"
+    r"|\$\$(?P<display>.+?)\$\$"
+    r"|(?<![\\\w])\$(?P<inline>[^$]+?)\$(?!\w)"
+    r"|(?P<bar>\|)",
+    flags=re.DOTALL,
+)
+
+
+def _as_restructured(found: re.Match[str]) -> str:
+    text = " ".join((found[found.lastgroup] or "").split())
+    if found.lastgroup == "code":
+        return f"``{text}``"
+    if found.lastgroup == "inline":
+        return f":math:`{text}`"
+    if found.lastgroup == "display":
+        line = found.string[: found.start()].rpartition("\n")[2]
+        indent = line if not line.strip() else ""
+        return f"\n{indent}.. math::\n\n{indent}   {text}\n\n{indent}"
+    return r"\|" if found.lastgroup == "bar" else found[0]

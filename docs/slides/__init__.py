@@ -1,0 +1,1 @@
+"""Lectures made of notebooks: `outline` cuts, `speaker` writes notes, `decks` writes pages."""

@@ -1,0 +1,23 @@
+"""The glossary: every term in two languages, in order, and explained."""
+
+import re
+from pathlib import Path
+
+TEXT = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text(encoding="utf-8")
+ENTRIES = re.search(r"```\{glossary\}\n(.*?)```", TEXT, re.DOTALL)[1].strip().split("\n\n")
+
+
+def test_each_term_has_an_english_and_a_chinese_name_and_a_sentence():
+    assert len(ENTRIES) > 50
+    for entry in ENTRIES:
+        english, chinese, *explained = entry.split("\n")
+        assert re.fullmatch(r"[A-Za-z -]+", english)
+        assert re.search(r"[\u4e00-\u9fff]", chinese)
+        assert explained, entry
+        assert all(line.startswith("  ") for line in explained)
+        assert explained[-1].endswith(".")
+
+
+def test_terms_are_sorted_and_different():
+    terms = [entry.partition("\n")[0].lower() for entry in ENTRIES]
+    assert terms == sorted(set(terms))
