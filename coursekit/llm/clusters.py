@@ -130,8 +130,9 @@ def semantic_entropy(
     of_cluster: dict[Hashable, float] = {}
     for cluster, part in zip(clusters, share, strict=True):
         of_cluster[cluster] = of_cluster.get(cluster, 0.0) + part
-    entropy = -sum(p * math.log(p) for p in of_cluster.values() if p > 0)
-    return max(entropy, 0.0)  # where rounding makes the only share a hair more than 1
+    if len(of_cluster) == 1:  # whose share is 1, but for rounding
+        return 0.0
+    return -sum(p * math.log(p) for p in of_cluster.values() if p > 0)
 
 
 def _check_samples(samples: Sequence[str]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import torch
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from scipy.stats import betabinom
@@ -25,7 +24,7 @@ _LONGEST = 24
 def sample_panels(
     samples: Mapping[str, Mapping[str, int]], right: Mapping[str, str], most: int = 5
 ) -> Axes:
-    """Draw how often each answer was sampled, one panel a question; the right one stands out.
+    """Draw how often each answer was sampled, one panel a question; the right one is ticked.
 
     Args:
         samples: for each question, at most three, its answers and how often each came.
@@ -40,7 +39,7 @@ def sample_panels(
         for ax, (question, counts) in zip(axes, samples.items(), strict=True):
             ordered = sorted(counts.items(), key=lambda item: -item[1])
             shown, rest = ordered[:most], ordered[most:]
-            names = [_short(name) for name, _ in shown]
+            names = [_short(f"✓ {n}" if n == right[question] else n) for n, _ in shown]
             values = [count for _, count in shown]
             colors = [COLORS["green" if n == right[question] else "blue"] for n, _ in shown]
             if rest:
@@ -50,11 +49,10 @@ def sample_panels(
             bars = ax.barh(range(len(names)), values, color=colors)
             ax.bar_label(bars, padding=3)
             ax.set_yticks(range(len(names)), names)
-            ax.invert_yaxis()
+            ax.set_ylim(most + 0.5, -0.5)  # bars of one width in every panel
             ax.set(xlim=(0, 1.15 * max(sum(counts.values()), 1)), xlabel="samples", title=question)
             ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
             ax.grid(visible=False, axis="y")
-        axes[0].figure.tight_layout()
     return axes[0]
 
 
@@ -63,6 +61,7 @@ def interval_rows(
     xlabel: str,
     title: str,
     reference: tuple[float, str] | None = None,
+    row_height: float = 0.6,
 ) -> Axes:
     """Draw one estimate with its interval for each name, from top to bottom.
 
@@ -72,8 +71,9 @@ def interval_rows(
         xlabel: what is estimated, with its unit.
         title: title of the figure.
         reference: a value to compare with, and its name in the legend.
+        row_height: in inches; less where there are many rows.
     """
-    ax = new_axes(7.5, 0.6 * len(rows) + 1.9)
+    ax = new_axes(7.5, row_height * len(rows) + 1.9)
     with style():
         for y, interval in enumerate(rows.values()):
             hollow = reference is not None and reference[0] in interval
@@ -85,6 +85,7 @@ def interval_rows(
         ax.set_yticks(range(len(rows)), list(rows))
         ax.set_ylim(len(rows) - 0.5, -0.5)
         ax.set(xlabel=xlabel)
+        ax.xaxis.set_major_locator(MaxNLocator(6))
         ax.grid(visible=False, axis="y")
         if reference is None:
             ax.set_title(title)
@@ -172,13 +173,13 @@ def coverage_histogram(
     covered = (coverages * n_test).round().long()
     counts = covered.bincount(minlength=n_test + 1) / len(covered)
     law = betabinom(n_test, rank, n_calibration + 1 - rank)
-    values = torch.arange(max(int(covered.min()) - 3, 0), n_test + 1)
+    shown = range(max(int(covered.min()) - 3, 0), n_test + 1)
+    values, heights = [i / n_test for i in shown], counts[shown.start :].tolist()
     ax = new_axes(7.5, 4.8)
     with style():
         label = f"observed, {len(covered)} splits"
-        width = 0.85 / n_test
-        ax.bar(values / n_test, counts[values], width, color=COLORS["sky"], label=label)
-        ax.plot(values / n_test, law.pmf(values), "o-", color=COLORS["blue"], label="theory")
+        ax.bar(values, heights, 0.85 / n_test, color=COLORS["sky"], label=label)
+        ax.plot(values, law.pmf(shown), "o-", color=COLORS["blue"], label="theory")
         promised = rank / (n_calibration + 1)
         label = f"promised on average: {promised:.2f}"
         ax.axvline(promised, color=COLORS["vermillion"], linestyle="--", label=label)

@@ -1,0 +1,97 @@
+"""Clusters, agreement and semantic entropy: against closed forms, and what says nothing."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import entropy
+
+from coursekit.llm.clusters import agreement, canonical, cluster_by_string, semantic_entropy
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Washington, D.C.", "washington dc", True),
+        ("the Hague", "The Hague.", True),
+        ("1,234", "1234", True),
+        ("12.", "12", True),
+        ("3.5", "35", False),
+        ("-5", "5", False),
+        ("10 Downing Street", "10 downing street ", True),
+        ("Tirana", "Tirano", False),
+        ("12", "twelve", False),
+    ],
+)
+def test_what_counts_of_an_answer(one, other, same):
+    assert (canonical(one) == canonical(other)) is same
+
+
+@pytest.mark.parametrize("text", ["", "  ", "\t\n", "?!", "..."])
+def test_a_text_that_says_nothing_is_no_answer(text):
+    assert canonical(text) is None
+    assert agreement(text, [text, text, "Paris"]) == 0
+    assert agreement("Paris", [text, text, "Paris"]) == pytest.approx(1 / 3)
+    assert cluster_by_string([text, "Paris", text]) == [0, 1, 0]
+
+
+def test_clusters_are_numbered_as_they_appear():
+    assert cluster_by_string(["Rome", "Oslo", "rome.", "Bern", "OSLO"]) == [0, 1, 0, 2, 1]
+    assert cluster_by_string(["Rome", "Riga"], key=lambda text: text[0]) == [0, 0]
+
+
+def test_agreement_counts_samples_not_clusters():
+    samples = ["Rome", "rome", "Oslo", "Oslo", "ROME.", "Bern"]
+    assert agreement("Rome!", samples) == 0.5
+    assert agreement("Paris", samples) == 0
+
+
+def test_agreement_estimates_the_probability_without_bias():
+    """The mean over all samples of three answers with known probabilities, each by its chance."""
+    chance = {"a": 0.5, "b": 0.3, "c": 0.2}
+    mean = sum(chance[x] * chance[y] * agreement("a", [x, y]) for x in chance for y in chance)
+    assert mean == pytest.approx(0.5)
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=30))
+def test_entropy_equals_scipys(clusters):
+    counts = torch.tensor(clusters).bincount().double()
+    found = semantic_entropy(clusters)
+    assert found == pytest.approx(entropy(counts.numpy()), abs=1e-12)
+    assert 0 <= found <= math.log(len(clusters)) + 1e-12
+
+
+def test_entropy_of_one_cluster_and_of_all_different():
+    assert semantic_entropy([7] * 10) == 0
+    assert semantic_entropy(list(range(10))) == pytest.approx(math.log(10))
+
+
+def test_with_probabilities_a_cluster_weighs_their_sum():
+    log_probs = [math.log(p) for p in (0.3, 0.1, 0.4)]  # normalised: 0.5 and 0.5
+    assert semantic_entropy(["x", "x", "y"], log_probs) == pytest.approx(math.log(2))
+    # Whatever was not sampled is normalised away: a common factor changes nothing.
+    shifted = torch.tensor(log_probs) - 50
+    assert semantic_entropy(["x", "x", "y"], shifted) == pytest.approx(math.log(2), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: cluster_by_string([]), ValueError, "samples is empty"),
+        (lambda: agreement("Paris", []), ValueError, "samples is empty"),
+        (lambda: agreement("Paris", "Paris"), TypeError, r"write \[sample\]"),
+        (lambda: cluster_by_string("Paris"), TypeError, r"write \[sample\]"),
+        (lambda: cluster_by_string(["Paris", 3]), TypeError, "found int: take its .text"),
+        (lambda: agreement(None, ["Paris"]), TypeError, "found NoneType"),
+        (lambda: semantic_entropy([]), ValueError, "clusters is empty"),
+        (lambda: semantic_entropy([0, 1], [-1.0]), ValueError, r"found shape \(1,\)"),
+        (lambda: semantic_entropy([0, 1], [-1.0, 0.5]), ValueError, "at most 0"),
+        (lambda: semantic_entropy([0, 1], [-1.0, float("nan")]), ValueError, "finite"),
+        (lambda: semantic_entropy([0, 1], [-1.0, -math.inf]), ValueError, "finite"),
+    ],
+)
+def test_bad_input(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
