@@ -1,0 +1,69 @@
+"""Figures of several tasks: what one temperature does to each, what a likelihood follows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from coursekit.calibration import Interval
+from coursekit.plots.style import COLORS, GRAY, new_axes, style, title_above_legend
+
+#: Colour and marker of each series, in their order.
+_LOOKS = (("orange", "D"), ("blue", "o"), ("green", "s"))
+
+
+def gap_rows(series: Mapping[str, Mapping[str, Interval]], title: str) -> Axes:
+    """Draw the gap between confidence and accuracy of each task, before and after a repair.
+
+    Args:
+        series: name of each way to calibrate, at most three, and its gap for every task; all have
+            the same tasks, drawn from top to bottom.
+        title: title of the figure.
+    """
+    tasks = list(next(iter(series.values())))
+    ax = new_axes(8.0, 0.6 * len(tasks) + 2.0)
+    shifts = [0.2 * (i - (len(series) - 1) / 2) for i in range(len(series))]
+    with style():
+        ax.axvline(0, color=GRAY, linestyle="--")
+        for (name, gaps), (color, marker), shift in zip(
+            series.items(), _LOOKS, shifts, strict=False
+        ):
+            for row, task in enumerate(tasks):
+                y, gap = row + shift, gaps[task]
+                ax.plot([gap.low, gap.high], [y, y], color=COLORS[color])
+                label = name if row == 0 else None
+                ax.plot(gap.estimate, y, marker, color=COLORS[color], label=label)
+        ax.set_yticks(range(len(tasks)), tasks)
+        ax.set_ylim(len(tasks) - 0.5, -0.5)
+        ax.set(xlabel="mean confidence minus accuracy  (right of 0: surer than right)")
+        ax.grid(visible=False, axis="y")
+        title_above_legend(ax, title, columns=3)
+    return ax
+
+
+def overlap_against_likelihood(
+    likelihood: Tensor, overlaps: Mapping[str, tuple[Tensor, str]], title: str
+) -> Axes:
+    """Draw how much written texts agree with a reference, against how likely the model found them.
+
+    Args:
+        likelihood: log-probability a token of what the model wrote ``(N,)``, in nats.
+        overlaps: for each panel, from left to right, its overlaps ``(N,)`` from 0 to 1, and a line
+            of text that says what they have to do with the likelihood.
+        title: title of the figure.
+    """
+    axes = new_axes(5.4 * len(overlaps), 4.8, ncols=len(overlaps), sharey=True, squeeze=False)[0]
+    with style():
+        for ax, (name, (overlap, note)), (color, marker) in zip(
+            axes, overlaps.items(), reversed(_LOOKS[:2]), strict=False
+        ):
+            ax.plot(
+                likelihood.tolist(), overlap.tolist(), marker, color=COLORS[color], alpha=0.7, ms=7
+            )
+            ax.set_title(f"{name}\n{note}", fontsize=13)
+            ax.set(xlabel="log-probability of the text (nats a token)", ylim=(0, 1))
+        axes[0].set_ylabel("overlap (chrF, 0 to 1)")
+        axes[0].figure.suptitle(title, x=0.01, ha="left", fontsize=15)
+    return axes[0]
