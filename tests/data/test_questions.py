@@ -141,6 +141,14 @@ def test_without_entities_a_key_is_the_entity_and_groups_are_divided_exactly():
             assert abs(sizes[0] - sizes[1]) <= 1
 
 
+def test_entities_without_peers_do_not_move_those_with_peers():
+    everything = list(QUESTIONS.values())
+    bare = [replace(q, kind="bare", key=f"{q.key}!", entities=()) for q in everything[:30]]
+    mixed, alone = split_questions([*everything, *bare]), split_questions(everything)
+    for part, expected in zip(mixed, alone, strict=True):
+        assert [q for q in part if q.kind != "bare"] == expected
+
+
 def test_kinds_may_share_keys():
     question = QUESTIONS["FR"]
     both = [question, replace(question, kind="currency")]

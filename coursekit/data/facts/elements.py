@@ -21,15 +21,16 @@ def elements() -> dict[str, Any]:
     return {e.symbol: e for e in periodictable.elements if e.number >= 1}
 
 
+_LANTHANIDES_AND_ACTINIDES = ((57, 71), (89, 103))
+_TRANSITION_METALS = ((21, 30), (39, 48), (72, 80), (104, 112))
+
+
 def block(symbol: str) -> str:
-    """Return the part of the periodic table, which groups elements of equal fame a little."""
+    """Return the part of the periodic table: its parts differ in how well they are known."""
     number = elements()[symbol].number
-    if 57 <= number <= 71 or 89 <= number <= 103:
+    if any(first <= number <= last for first, last in _LANTHANIDES_AND_ACTINIDES):
         return "lanthanides and actinides"
-    # Rows 4 to 7 begin after a noble gas, and the transition metals are ten in their middle.
-    begins = {18: 21, 36: 39, 54: 72, 86: 104}
-    gas = max((g for g in begins if g < number), default=None)
-    if gas is not None and begins[gas] <= number <= {18: 30, 36: 48, 54: 80, 86: 112}[gas]:
+    if any(first <= number <= last for first, last in _TRANSITION_METALS):
         return "transition metals"
     return "main groups"
 
