@@ -1,4 +1,4 @@
-"""The course's commands: `python -m coursekit doctor`, `fetch` and `train`.
+"""The course's commands: `python -m coursekit doctor`, `fetch`, `train` and `audit`.
 
 Each command imports what it needs when it runs, so that `--help` is instant and `doctor` works
 where half of the packages are missing.
@@ -27,6 +27,40 @@ TRAIN_OPTIONS: dict[str, dict[str, Any]] = {
     )
 }
 
+# The tasks are named here as well, so that a mistyped one is refused before torch is imported.
+AUDIT_TASKS = ("prose", "code", "samples", "choices", "answers")
+AUDIT_OPTIONS: dict[str, dict[str, Any]] = {
+    "model": {
+        "nargs": "?",
+        "help": "smollm2-135m-instruct (comes with the course), a folder, a GGUF file, a hub name",
+    },
+    "--tasks": {
+        "nargs": "+",
+        "choices": AUDIT_TASKS,
+        "metavar": "TASK",
+        "help": f"which of {', '.join(AUDIT_TASKS)} (all)",
+    },
+    "--limit": {"type": int, "help": "items of each task, at most (what suits a laptop)"},
+    "--output": {
+        "default": "audit",
+        "help": "folder for report.json and report.html (%(default)s)",
+    },
+    "--device": {"help": "cpu, cuda, mps; auto spreads a large model over all (the best one)"},
+    "--dtype": {
+        "choices": ("float32", "bfloat16", "float16"),
+        "default": "float32",
+        "help": "precision of the weights (%(default)s)",
+    },
+    "--seed": {"type": int, "default": 0, "help": "of items, halves and samples (%(default)s)"},
+    "--batch-size": {"type": int, "help": "windows of text read at once (4 on a CPU, else 16)"},
+    "--resume": {"action": "store_true", "help": "go on from what an interrupted audit left"},
+    "--compare": {
+        "nargs": 2,
+        "metavar": "REPORT",
+        "help": "instead of auditing: two reports (report.json or its folder), second minus first",
+    },
+}
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code (0: fine)."""
@@ -52,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         ("doctor", _doctor, "say what is missing on this machine, and how to mend it", {}),
         ("fetch", _fetch, "get the embedded language model, to work without network later", {}),
         ("train", _train, "train a small GPT, or go on where it was cut off", TRAIN_OPTIONS),
+        ("audit", _audit, "measure the calibration of any causal language model", AUDIT_OPTIONS),
     ):
         sentence = f"{purpose[0].upper()}{purpose[1:]}."
         command = commands.add_parser(name, help=purpose, description=sentence)
@@ -88,6 +123,12 @@ def _train(options: argparse.Namespace) -> int:
     from coursekit import train_command
 
     return train_command.run(options)
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from coursekit import audit_command
+
+    return audit_command.run(options)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,10 @@ MAY_IMPORT |= {
     "exercises": EVERYTHING,
     "doctor": EVERYTHING,
     "train_command": EVERYTHING,
-    "__main__": EVERYTHING | {"", "widgets", "exercises", "doctor", "train_command"},
+    "audit_report": EVERYTHING,
+    "audit_command": EVERYTHING | {"audit_report"},
+    "__main__": EVERYTHING
+    | {"", "widgets", "exercises", "doctor", "train_command", "audit_command"},
 }
 
 

@@ -51,8 +51,10 @@ def load(
 
     Args:
         name: `"smollm2-135m-instruct"` (comes with the course), a folder that `save_pretrained`
-            wrote, or the name of a model on the Hugging Face hub, such as `"gpt2"`.
-        device: where to put it; by default CUDA, MPS or CPU, in that order.
+            wrote, a GGUF file (expanded to full precision), or the name of a model on the Hugging
+            Face hub, such as `"gpt2"`.
+        device: where to put it; by default CUDA, MPS or CPU, in that order. `"auto"` spreads a
+            model over all devices of the machine, where one is too small for it.
         dtype: precision of the weights; by default float32, in which probabilities are exact to
             about 1e-6 and which most CPUs compute fastest.
 
@@ -60,7 +62,8 @@ def load(
         TypeError: `name` is not a string, or `dtype` not a floating-point `torch.dtype`.
         ValueError: `name` is empty, `device` cannot be used, or the model is not a causal language
             model with safetensors weights and without code of its own.
-        ModelUnavailableError: the model is not on this machine and cannot be fetched.
+        ModelUnavailableError: the model is not on this machine and cannot be fetched, or does not
+            fit into the device's memory.
     """
     if not isinstance(name, str):
         raise TypeError(f"name must be a string such as {embedded.NAME!r}, got {name!r}")
@@ -69,10 +72,48 @@ def load(
     dtype = torch.float32 if dtype is None else dtype
     if not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
         raise TypeError(f"dtype must be a floating-point type like torch.float32, got {dtype!r}")
-    device = _usable(default_device() if device is None else device)
+    spread = device == "auto"
+    device = _usable(default_device() if device is None or spread else device)
     read = _read_embedded if name == embedded.NAME else _read_other
-    model, tokenizer = read(name, dtype)
-    return LanguageModel(name, model.eval().requires_grad_(False).to(device), tokenizer, device)
+    try:
+        model, tokenizer = read(name, dtype, **({"device_map": "auto"} if spread else {}))
+        model = model.eval().requires_grad_(False)
+        if spread:
+            device = next((w.device for w in model.parameters() if not w.is_meta), device)
+        else:
+            model = model.to(device)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise ModelUnavailableError(
+            f"{name!r} does not fit into the memory of {device} in {dtype}. Load it in half "
+            "precision (dtype=torch.bfloat16, on the command line --dtype bfloat16), or over all "
+            'devices (device="auto", --device auto).'
+        ) from error
+    lm = LanguageModel(name, model, tokenizer, device)
+    if name != embedded.NAME:
+        _require_causal(lm)
+    return lm
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that a device, or the machine, has no memory left."""
+    # torch has a class for it on GPUs only; on the CPU and on MPS the text must do.
+    text = str(error).lower()
+    signs = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate")
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(s in text for s in signs)
+
+
+@torch.inference_mode()
+def _require_causal(lm: LanguageModel) -> None:
+    """Refuse a model whose prediction depends on what it is to predict, such as BERT."""
+    ids = torch.tensor([[0, 1, 0], [0, 1, 1]], device=lm.device)
+    here, there = lm.model(input_ids=ids).logits[:, :2].float()
+    if not torch.allclose(here, there, rtol=1e-2, atol=1e-2 * here.abs().max().item()):
+        raise ValueError(
+            f"{lm.name!r} is not a causal language model: it reads the tokens that it should "
+            "predict (a masked model, such as BERT, does). Load a model of the GPT kind."
+        )
 
 
 def _usable(device: str | torch.device) -> torch.device:
@@ -86,28 +127,30 @@ def _usable(device: str | torch.device) -> torch.device:
         ) from error
 
 
-def _read_embedded(name: str, dtype: torch.dtype) -> Pair:
+def _read_embedded(name: str, dtype: torch.dtype, **options: Any) -> Pair:
     # AutoTokenizer would import every tokenizer that it knows: a second more than naming the class.
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
     folder = embedded.prepare()
     with quiet():
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
-        return LlamaForCausalLM.from_pretrained(folder, dtype=dtype), tokenizer
+        return LlamaForCausalLM.from_pretrained(folder, dtype=dtype, **options), tokenizer
 
 
-def _read_other(name: str, dtype: torch.dtype) -> Pair:
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return _read_folder(folder, dtype)
+def _read_other(name: str, dtype: torch.dtype, **options: Any) -> Pair:
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return _read_folder(path, dtype, **options)
+    if path.suffix == ".gguf" or path.is_file():
+        return _read_file(path, dtype, **options)
     _require_hub_name(name)
     try:
         # What was fetched before is read without asking the hub: the same model every time.
-        return _read(name, dtype, local_files_only=True)
+        return _read(name, dtype, local_files_only=True, **options)
     except OSError:
         _require_hub(name)
     try:
-        return _read(name, dtype)
+        return _read(name, dtype, **options)
     except OSError as error:
         raise ModelUnavailableError(
             f"{name!r} is not a folder here, and the hub does not give it: {error}\n"
@@ -116,7 +159,28 @@ def _read_other(name: str, dtype: torch.dtype) -> Pair:
         ) from error
 
 
-def _read_folder(folder: Path, dtype: torch.dtype) -> Pair:
+def _read_file(path: Path, dtype: torch.dtype, **options: Any) -> Pair:
+    """A single file: GGUF, since no other kind brings its tokenizer and its shape along."""
+    if not path.is_file():
+        raise ValueError(f"{str(path)!r}: there is no such file; give the path of a GGUF file")
+    if path.suffix != ".gguf":
+        raise ValueError(
+            f"{str(path)!r} is a file, but not a GGUF file (*.gguf): give the folder that holds "
+            "weights, configuration and tokenizer"
+        )
+    if options:
+        raise ValueError(
+            "a GGUF file is expanded on one device: instead of device='auto', save the model with "
+            "save_pretrained(folder) and load the folder"
+        )
+    try:
+        model, tokenizer = embedded.read_gguf(path)
+    except (ValueError, KeyError, OSError) as error:
+        raise ValueError(f"{str(path)!r} cannot be read as a language model: {error}") from error
+    return model.to(dtype), tokenizer
+
+
+def _read_folder(folder: Path, dtype: torch.dtype, **options: Any) -> Pair:
     saved = {path.suffix: path.name for path in folder.iterdir()}
     if ".safetensors" not in saved and (pickled := saved.keys() & {".bin", ".pt", ".pth"}):
         raise ValueError(
@@ -125,7 +189,7 @@ def _read_folder(folder: Path, dtype: torch.dtype) -> Pair:
             "writes safetensors"
         )
     try:
-        return _read(str(folder), dtype)
+        return _read(str(folder), dtype, **options)
     except (OSError, SafetensorError) as error:
         raise ValueError(f"{str(folder)!r} does not hold a whole saved model: {error}") from error
 

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from coursekit.calibration import Interval, ReliabilityBins
+from coursekit.calibration import Interval, ReliabilityBins, wilson_interval
 from coursekit.llm.audit.journal import write_atomically
+from coursekit.llm.audit.resampling import LEVEL, Resamples
 from coursekit.llm.audit.schema import FORMAT, VERSION, validate
 from coursekit.llm.audit.sums import N_BINS
 
@@ -92,6 +94,23 @@ class Report:
             confidence_sum=torch.tensor(found["confidence_sum"], dtype=torch.float64),
             correct_count=torch.tensor(found["correct_count"]),
         )
+
+    def points(self, task: str) -> tuple[ReliabilityBins, Tensor, Tensor]:
+        """The bins of a task, and the ends of the 95 % intervals of their accuracies, each `(B,)`.
+
+        Wilson's interval for as many independent outcomes as the resampled entities are worth.
+        """
+        found, bins = self.task(task), self.bins(task)
+        table = torch.tensor(found["by_item"]["sums"], dtype=torch.float64)
+        resamples = Resamples(found["by_item"]["entity"], seed=self.data["settings"]["seed"])
+        _, totals = resamples.totals(table[:, : 2 * N_BINS])
+        count, correct = totals.unflatten(1, (2, N_BINS)).unbind(1)
+        variance = torch.where(count > 0, correct / count, torch.nan)
+        variance = (variance - bins.accuracy).square().nanmean(dim=0)
+        alone = bins.accuracy * (1 - bins.accuracy)
+        # Where all outcomes agree, resampling cannot tell, and each counts for itself.
+        worth = torch.where(variance > 0, alone / variance, torch.inf)
+        return bins, *wilson_interval(bins.accuracy, worth.minimum(bins.count.double()), LEVEL)
 
     def to_json(self) -> str:
         """The report as text; one line an entry, so that two can be compared by eye."""

@@ -20,7 +20,7 @@ from coursekit.llm._shared_work import batches
 from coursekit.llm.audit.items import Item, Record, Task, calibration_half
 from coursekit.llm.audit.journal import Journal
 from coursekit.llm.audit.resampling import best_temperature
-from coursekit.llm.pretrained import LanguageModel
+from coursekit.llm.pretrained import LanguageModel, is_out_of_memory
 
 Records = dict[str, Record]  # by the name of the item
 Wanted = tuple[list[Item], float | None]
@@ -104,11 +104,3 @@ def advising_on_memory(batch_size: int) -> Iterator[None]:
             f"a batch of {batch_size} did not fit into memory: {advice}. What was finished is "
             "kept if there is an output folder: go on with --resume."
         ) from error
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that a device, or the machine, has no memory left."""
-    # torch has a class for it on GPUs only; on the CPU and on MPS the text must do.
-    text = str(error).lower()
-    signs = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate")
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(s in text for s in signs)

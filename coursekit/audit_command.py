@@ -1,0 +1,96 @@
+"""`python -m coursekit audit`: the calibration report of any causal language model.
+
+It runs in many processes when it is started by `accelerate launch --multi_gpu --num_processes 2 -m
+coursekit audit ...`, each with its own copy of the model; without GPUs, with the environment
+variable ACCELERATE_USE_CPU=1. The processes share the work and write one report.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+import torch
+from accelerate import PartialState
+
+from coursekit.audit_report import comparison_summary, summary, write_html
+from coursekit.llm.audit import OutOfMemoryError, Report, audit, compare
+from coursekit.llm.pretrained import ModelUnavailableError, load
+
+DTYPES = {name: getattr(torch, name) for name in ("float32", "bfloat16", "float16")}
+
+
+def run(options: Namespace) -> int:
+    """Audit or compare as the command line says; returns the exit code."""
+    state = PartialState()
+    try:
+        text, code = (_compare if options.compare else _audit)(options, state), 0
+    except (ValueError, OSError, ModelUnavailableError, OutOfMemoryError) as error:
+        text, code = f"audit: {error}", 1
+        if isinstance(error, OutOfMemoryError) and not state.is_main_process:
+            print(text, file=sys.stderr)  # the others may have had room enough
+    except KeyboardInterrupt:
+        text, code = "Interrupted. Add --resume to the same command to go on.", 130
+    if state.is_main_process:
+        print(text, file=sys.stderr if code else sys.stdout)
+    if code and state.num_processes > 1:
+        # The others wait for this one: leave at once, so that the launcher stops them.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    state.destroy_process_group()
+    return code
+
+
+def _audit(options: Namespace, state: PartialState) -> str:
+    if options.model is None:
+        raise ValueError("no model was named: give one, or --compare with two reports")
+    folder = Path(options.output)
+    _require_writable(folder, state)
+    device = options.device
+    if state.num_processes > 1:
+        if device is not None:
+            raise ValueError(
+                "several processes choose their devices themselves, one model for each: leave out "
+                "--device. (To spread one large model, start one process with --device auto.)"
+            )
+        device = state.device
+    lm = load(options.model, device=device, dtype=DTYPES[options.dtype])
+    report = audit(
+        lm,
+        options.tasks,
+        options.limit,
+        seed=options.seed,
+        batch_size=options.batch_size,
+        folder=folder,
+        resume=options.resume,
+    )
+    if state.is_main_process:
+        write_html(report, folder)
+    return f"{summary(report)}\n\nWritten: report.json and report.html in {folder}."
+
+
+def _compare(options: Namespace, state: PartialState) -> str:
+    if options.model is not None:
+        raise ValueError("--compare takes two reports and no model: audit the model first")
+    first, second = (Report.read(path) for path in options.compare)
+    return comparison_summary(
+        f"{first.model} ({options.compare[0]})",
+        f"{second.model} ({options.compare[1]})",
+        compare(first, second, options.tasks),
+    )
+
+
+def _require_writable(folder: Path, state: PartialState) -> None:
+    """Find out before a model is loaded whether there will be a place for its report."""
+    probe = folder / f".writable.{state.process_index}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OSError(
+            f"cannot write into {folder}: {error.strerror or error}. Choose another --output"
+        ) from error

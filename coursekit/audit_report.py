@@ -1,0 +1,264 @@
+"""A report of an audit for people: sentences and a table for the terminal, and one HTML file.
+
+The file holds its figures, for light screens and for dark ones, each with a text for those who
+cannot see it; nothing is loaded from anywhere, so it opens offline and can be sent by mail.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+
+from coursekit.calibration import Interval
+from coursekit.llm.audit import Report, TaskComparison
+from coursekit.llm.audit.journal import write_atomically
+from coursekit.llm.audit.schema import METRICS
+from coursekit.plots import interval_rows
+from coursekit.plots.audit import binned_diagrams
+from coursekit.plots.style import GRAY
+
+FILE = "report.html"
+COLUMNS = ("accuracy", "confidence", "gap", "ece", "by chance", "nll", "brier", "auroc")
+#: Colours of text and lines for a dark page; those of the data stay.
+_DARK = {
+    "text.color": "#ececec",
+    "axes.labelcolor": "#ececec",
+    "axes.edgecolor": "#b9bec6",
+    "axes.titlecolor": "#ececec",
+    "xtick.color": "#d5d8dd",
+    "ytick.color": "#d5d8dd",
+    "legend.labelcolor": "#ececec",
+}
+
+
+# --- sentences ------------------------------------------------------------------------------------
+
+
+def verdict(report: Report, task: str) -> str:
+    """One sentence about the calibration of a task, no bolder than its interval."""
+    found, metrics = report.task(task), report.metrics(task)
+    gap = metrics["gap"]
+    if 0 in gap:
+        said = "no gap between confidence and accuracy was detected"
+    elif gap.estimate > 0:
+        said = "surer than it is right"
+    else:
+        said = "less sure than it is right"
+    chance = found["ece_by_chance"]
+    ece = metrics["ece"].estimate
+    beyond = "more than" if ece > chance else "no more than"
+    return (
+        f"{found['title']}: {said} ({gap:+.3f}). ECE {ece:.3f}, {beyond} the {chance:.3f} that "
+        "chance explains."
+    )
+
+
+def temperature_sentence(report: Report, task: str) -> str:
+    """What the fitted temperature is, and what it did to the half that it did not see."""
+    found = report.task(task)["temperature"]
+    value, change = report.temperature(task), report.held_out(task, "change")["nll"]
+    did = (
+        "it changes the likelihood of the other half by no more than chance"
+        if 0 in change
+        else f"it makes the other half {'more' if change.estimate < 0 else 'less'} likely"
+    )
+    ends = " It lies at the end of the range that was searched." if found["at_end_of_range"] else ""
+    return (
+        f"Fitted on {found['calibration_items']} items, the temperature is {value:.2f}; {did} "
+        f"({change:+.3f} nats).{ends}"
+    )
+
+
+def summary(report: Report) -> str:
+    """The report as text for a terminal."""
+    rows = [["", "items", "accuracy", "confidence", "gap", "ECE", "by chance", "T"]]
+    for task in report.tasks:
+        found, metrics = report.task(task), report.metrics(task)
+        rows.append(
+            [
+                found["title"],
+                f"{found['items']:,}",
+                f"{metrics['accuracy'].estimate:.3f}",
+                f"{metrics['confidence'].estimate:.3f}",
+                f"{metrics['gap']:+.3f}",
+                f"{metrics['ece'].estimate:.3f}",
+                f"{found['ece_by_chance']:.3f}",
+                f"{report.temperature(task):.2f}",
+            ]
+        )
+    sentences = [verdict(report, task) for task in report.tasks]
+    return "\n".join([f"Calibration of {report.model}", "", *_aligned(rows), "", *sentences])
+
+
+def comparison_summary(first: str, second: str, compared: Mapping[str, TaskComparison]) -> str:
+    """Two reports as text for a terminal: what the second has more or less of than the first."""
+    lines = [f"Second minus first, paired. First: {first}. Second: {second}.", ""]
+    rows = [["", "", "first", "second", "difference", ""]]
+    for found in compared.values():
+        for place, (name, difference) in enumerate(found.difference.items()):
+            rows.append(
+                [
+                    "" if place else found.title,
+                    name,
+                    f"{found.first[name].estimate:.3f}",
+                    f"{found.second[name].estimate:.3f}",
+                    f"{difference:+.3f}",
+                    "" if 0 in difference else "*",
+                ]
+            )
+    note = "* the 95 % interval of the difference does not hold zero."
+    return "\n".join([*lines, *_aligned(rows), "", note])
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+# --- HTML -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure as data addresses, for a light page and for a dark one."""
+
+    light: str
+    dark: str
+    alt: str
+
+
+def write_html(report: Report, folder: str | Path) -> Path:
+    """Write `report.html`, whole or not at all; returns its path.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    path = Path(folder) / FILE
+    write_atomically(path, to_html(report))
+    return path
+
+
+def to_html(report: Report) -> str:
+    """The report as one page that needs nothing else."""
+    environment = Environment(
+        loader=PackageLoader("coursekit"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    tasks = report.tasks
+    return environment.get_template("audit.html.jinja").render(
+        report=report,
+        columns=COLUMNS,
+        words=METRICS | {"auroc": "how well confidence tells right answers from wrong ones"},
+        verdicts={task: verdict(report, task) for task in tasks},
+        temperatures={task: temperature_sentence(report, task) for task in tasks},
+        overview=_drawn(lambda: overview(report), _overview_alt(report)),
+        figures={task: _drawn(*_diagram(report, task)) for task in tasks},
+        all_tasks={report.task(task)["title"]: _cells(report, task) for task in tasks},
+        held_out={task: _held_out(report, task) for task in tasks},
+        by_group={task: _by_group(report, task) for task in tasks},
+    )
+
+
+def overview(report: Report) -> Axes:
+    """The gap of every task with its interval."""
+    gaps = {report.task(task)["title"]: report.metrics(task)["gap"] for task in report.tasks}
+    return interval_rows(
+        gaps,
+        "mean confidence minus accuracy (right of 0: surer than right)",
+        "Where it is surer than it is right",
+        reference=(0.0, "calibrated on average"),
+    )
+
+
+def _overview_alt(report: Report) -> str:
+    said = "; ".join(
+        f"{report.task(task)['title']} {report.metrics(task)['gap']:+.2f}" for task in report.tasks
+    )
+    return f"The gap of mean confidence and accuracy of each task, with its interval: {said}."
+
+
+def _diagram(report: Report, task: str) -> tuple[Callable[[], Axes], str]:
+    bins = report.bins(task)
+    used = (bins.count > 0).nonzero().flatten().tolist()
+    points = ", ".join(f"{bins.confidence[b]:.2f}: {bins.accuracy[b]:.2f}" for b in used)
+    title = report.task(task)["title"]
+    return (
+        lambda: binned_diagrams({title: report.points(task)}),
+        f"Reliability diagram of {title}. Mean confidence and accuracy in each bin: {points}.",
+    )
+
+
+def _drawn(draw: Callable[[], Axes], alt: str) -> Drawn:
+    light = _data_address(draw())
+    with plt.rc_context(_DARK):
+        axes = draw()
+    _brighten(axes.get_figure(root=True))
+    return Drawn(light, _data_address(axes), alt)
+
+
+def _brighten(figure: Figure) -> None:
+    """Let lines and notes in the background keep their place on a dark page."""
+    for artist in figure.findobj(lambda artist: isinstance(artist, Text | Line2D)):
+        if str(artist.get_color()) == GRAY:
+            artist.set_color("#b9bec6")
+    for axes in figure.axes:
+        for line in (*axes.get_xgridlines(), *axes.get_ygridlines()):
+            line.set_color("#3d434b")
+
+
+def _data_address(axes: Axes) -> str:
+    figure = axes.get_figure(root=True)
+    image = BytesIO()
+    # A transparent page shows through; no date or version, so that equal reports give equal files.
+    figure.savefig(image, format="png", bbox_inches="tight", transparent=True, metadata={})
+    plt.close(figure)
+    return f"data:image/png;base64,{base64.b64encode(image.getvalue()).decode()}"
+
+
+def _row(metrics: Mapping[str, Interval], by_chance: float | None) -> list[str]:
+    signed = {"gap": "+.3f"}
+    cells = []
+    for column in COLUMNS:
+        if column == "by chance":
+            cells.append("" if by_chance is None else f"{by_chance:.3f}")
+        else:
+            found = metrics.get(column)
+            cells.append("" if found is None else format(found, signed.get(column, ".3f")))
+    return cells
+
+
+def _cells(report: Report, task: str) -> list[str]:
+    return _row(report.metrics(task), report.task(task)["ece_by_chance"])
+
+
+def _held_out(report: Report, task: str) -> dict[str, list[str]]:
+    chance = report.task(task)["temperature"]["ece_by_chance_after"]
+    rows = {when: _row(report.held_out(task, when), None) for when in ("before", "after", "change")}
+    rows["after"][COLUMNS.index("by chance")] = f"{chance:.3f}"
+    return rows
+
+
+def _by_group(report: Report, task: str) -> dict[str, dict[str, list[str]]]:
+    return {
+        label: {
+            f"{group} ({groups[group]['items']})": _row(metrics, None)
+            for group, metrics in report.groups(task, label).items()
+        }
+        for label, groups in report.task(task)["groups"].items()
+    }
