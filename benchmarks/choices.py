@@ -1,8 +1,16 @@
-"""`score_choices` against lm-evaluation-harness and the naive loop: `python benchmarks/choices.py`.
+"""`score_choices` against its peers: `python benchmarks/choices.py [--workloads ...]`.
 
 The same model object, the same questions (capitals of the world, four options, four examples in the
-prompt), one process, one after the other. The harness gets the batch size that is best for it among
-several. Prints seconds, ratios, and the largest difference between the scores.
+prompt), one process, one after the other, in three workloads of notebook 12:
+
+- text: the names of the options after the question;
+- letters: " A" to " D" after the question with its options listed, in the four cyclic orders;
+- prior: the names of the options after one neutral question.
+
+Peers are the naive loop (a forward pass for each answer), `model.generate` called once a prompt for
+the letters, which can be read off its first step, and lm-evaluation-harness for the text, with the
+batch size that is best for it among several. Prints seconds, ratios, and the largest difference
+between the scores.
 """
 
 from __future__ import annotations
@@ -11,28 +19,52 @@ import argparse
 import logging
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
-from lm_eval.api.instance import Instance
-from lm_eval.models.huggingface import HFLM
 
-from coursekit.data.facts import capital_questions
-from coursekit.llm import LanguageModel, load, score_choices
+from coursekit.data import capital_questions
+from coursekit.llm import (
+    LanguageModel,
+    cyclic_orders,
+    few_shot_prompts,
+    lettered_prompts,
+    load,
+    score_choices,
+)
 
-EXAMPLES = [("Utopia", "Amaurot"), ("Ruritania", "Strelsau"), ("Oz", "Emerald City")]
-EXAMPLES.append(("Gondor", "Minas Tirith"))
+if TYPE_CHECKING:  # the harness is imported only where it runs: the other peers do without it
+    from lm_eval.models.huggingface import HFLM
+
+EXAMPLES = [
+    ("What is the capital of Bavaria?", ["Munich", "Stuttgart", "Dresden", "Hamburg"], "Munich"),
+    ("What is the capital of Catalonia?", ["Seville", "Bilbao", "Barcelona", "Vigo"], "Barcelona"),
+    ("What is the capital of Ontario?", ["Winnipeg", "Toronto", "Regina", "Halifax"], "Toronto"),
+    ("What is the capital of Queensland?", ["Perth", "Hobart", "Darwin", "Brisbane"], "Brisbane"),
+]
+Work = tuple[list[str], list[list[str]]]
+Scores = list[torch.Tensor]
 
 
-def prompt(country: str) -> str:
-    """Four examples of countries that do not exist, then the question."""
-    examples = "".join(
-        f"Question: What is the capital of {name}?\nAnswer: {capital}\n\n"
-        for name, capital in EXAMPLES
-    )
-    return f"{examples}Question: What is the capital of {country}?\nAnswer:"
+def workload(name: str, n_questions: int) -> Work:
+    """Prompts, and the choices of each."""
+    questions = capital_questions(n_options=4)[:n_questions]
+    asked = [question.question for question in questions]
+    names = [[f" {option}" for option in question.options] for question in questions]
+    solved = [(question, answer) for question, _, answer in EXAMPLES]
+    if name == "text":
+        return few_shot_prompts(asked, solved), names
+    if name == "prior":
+        neutral = few_shot_prompts(["What is the capital of this country?"], solved)
+        return neutral * len(asked), names
+    prompts = []
+    for order in cyclic_orders(4).tolist():
+        turned = [[question.options[i] for i in order] for question in questions]
+        prompts += lettered_prompts(asked, turned, EXAMPLES)
+    return prompts, [[" A", " B", " C", " D"]] * len(prompts)
 
 
-def naive(lm: LanguageModel, prompts: list[str], choices: list[list[str]]) -> list[torch.Tensor]:
+def naive(lm: LanguageModel, prompts: list[str], choices: list[list[str]]) -> Scores:
     """One forward pass for every prompt and choice, as in most tutorials."""
 
     @torch.inference_mode()
@@ -48,10 +80,30 @@ def naive(lm: LanguageModel, prompts: list[str], choices: list[list[str]]) -> li
     ]
 
 
-def harness(
-    peer: HFLM, prompts: list[str], choices: list[list[str]], batch_size: int
-) -> list[torch.Tensor]:
+@torch.inference_mode()
+def generate(lm: LanguageModel, prompts: list[str], choices: list[list[str]]) -> Scores:
+    """`model.generate` once a prompt, for one token; its choices must be one token each."""
+    scores = []
+    for prompt, options in zip(prompts, choices, strict=True):
+        ids = lm.tokenizer(prompt, return_tensors="pt").input_ids
+        step = lm.model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=1,
+            do_sample=False,
+            output_logits=True,
+            return_dict_in_generate=True,
+            pad_token_id=lm.tokenizer.eos_token_id,
+        )
+        log_probs = step.logits[0][0].log_softmax(-1)
+        scores.append(log_probs[[lm.tokenizer(option).input_ids[0] for option in options]])
+    return scores
+
+
+def harness(peer: HFLM, prompts: list[str], choices: list[list[str]], batch_size: int) -> Scores:
     """lm-evaluation-harness' `loglikelihood` of the same pairs."""
+    from lm_eval.api.instance import Instance
+
     pairs = [
         (text, choice) for text, options in zip(prompts, choices, strict=True) for choice in options
     ]
@@ -63,58 +115,66 @@ def harness(
     return [torch.tensor([next(scores)[0] for _ in options]) for options in choices]
 
 
-def timed(run: Callable[[], list[torch.Tensor]]) -> tuple[float, list[torch.Tensor]]:
+def timed(run: Callable[..., Scores], *args: object) -> tuple[float, Scores]:
     """CPU is shared, so CPU seconds of this process would hide waiting: wall seconds."""
     start = time.perf_counter()
-    result = run()
+    result = run(*args)
     return time.perf_counter() - start, result
 
 
-def largest_difference(a: list[torch.Tensor], b: list[torch.Tensor]) -> float:
+def largest_difference(a: Scores, b: Scores) -> float:
     """Largest difference of two sets of scores, in nats."""
     return max((x - y).abs().max().item() for x, y in zip(a, b, strict=True))
 
 
+def best_of_harness(
+    lm: LanguageModel, work: Work, batch_sizes: list[int]
+) -> tuple[str, float, Scores]:
+    """The harness with each batch size, after a warm-up of that size: the fastest."""
+    from lm_eval.models.huggingface import HFLM
+
+    peer = HFLM(pretrained=lm.model, tokenizer=lm.tokenizer, backend="causal")
+    trials = {}
+    for size in batch_sizes:
+        harness(peer, work[0][:2], work[1][:2], size)
+        trials[size] = timed(harness, peer, *work, size)
+    best = min(trials, key=lambda size: trials[size][0])
+    return f"lm-evaluation-harness, batch {best}", *trials[best]
+
+
 def main() -> None:
-    """Run all three, print the table."""
+    """Run what was asked for, and print a table for each workload."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--questions", type=int, default=161)
+    parser.add_argument("--workloads", nargs="+", default=["text", "letters", "prior"])
+    parser.add_argument("--questions", type=int, default=161, help="letters use a quarter of them")
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 8, 32, 64])
+    parser.add_argument("--without-harness", action="store_true", help="if it is not installed")
     options = parser.parse_args()
     logging.disable(logging.WARNING)
 
     lm = load(device="cpu")
-    questions = capital_questions(n_options=4)[: options.questions]
-    prompts = [prompt(question.subject) for question in questions]
-    choices = [[" " + option for option in question.options] for question in questions]
-    # Each timed run follows a warm-up of its own kind.
-    score_choices(lm, prompts[:8], choices[:8])
-    ours_s, ours = min(
-        (timed(lambda: score_choices(lm, prompts, choices)) for _ in range(3)), key=lambda r: r[0]
-    )
+    for name in options.workloads:
+        n_questions = options.questions // 4 if name == "letters" else options.questions
+        work = workload(name, n_questions)
+        few = [part[:4] for part in work]  # a warm-up for each
+        score_choices(lm, *few)
+        ours = min((timed(score_choices, lm, *work) for _ in range(3)), key=lambda r: r[0])
+        rows = [("score_choices", *ours)]
+        if name == "text" and not options.without_harness:
+            rows.append(best_of_harness(lm, work, options.batch_sizes))
+        if name == "letters":
+            generate(lm, *few)
+            rows.append(("model.generate, once a prompt", *timed(generate, lm, *work)))
+        naive(lm, *few)
+        rows.append(("naive loop", *timed(naive, lm, *work)))
 
-    peer = HFLM(pretrained=lm.model, tokenizer=lm.tokenizer, backend="causal")
-    trials = {}
-    for size in options.batch_sizes:
-        harness(peer, prompts[:2], choices[:2], size)
-        trials[size] = timed(lambda size=size: harness(peer, prompts, choices, size))
-    best = min(trials, key=lambda size: trials[size][0])
-    harness_s, theirs = trials[best]
-
-    naive(lm, prompts[:2], choices[:2])
-    naive_s, plain = timed(lambda: naive(lm, prompts, choices))
-
-    n_answers = sum(map(len, choices))
-    print(f"{len(questions)} questions, {n_answers} answers, {torch.get_num_threads()} threads")
-    print(f"{'':34}{'seconds':>10}{'ratio':>8}{'max difference, nats':>24}")
-    for name, seconds, scores in [
-        ("score_choices", ours_s, ours),
-        (f"lm-evaluation-harness, batch {best}", harness_s, theirs),
-        ("naive loop", naive_s, plain),
-    ]:
-        difference = largest_difference(ours, scores)
-        print(f"{name:34}{seconds:>10.2f}{seconds / ours_s:>8.1f}{difference:>24.1e}")
-    print("harness by batch size:", {size: round(trial[0], 1) for size, trial in trials.items()})
+        n_answers = sum(map(len, work[1]))
+        print(f"\n{name}: {len(work[0])} prompts, {n_answers} answers")
+        print(f"{'':34}{'seconds':>10}{'ratio':>8}{'max difference, nats':>24}")
+        for peer, seconds, scores in rows:
+            difference = largest_difference(rows[0][2], scores)
+            print(f"{peer:34}{seconds:>10.2f}{seconds / rows[0][1]:>8.1f}{difference:>24.1e}")
+    print(f"\n{torch.get_num_threads()} threads")
 
 
 if __name__ == "__main__":
