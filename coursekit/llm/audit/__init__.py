@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ def default_batch_size(device: torch.device) -> int:
 def audit(
     lm: LanguageModel,
     tasks: Sequence[str] | None = None,
-    limit: int | None = None,
+    limit: int | Mapping[str, int] | None = None,
     *,
     seed: int = 0,
     batch_size: int | None = None,
@@ -70,8 +70,9 @@ def audit(
     Args:
         lm: the model.
         tasks: names of `TASKS`; all of them by default.
-        limit: items of each task, at most; by default what suits a laptop (3 minutes or less for
-            the embedded model). More items, narrower intervals.
+        limit: items of each task, at most; one number for all, or one for some by name. By default
+            what suits a laptop (3 minutes or less for the embedded model). More items, narrower
+            intervals.
         seed: chooses items, halves and samples.
         batch_size: items read at once; by default 4 on a processor, 16 on a GPU.
         folder: where `report.json` is written. It also keeps finished batches until then.
@@ -85,15 +86,17 @@ def audit(
         OSError: the folder cannot be written.
     """
     chosen = _chosen(tasks)
+    limits = _limits(limit, chosen)
     batch_size = default_batch_size(lm.device) if batch_size is None else batch_size
-    _check(limit, seed, batch_size)
+    _require_at_least(seed, 0, "seed")
+    _require_at_least(batch_size, 1, "batch_size")
     check_tokenizer(lm)
-    items = {task.name: task.items(lm, limit or task.default_limit, seed) for task in chosen}
+    items = {task.name: task.items(lm, limits[task.name], seed) for task in chosen}
     settings = {
         "model": _model(lm),
         "settings": {
             "seed": seed,
-            "limit": limit,
+            "limit": limits,
             "items": {name: digest_of(of_task) for name, of_task in items.items()},
         },
     }
@@ -127,16 +130,26 @@ def _chosen(tasks: Sequence[str] | None) -> list[Task]:
     return [task for name, task in TASKS.items() if name in names]
 
 
-def _check(limit: int | None, seed: int, batch_size: int) -> None:
-    bounds = {"limit": (limit, SMALLEST_LIMIT), "seed": (seed, 0), "batch_size": (batch_size, 1)}
-    for name, (value, least) in bounds.items():
-        if value is None:
-            continue
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise TypeError(f"{name} must be a whole number, found {value!r}")
-        if value < least:
-            why = ", or halves and intervals mean nothing" if name == "limit" else ""
-            raise ValueError(f"{name} is {value}: expected at least {least}{why}")
+def _limits(limit: int | Mapping[str, int] | None, chosen: Sequence[Task]) -> dict[str, int]:
+    """The limit of each task that is done."""
+    limits = {task.name: task.default_limit for task in chosen}
+    if isinstance(limit, Mapping):
+        if unknown := sorted(set(limit) - set(limits)):
+            raise ValueError(f"limit names {unknown[0]!r}: the tasks are {', '.join(limits)}")
+        limits |= limit
+    elif limit is not None:
+        limits = dict.fromkeys(limits, limit)
+    for value in limits.values():
+        _require_at_least(value, SMALLEST_LIMIT, "limit")
+    return limits
+
+
+def _require_at_least(value: int, least: int, name: str) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a whole number, found {value!r}")
+    if value < least:
+        why = ", or halves and intervals mean nothing" if name == "limit" else ""
+        raise ValueError(f"{name} is {value}: expected at least {least}{why}")
 
 
 def check_tokenizer(lm: LanguageModel) -> None:

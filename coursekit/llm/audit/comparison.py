@@ -79,7 +79,7 @@ def _compare_task(task: str, first: Report, second: Report) -> TaskComparison:
         raise ValueError(
             f"task {task!r} has other items in the second report ({one['items']} and "
             f"{other['items']} of them), so nothing can be paired. "
-            + _why(first, second)
+            + _why(task, first, second)
             + " Tasks with the same items can be compared alone (--tasks)."
         )
     resamples = Resamples(one["by_item"]["entity"], seed=first.data["settings"]["seed"])
@@ -95,9 +95,10 @@ def _compare_task(task: str, first: Report, second: Report) -> TaskComparison:
     return TaskComparison(one["title"], first.metrics(task), second.metrics(task), difference)
 
 
-def _why(first: Report, second: Report) -> str:
-    settings = [report.data["settings"] for report in (first, second)]
-    for name in ("limit", "seed"):
-        if settings[0][name] != settings[1][name]:
-            return f"The {name} was {settings[0][name]} and {settings[1][name]}."
+def _why(task: str, first: Report, second: Report) -> str:
+    one, other = (report.data["settings"] for report in (first, second))
+    if one["limit"][task] != other["limit"][task]:
+        return f"The limit was {one['limit'][task]} and {other['limit'][task]}."
+    if one["seed"] != other["seed"]:
+        return f"The seed was {one['seed']} and {other['seed']}."
     return "The models may cut text into other tokens, or other versions gave other texts."

@@ -18,6 +18,7 @@ from scipy.interpolate import CubicSpline
 from torch import Tensor
 
 from coursekit.calibration import Interval
+from coursekit.calibration._validation import as_generator, as_group_index
 
 LEVEL = 0.95
 N_RESAMPLES = 1000
@@ -41,12 +42,11 @@ class Resamples:
     """
 
     def __init__(self, entities: Sequence[str], n_resamples: int = N_RESAMPLES, seed: int = 0):
-        places = {name: place for place, name in enumerate(sorted(set(entities)))}
-        n = len(places)
+        self.index = as_group_index(entities, len(entities), "entities")
+        n = int(self.index.max()) + 1
         if n < 2:
             raise ValueError(f"entities holds {n} of them; expected at least 2 to draw from")
-        self.index = torch.tensor([places[name] for name in entities])
-        generator = torch.Generator().manual_seed(seed)
+        generator = as_generator(seed)
         drawn = torch.stack(
             [torch.randint(n, (n,), generator=generator) for _ in range(n_resamples)]
         )

@@ -127,7 +127,11 @@ SCHEMA = _entries(
         "settings": _entries(
             {
                 "seed": _COUNT,
-                "limit": {"type": ["integer", "null"], "minimum": 1},
+                "limit": {
+                    "type": "object",
+                    "description": "items of each task, at most",
+                    "additionalProperties": _COUNT,
+                },
                 "items": {
                     "type": "object",
                     "description": "a digest of the items of each task: what exactly was asked",

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from coursekit.calibration import ReliabilityBins
+from coursekit.calibration._validation import as_generator
 from coursekit.calibration.bins import assign_bins, sum_by_bin
 
 N_BINS = 15
@@ -97,7 +98,7 @@ def ece_by_chance(
     """
     binned = totals[:-2].unflatten(0, (len(BINNED), N_BINS))
     count, variance = binned[0], binned[3]
-    generator = torch.Generator().manual_seed(seed)
+    generator = as_generator(seed)
     draws = torch.randn(n_simulations, N_BINS, dtype=torch.float64, generator=generator)
     simulated = (draws * variance.sqrt()).abs().sum(dim=1) / count.sum()
     return simulated.quantile(level).item()
