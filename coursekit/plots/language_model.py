@@ -57,7 +57,10 @@ def null_histogram(null: Tensor, observed: Mapping[str, float], title: str) -> A
 
 
 def accuracy_and_confidence(
-    accuracy: Mapping[str, Interval], confidence: Mapping[str, Interval], title: str
+    accuracy: Mapping[str, Interval],
+    confidence: Mapping[str, Interval],
+    title: str,
+    of: str = "tokens",
 ) -> Axes:
     """Draw, for each group, how often the model is right and how sure it is, with intervals.
 
@@ -65,6 +68,7 @@ def accuracy_and_confidence(
         accuracy: for each group, from top to bottom, its accuracy.
         confidence: the same groups, their mean confidence.
         title: title of the figure.
+        of: what was counted.
     """
     ax = new_axes(7.5, 0.8 * len(accuracy) + 2.0)
     series = [(accuracy, -0.12, "blue", "o", "accuracy")]
@@ -83,7 +87,7 @@ def accuracy_and_confidence(
                 )
         ax.set_yticks(range(len(accuracy)), list(accuracy))
         ax.invert_yaxis()
-        ax.set(xlabel="probability, or fraction of tokens")
+        ax.set(xlabel=f"probability, or fraction of {of}")
         ax.grid(visible=False, axis="y")
         title_above_legend(ax, title)
     return ax

@@ -18,6 +18,7 @@ _LOOKS = (("blue", "o"), ("orange", "D"))
 def scores_by_method(
     panels: Mapping[str, Mapping[str, Mapping[str, Interval]]],
     marks: Mapping[str, Mapping[str, float]],
+    guessing: Mapping[str, float],
     title: str,
 ) -> Axes:
     """Draw several scores of several methods side by side, each with its interval.
@@ -27,6 +28,7 @@ def scores_by_method(
             most two; a series has an interval for each method. All have the same methods.
         marks: for a panel, a value for each method to compare with, drawn as a gray tick, such as
             what chance alone would give. A panel may be absent.
+        guessing: for a panel, what a blind guess gets, drawn as a dashed line; or absent.
         title: title of the figure.
     """
     methods = list(next(iter(next(iter(panels.values())).values())))
@@ -46,8 +48,10 @@ def scores_by_method(
             for row, method in enumerate(methods if measure in marks else []):
                 ax.plot(
                     marks[measure][method], row, "|", color=GRAY, ms=16, mew=2.5,
-                    label="a calibrated model stays below" if row == 0 else None,
+                    label="if calibrated: below this" if row == 0 else None,
                 )  # fmt: skip
+            if measure in guessing:
+                ax.axvline(guessing[measure], color=GRAY, ls="--", lw=1.6, label="blind guess")
             ax.set_xlabel(measure)
             ax.xaxis.set_major_locator(MaxNLocator(4))
             ax.grid(visible=False, axis="y")

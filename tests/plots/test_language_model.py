@@ -50,7 +50,8 @@ def test_null_histogram_marks_the_95_percent_point_and_the_observed():
 def test_accuracy_and_confidence_has_a_row_for_each_group():
     accuracy = {"prose": Interval(0.4, 0.3, 0.5), "code": Interval(0.6, 0.55, 0.65)}
     confidence = {"prose": Interval(0.45, 0.4, 0.5), "code": Interval(0.61, 0.6, 0.62)}
-    ax = accuracy_and_confidence(accuracy, confidence, "two texts")
+    ax = accuracy_and_confidence(accuracy, confidence, "two texts", of="answers")
+    assert ax.get_xlabel() == "probability, or fraction of answers"
     intervals = [tuple(line.get_xdata()) for line in ax.lines if len(line.get_xdata()) == 2]
     points = [line.get_xdata()[0] for line in ax.lines if len(line.get_xdata()) == 1]
     assert intervals == [(0.3, 0.5), (0.55, 0.65), (0.4, 0.5), (0.6, 0.62)]

@@ -23,16 +23,17 @@ def test_scores_by_method_has_a_row_for_each_method_and_a_panel_for_each_measure
     first = {"letter": Interval(0.2, 0.1, 0.3), "text": Interval(0.8, 0.7, 0.9)}
     second = {"letter": Interval(0.5, 0.4, 0.6), "text": Interval(0.9, 0.8, 1.0)}
     panels = {"fraction": {"accuracy": first, "confidence": second}, "ECE": {"ECE": second}}
-    ax = scores_by_method(panels, {"ECE": {"letter": 0.11, "text": 0.07}}, "two methods")
+    marks = {"ECE": {"letter": 0.11, "text": 0.07}}
+    ax = scores_by_method(panels, marks, {"fraction": 0.25}, "two methods")
     left, right = ax.figure.axes
     assert points(left) == [0.2, 0.8, 0.5, 0.9]
-    assert lines(left) == [(0.1, 0.3), (0.7, 0.9), (0.4, 0.6), (0.8, 1.0)]
+    assert lines(left) == [(0.1, 0.3), (0.7, 0.9), (0.4, 0.6), (0.8, 1.0), (0.25, 0.25)]
     assert points(right) == [0.5, 0.9, 0.11, 0.07]
     assert [tick.get_text() for tick in left.get_yticklabels()] == ["letter", "text"]
     assert left.get_ylim() == (1.5, -0.5)  # the first on top
     assert (left.get_xlabel(), right.get_xlabel()) == ("fraction", "ECE")
-    assert legend(left) == ["accuracy", "confidence"]
-    assert legend(right) == ["a calibrated model stays below"]
+    assert legend(left) == ["accuracy", "confidence", "blind guess"]
+    assert legend(right) == ["if calibrated: below this"]
     assert ax.figure.get_suptitle() == "two methods"
 
 
