@@ -37,7 +37,6 @@ suppress_warnings = ["myst.header", "mystnb.unknown_mime_type"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
-python_maximum_signature_line_length = 88
 add_module_names = False
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False

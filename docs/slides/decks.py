@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import importlib
+import re
 import shutil
 from pathlib import Path
 
@@ -53,8 +54,12 @@ def cells_of(slide: Slide) -> list[NotebookNode]:
     heading = f"{level}{slide.heading}" if level else f'<p class="running">{_running(slide)}</p>'
     cells = [nbformat.v4.new_markdown_cell(heading)]
     for piece in slide.pieces:
-        new = nbformat.v4.new_code_cell if piece.kind == "code" else nbformat.v4.new_markdown_cell
-        cells.append(new(piece.text))
+        if piece.kind == "code":
+            cells.append(nbformat.v4.new_code_cell(piece.text))
+        else:
+            # A link to another notebook leads to its deck.
+            text = re.sub(r"\]\((\d\d_\w+)\.ipynb\)", r"](\1.html)", piece.text)
+            cells.append(nbformat.v4.new_markdown_cell(text))
     return cells
 
 

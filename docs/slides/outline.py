@@ -31,7 +31,6 @@ class Piece:
     text: str
     height: float
     minutes: float
-    alone: bool = False  # nothing else on its slide
     closes: bool = False  # nothing after it on its slide: the class answers first
     ask: list[str] = field(default_factory=list)
     see: list[str] = field(default_factory=list)
@@ -53,12 +52,10 @@ class Slide:
 
     def takes(self, group: list[Piece]) -> bool:
         """Whether the pieces may stand here too."""
-        if any(other.alone or other.closes for other in self.pieces):
+        if any(other.closes for other in self.pieces):
             return False
-        if not self.pieces:
-            return True
         height = sum(piece.height for piece in [*self.pieces, *group])
-        return not group[0].alone and height <= ROOM
+        return not self.pieces or height <= ROOM
 
 
 def slides_of(notebook: NotebookNode) -> list[Slide]:
@@ -86,7 +83,7 @@ def slides_of(notebook: NotebookNode) -> list[Slide]:
 def together(pieces: list[Piece]) -> list[list[Piece]]:
     """Code and what it prints stay on one slide if they fit on one."""
     whole = sum(piece.height for piece in pieces) <= ROOM
-    return [pieces] if whole and not any(p.alone for p in pieces) else [[p] for p in pieces]
+    return [pieces] if whole else [[piece] for piece in pieces]
 
 
 def _lay(slides: list[Slide], group: list[Piece]) -> None:
@@ -186,7 +183,8 @@ def pieces_of_code(cell: NotebookNode) -> list[Piece]:
         return [*code(cell.source, minutes=2.0, closes=True, ask=["Run this cell in JupyterLab."])]
 
     figures = [o for o in cell.outputs if "image/png" in o.get("data", {})]
-    pieces = code(cell.source, minutes=0.0) if teaches(tree, bool(figures)) else []
+    lesson = without_show(cell.source, tree)
+    pieces = code(lesson, minutes=0.0) if teaches(tree, bool(figures)) else []
     for piece in pieces:
         piece.minutes = 0.06 * len(piece.text.splitlines())
     return [*pieces, *output(text), *map(figure, figures)]
@@ -208,6 +206,15 @@ def teaches(tree: ast.Module, draws: bool) -> bool:
         return False
     structure = ast.For | ast.FunctionDef | ast.ClassDef | ast.With | ast.While
     return not draws or any(isinstance(node, structure) for node in lines)
+
+
+def without_show(source: str, tree: ast.Module) -> str:
+    """The code without the calls that put a figure on the page, with all its words for it."""
+    lines = source.splitlines()
+    for node in reversed(tree.body):
+        if isinstance(node, ast.Expr) and _name(getattr(node.value, "func", node)) == "show":
+            del lines[node.lineno - 1 : node.end_lineno]
+    return "\n".join(lines).strip("\n")
 
 
 def predictions(tree: ast.Module) -> list[str]:
@@ -278,4 +285,4 @@ def figure(shown: NotebookNode) -> Piece:
     alt = shown.metadata.get("image/png", {}).get("alt", "")
     image = "".join(shown.data["image/png"].split())
     tag = f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{image}">'
-    return Piece("html", f'<div class="figure">{tag}</div>', ROOM, 1.5, alone=True, see=[alt])
+    return Piece("html", f'<div class="figure">{tag}</div>', ROOM, 1.5, see=[alt])

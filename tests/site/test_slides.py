@@ -66,6 +66,7 @@ def test_code_that_is_the_lesson_stays_beside_its_figure():
     cell = new_code_cell("for x in data:\n    fit(x)\nshow(draw(x), alt='')", outputs=[picture()])
     *_, code, figure = lecture(new_markdown_cell("## One"), cell)
     assert (kinds(code), kinds(figure)) == (["code"], ["html"])
+    assert code.pieces[0].text == "for x in data:\n    fit(x)"
 
 
 def test_code_and_what_it_prints_share_a_slide():
@@ -96,6 +97,15 @@ def test_a_prediction_is_asked_and_nothing_stands_after_it():
     assert "It is &lt; 1." in asked.pieces[-1].text
     assert any("“It is < 1.”" in question for question in asked.pieces[-1].ask)
     assert kinds(told) == ["code", "html"]
+
+
+def test_the_words_before_a_prediction_go_with_it_to_the_next_slide():
+    text = "## One\n\n" + "word " * 170 + "\n\n**Predict first:** is it?"
+    bet = new_code_cell('predict("x", "It is.", ...)', outputs=[printed("It is.")])
+    *_, before, asked = lecture(new_markdown_cell(text), bet)
+    assert kinds(before) == ["prose"]
+    assert [piece.kind for piece in asked.pieces] == ["prose", "html"]
+    assert asked.pieces[0].text == "**Predict first:** is it?"
 
 
 def test_a_question_shows_its_options_and_not_the_checkers_answer():
@@ -167,5 +177,7 @@ def test_a_deck_is_whole_html_with_nested_sections():
     deck = decks.deck_of(notebook)
     page, _ = decks.exporter().from_notebook_node(deck, {"metadata": {"name": "99"}})
     assert "<title>99 A title</title>" in page
-    assert page.count("<section") == page.count("</section>") == 2 + 4
+    between = '</aside></section></section><section><section class="section">'
+    assert page.replace("\n", "").count(between) == 1
+    assert page.count("<section") == 2 + 4
     assert page.count('<aside class="notes">') == 4
