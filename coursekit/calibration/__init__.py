@@ -22,6 +22,7 @@ from coursekit.calibration.calibrators import (
     binary_logits,
 )
 from coursekit.calibration.classification import f1_score, precision, recall
+from coursekit.calibration.comparisons import group_p_values, holm_adjusted
 from coursekit.calibration.conformal import ConformalSets, coverage, mean_set_size
 from coursekit.calibration.consistency import (
     CalibrationTest,
@@ -136,6 +137,8 @@ __all__ = [
     "excess_aurc",
     "expected_calibration_error",
     "f1_score",
+    "group_p_values",
+    "holm_adjusted",
     "kernel_calibration_error",
     "kl_divergence",
     "known_truth_decomposition",

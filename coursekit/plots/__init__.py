@@ -1,11 +1,13 @@
 """Every figure of the course: takes data, returns matplotlib axes."""
 
+from coursekit.plots.applications import gap_rows, overlap_against_likelihood
 from coursekit.plots.attention import (
     attention_map,
     entropy_curves,
     head_grid,
     multiply_add_curves,
 )
+from coursekit.plots.audit import binned_diagrams
 from coursekit.plots.bias_variance import (
     answers_of_many,
     ensemble_lines,
@@ -66,6 +68,7 @@ from coursekit.plots.positions import (
     turned_pairs,
 )
 from coursekit.plots.quiz import answers_diagram
+from coursekit.plots.safety_and_limits import scaling_curves, secret_ranks
 from coursekit.plots.style import COLORS, GRAY, new_axes, show, style
 from coursekit.plots.tokens import language_dots, token_strips, vocabulary_curves
 from coursekit.plots.training import (
@@ -97,6 +100,7 @@ __all__ = [
     "attributes_panels",
     "belief_bars",
     "bias_heatmaps",
+    "binned_diagrams",
     "brier_parts",
     "consistency_diagram",
     "coverage_histogram",
@@ -109,6 +113,7 @@ __all__ = [
     "estimates_histogram",
     "expected_score_curves",
     "frequency_against_probability",
+    "gap_rows",
     "guess_table",
     "head_grid",
     "interval_rows",
@@ -124,6 +129,7 @@ __all__ = [
     "new_axes",
     "next_token_bars",
     "null_histogram",
+    "overlap_against_likelihood",
     "pair_and_score",
     "panels_against_temperature",
     "position_heatmap",
@@ -136,8 +142,10 @@ __all__ = [
     "risk_coverage_bands",
     "risk_coverage_curves",
     "sample_panels",
+    "scaling_curves",
     "score_against_data",
     "scores_by_method",
+    "secret_ranks",
     "show",
     "spread_over_splits",
     "stacked_shares",

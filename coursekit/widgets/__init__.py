@@ -1,6 +1,7 @@
 """What a learner moves. The figure that stands above each widget is its static form."""
 
 from coursekit.widgets._explore import explore
+from coursekit.widgets.applications import task_explorer, task_view
 from coursekit.widgets.attention import attention_explorer, head_map
 from coursekit.widgets.bias_variance import order_explorer, order_view
 from coursekit.widgets.calibration import temperature_slider
@@ -12,6 +13,7 @@ from coursekit.widgets.multiple_choice import asked_view, prompt_explorer
 from coursekit.widgets.positions import rotary_explorer, rotary_view
 from coursekit.widgets.predictions import my_predictions
 from coursekit.widgets.quiz import ConfidenceQuiz
+from coursekit.widgets.safety_and_limits import canary_explorer, canary_view
 from coursekit.widgets.tokens import token_explorer, tokens_html
 from coursekit.widgets.training import likelihood_explorer, likelihood_view
 from coursekit.widgets.transformer import size_explorer, size_figure
@@ -22,6 +24,8 @@ __all__ = [
     "abstention_view",
     "asked_view",
     "attention_explorer",
+    "canary_explorer",
+    "canary_view",
     "dial_view",
     "estimate_explorer",
     "estimate_view",
@@ -40,6 +44,8 @@ __all__ = [
     "rule_figure",
     "size_explorer",
     "size_figure",
+    "task_explorer",
+    "task_view",
     "temperature_slider",
     "token_explorer",
     "tokens_html",
