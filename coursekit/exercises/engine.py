@@ -28,10 +28,10 @@ the notebook's number and title; every exercise is an attribute with the exercis
 
 The notebook has `from coursekit.exercises import next_token_calibration as exercises`, a cell with
 the stub and `exercises.mean_confidence.check(my_mean_confidence)`, and offers `.hint()` and
-`.solution()`. Stub and solution are source text that binds the same name; `math` and `torch` are
-imported for them, anything else they import themselves. `tests/exercises/test_all_exercises.py`
-finds every exercise and proves that the solution passes, that each mistake gets its own message,
-that the untouched stub is "not attempted", that the notebook has it, and that garbage does no harm.
+`.solution()`. Stub and solution are source text that binds the same name and imports what the
+notebook does not. `tests/exercises/test_all_exercises.py` finds every exercise and proves that the
+solution passes, that each mistake gets its own message, that the untouched stub is "not attempted",
+that the notebook has it, and that garbage does no harm.
 
 A `ValueExercise` asks for a number, its stub is `my_<name> = ...`. A `ChoiceExercise` asks a
 question: the cell is `exercises.<name>.ask()` and `exercises.<name>.check(...)`.

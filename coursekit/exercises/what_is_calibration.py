@@ -245,6 +245,9 @@ expected_log_score = FunctionExercise(
             ...
     ''',
     solution="""
+        import math
+
+
         def my_expected_log_score(stated, truth):
             return -truth * math.log(stated) - (1 - truth) * math.log(1 - stated)
     """,

@@ -1,0 +1,7 @@
+"""The command that makes a course for nbgrader, as a module."""
+
+import sys
+from pathlib import Path
+
+# `notebooks/grading.py` is a script and imports `build.py` beside it.
+sys.path.insert(0, str(Path(__file__).parents[2] / "notebooks"))

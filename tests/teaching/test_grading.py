@@ -1,0 +1,232 @@
+"""A course for nbgrader: what the command writes, and what nbgrader itself makes of it."""
+
+import ast
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import build
+import grading
+import nbformat
+import pytest
+
+from coursekit.exercises.engine import ChoiceExercise, answer_name
+
+KNOWN = grading.exercises_by_number()
+SOURCES = build.sources([])
+BOTH_MARKS = ("### BEGIN SOLUTION", "### BEGIN HIDDEN TESTS")
+
+
+@pytest.fixture(params=SOURCES, ids=lambda path: path.stem, scope="module")
+def made(request):
+    """The teacher's version of a notebook, and its exercises."""
+    exercises = KNOWN[request.param.name[:2]]
+    return grading.assignment(build.unexecuted(request.param), exercises), exercises
+
+
+def marked(notebook, what):
+    """The cells that nbgrader is told to fill ("solution") or to give points for ("grade")."""
+    return {
+        cell.metadata.nbgrader.grade_id: cell
+        for cell in notebook.cells
+        if cell.metadata.get("nbgrader", {}).get(what)
+    }
+
+
+def imports(notebook):
+    """What the notebook imports outside of its widgets: all that an answer may count on."""
+    found = []
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and "skip-execution" not in cell.metadata.get("tags", []):
+            statements = ast.parse(cell.source).body
+            found += [s for s in statements if isinstance(s, (ast.Import, ast.ImportFrom))]
+    return "\n".join(map(ast.unparse, found))
+
+
+def without_solution(source):
+    """What the students get: the cell without what stands between the marks."""
+    before, _, rest = source.partition("### BEGIN SOLUTION")
+    return before + rest.partition("### END SOLUTION")[2]
+
+
+def test_every_exercise_is_filled_by_the_student_and_graded_once(made):
+    notebook, exercises = made
+    nbformat.validate(notebook)
+    assert sorted(marked(notebook, "solution")) == sorted(exercises)
+    assert sorted(marked(notebook, "grade")) == sorted(f"grade_{name}" for name in exercises)
+    for cell in marked(notebook, "grade").values():
+        assert cell.metadata.nbgrader.locked
+        assert cell.metadata.nbgrader.points in {1, 2}
+    assert all(cell.get("outputs", []) == [] for cell in notebook.cells)
+
+
+def test_the_teachers_version_gets_all_points_and_the_students_none(made, monkeypatch, tmp_path):
+    monkeypatch.setenv("COURSEKIT_PROGRESS", str(tmp_path / "progress.json"))
+    notebook, _ = made
+    start = imports(notebook)
+    tests = marked(notebook, "grade")
+    for name, cell in marked(notebook, "solution").items():
+        teacher, student = {}, {}
+        exec(f"{start}\n{cell.source}", teacher)
+        exec(tests[f"grade_{name}"].source, teacher)
+        exec(f"{start}\n{without_solution(cell.source)}", student)
+        with pytest.raises(AssertionError, match="Not attempted yet"):
+            exec(tests[f"grade_{name}"].source, student)
+
+
+def test_links_lead_to_the_other_assignments(made):
+    notebook, _ = made
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    assert "**Next:**" in text
+    assert not [line for line in text.splitlines() if "](0" in line or "](1" in line]
+
+
+def test_widgets_are_not_run_by_the_grader(made):
+    notebook, _ = made
+    for cell in notebook.cells:
+        shows = "coursekit.widgets import" in cell.source and cell.cell_type == "code"
+        assert shows == ("skip-execution" in cell.metadata.get("tags", []))
+
+
+def test_an_exercise_without_a_cell_is_noticed():
+    source = next(path for path in SOURCES if path.stem.startswith("00"))
+    with pytest.raises(ValueError, match=r"expected .*brier_score.*forgotten"):
+        grading.assignment(build.unexecuted(source), KNOWN["00"] | {"forgotten": None})
+    with pytest.raises(ValueError, match=r"exercises\.\w+ is checked .* no exercise"):
+        grading.assignment(build.unexecuted(source), {})
+
+
+def test_a_cell_without_the_stub_is_noticed():
+    exercise = KNOWN["00"]["honest_score"]
+    with pytest.raises(ValueError, match="honest_score does not hold its stub once"):
+        grading.with_solution("my_score = ...", exercise)
+
+
+def test_an_unknown_notebook_is_refused(tmp_path):
+    with pytest.raises(SystemExit, match="No notebook starts with '99'"):
+        grading.main([str(tmp_path), "99"])
+
+
+def test_the_teachers_configuration_is_kept(tmp_path):
+    (tmp_path / "nbgrader_config.py").write_text("mine")
+    source = next(path for path in SOURCES if path.stem.startswith("00"))
+    grading.export(tmp_path, [source])
+    assert (tmp_path / "nbgrader_config.py").read_text() == "mine"
+    assert (tmp_path / "source" / source.stem / f"{source.stem}.ipynb").exists()
+
+
+# With nbgrader itself
+
+
+NAME = "00_start_here"
+STUDENTS = ("correct", "wrong", "empty")
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """A course in which three students handed in notebook 00, graded by nbgrader."""
+    pytest.importorskip(
+        "nbgrader", reason="no nbgrader: pip install -r notebooks/grading-requirements.txt"
+    )
+    folder = tmp_path_factory.mktemp("course")
+    progress = folder.parent / "teachers_progress.json"
+    scripts = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": scripts, "COURSEKIT_PROGRESS": str(progress)}
+
+    def run(*command):
+        done = subprocess.run(
+            [sys.executable, *command], cwd=folder, env=environment, text=True, capture_output=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    run(grading.__file__, str(folder), "00")
+    for student in STUDENTS:
+        handed_in = folder / "submitted" / student / NAME / f"{NAME}.ipynb"
+        handed_in.parent.mkdir(parents=True)
+        nbformat.write(submission(student, read(folder, "release")), handed_in)
+    run("-m", "nbgrader", "autograde", NAME, "--create")
+    run("-m", "nbgrader", "export", "--to=grades.csv")
+    assert not progress.exists()
+    return folder
+
+
+def read(folder, *parts):
+    return nbformat.read(folder.joinpath(*parts, NAME, f"{NAME}.ipynb"), as_version=4)
+
+
+def submission(student, notebook):
+    """What a student hands in. To save time, only imports, exercises and widgets are left."""
+    exercises = KNOWN[NAME[:2]]
+    notebook.cells = [
+        cell
+        for cell in notebook.cells
+        if "nbgrader" in cell.metadata
+        or cell.source.startswith("import ")
+        or "skip-execution" in cell.metadata.get("tags", [])
+    ]
+    for name, cell in marked(notebook, "solution").items():
+        check = f"exercises.{name}.check("
+        assert check in cell.source
+        if student != "empty":
+            answer = right(exercises[name]) if student == "correct" else wrong(exercises[name])
+            cell.source = cell.source.replace(check, f"{answer}\n{check}")
+    return notebook
+
+
+def right(exercise):
+    if isinstance(exercise, ChoiceExercise):
+        return f"my_{exercise.name} = {exercise.correct!r}"
+    return exercise.solution_source
+
+
+def wrong(exercise):
+    """The first known mistake, under the name of the answer."""
+    if isinstance(exercise, ChoiceExercise):
+        return f"my_{exercise.name} = {exercise.mistakes[0].wrong!r}"
+    mistake = f"exercises.{exercise.name}.mistakes[0]"
+    return f"{answer_name(exercise.stub)} = exercises.{exercise.name}.wrong_answer({mistake})"
+
+
+def test_the_students_version_holds_no_solution(course):
+    released, source = read(course, "release"), read(course, "source")
+    text = "\n".join(cell.source for cell in released.cells)
+    assert not [mark for mark in BOTH_MARKS if mark in text]
+    for name, cell in marked(released, "solution").items():
+        assert right(KNOWN["00"][name]) in marked(source, "solution")[name].source
+        assert right(KNOWN["00"][name]) not in cell.source
+    assert [cell.source for cell in marked(released, "grade").values()] == [
+        cell.source.splitlines()[0] for cell in marked(source, "grade").values()
+    ]
+
+
+def test_right_answers_get_all_points_and_wrong_and_missing_ones_none(course):
+    with (course / "grades.csv").open() as file:
+        grades = {row["student_id"]: row for row in csv.DictReader(file)}
+    points = [
+        cell.metadata.nbgrader.points for cell in marked(read(course, "source"), "grade").values()
+    ]
+    assert {float(row["max_score"]) for row in grades.values()} == {sum(points)}
+    scores = {student: float(grades[student]["score"]) for student in STUDENTS}
+    assert scores == {"correct": sum(points), "wrong": 0, "empty": 0}
+
+
+def test_the_graded_notebook_says_what_is_wrong(course):
+    found = {student: errors(read(course, "autograded", student)) for student in STUDENTS}
+    assert found["correct"] == {}
+    assert sorted(found["wrong"]) == sorted(f"grade_{name}" for name in KNOWN["00"])
+    for name, exercise in KNOWN["00"].items():
+        assert exercise.mistakes[0].message in found["wrong"][f"grade_{name}"]
+    assert all("Not attempted yet" in message for message in found["empty"].values())
+    assert len(found["empty"]) == len(KNOWN["00"])
+
+
+def errors(notebook):
+    """What the cells of a graded notebook raised."""
+    return {
+        cell.metadata.get("nbgrader", {}).get("grade_id", cell.source): output.evalue
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "error"
+    }
