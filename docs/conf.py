@@ -4,6 +4,7 @@ import importlib
 import sys
 from pathlib import Path
 
+from docutils import nodes
 from sphinx.application import Sphinx
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -73,10 +74,17 @@ mathjax_path = "tex-svg.js"
 
 
 def setup(app: Sphinx) -> None:
-    """Read docstrings as they are written in this project."""
+    """Read docstrings as this project writes them, and name many authors as people do."""
 
     def reformat(app, what, name, thing, options, lines):
         lines[:] = pages.restructured(lines)
 
     # Before napoleon, which looks for sections.
     app.connect("autodoc-process-docstring", reformat, priority=400)
+
+    def abbreviate(app, doctree, docname):
+        for text in list(doctree.findall(nodes.Text)) if docname == "bibliography" else []:
+            if " and others" in text:
+                text.parent.replace(text, nodes.Text(text.replace(" and others", " et al")))
+
+    app.connect("doctree-resolved", abbreviate)

@@ -1,0 +1,155 @@
+"""Site and slides in a real browser: accessible, usable by keyboard, nothing cut off, offline."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DECKS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+PAGES = [
+    "index.html",
+    "glossary.html",
+    "bibliography.html",
+    "search.html",
+    "reference/calibration.html",
+    "notebooks/08_calibration_metrics.html",
+    "slides/index.html",
+]
+WIDTH, HEIGHT = 1280, 720
+SMALLEST_TEXT = 0.6  # of the size it was designed for: 17 pixels for prose
+#: What sticks out of its slide, in pixels of the slide, and how far text was shrunk.
+MEASURE = """() => [...document.querySelectorAll(".slides section section")].map((slide) => {
+  const frame = slide.getBoundingClientRect();
+  const scale = frame.width / 1280;
+  const inside = [...slide.querySelectorAll(".fit *")].map((e) => e.getBoundingClientRect());
+  const out = inside.filter((box) => box.width > 0).map((box) => Math.max(
+    (box.bottom - frame.top) / scale - 720, (box.right - frame.left) / scale - 1280));
+  const fit = slide.querySelector(".fit");
+  return {
+    text: fit.innerText.slice(0, 60),
+    over: Math.max(0, ...out, slide.scrollHeight - 720, slide.scrollWidth - 1280),
+    size: parseFloat(fit.dataset.size),
+  };
+})"""
+
+
+@pytest.fixture
+def page(chromium):
+    """A page at the size of a projected slide, which notes errors and calls to other machines."""
+    page = chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+    page.troubles = []
+
+    def complain(message):
+        if message.type == "error":
+            page.troubles.append(message.text)
+
+    def leave(request):
+        if not request.url.startswith(("file:", "data:", "blob:")):
+            page.troubles.append(request.url)
+
+    page.on("console", complain)
+    page.on("pageerror", lambda error: page.troubles.append(str(error)))
+    page.on("request", leave)
+    yield page
+    page.close()
+
+
+def open_deck(page, built, name):
+    page.goto((built / "slides" / f"{name}.html").as_uri())
+    page.wait_for_selector("html[data-ready]", state="attached")
+
+
+@pytest.mark.parametrize("name", DECKS)
+def test_no_slide_is_cut_off(page, built, name):
+    open_deck(page, built, name)
+    slides = page.evaluate(MEASURE)
+    assert len(slides) >= 20
+    assert [slide for slide in slides if slide["over"] > 1] == []
+    assert [slide for slide in slides if slide["size"] < SMALLEST_TEXT] == []
+    assert page.troubles == []
+    assert page.locator("mjx-merror").count() == 0
+
+
+def test_a_slide_that_is_too_high_is_noticed_and_shrunk(page, built):
+    open_deck(page, built, DECKS[0])
+    page.evaluate(
+        """() => {
+          const fit = document.querySelectorAll(".fit")[1];
+          fit.innerHTML = "<p>line</p>".repeat(20);
+        }"""
+    )
+    assert page.evaluate(MEASURE)[1]["over"] > 1
+    page.evaluate("() => shrink(document.querySelectorAll('.fit')[1])")
+    slide = page.evaluate(MEASURE)[1]
+    assert slide["over"] <= 1
+    assert slide["size"] < 1
+
+
+def test_slides_turn_by_keyboard(page, built):
+    open_deck(page, built, DECKS[0])
+    assert page.locator("section.title h1").is_visible()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("location.hash.startsWith('#/1')")
+    page.keyboard.press("Space")
+    page.wait_for_function("location.hash.startsWith('#/1/1') || location.hash.startsWith('#/2')")
+
+
+def test_the_speaker_finds_notes(page, built):
+    open_deck(page, built, DECKS[-1])
+    notes = page.locator("aside.notes").all_text_contents()
+    assert len(notes) == page.locator(".slides section section").count()
+    assert all(re.search(r"Minute \d+ of \d+\.", note) for note in notes)
+    assert sum("Ask:" in note for note in notes) >= 5
+    assert sum("To see:" in note for note in notes) >= 3
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_nothing_serious(page, built, path, theme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page.add_init_script(f"localStorage.mode = localStorage.theme = '{theme}'")
+    page.goto((built / path).as_uri())
+    page.wait_for_load_state("load")
+    page.wait_for_timeout(300)  # formulas, and the colours of the theme
+    assert page.troubles == []  # before axe, which fetches the style sheets
+    violations = axe.run(page).response["violations"]
+    found = [
+        (violation["id"], [node["html"][:120] for node in violation["nodes"][:3]])
+        for violation in violations
+        if violation["impact"] in ("serious", "critical")
+    ]
+    assert found == []
+
+
+def test_axe_finds_nothing_serious_on_a_slide(page, built):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    open_deck(page, built, "08_calibration_metrics")
+    violations = axe.run(page).response["violations"]
+    found = [v["id"] for v in violations if v["impact"] in ("serious", "critical")]
+    assert found == []
+
+
+def test_the_site_works_by_keyboard(page, built):
+    page.goto((built / "index.html").as_uri())
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent").strip() == "Skip to main content"
+    page.keyboard.press("Control+k")
+    page.wait_for_selector("dialog[open] input[type=search]")
+    page.keyboard.type("isotonic")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#search-results li a")
+    assert "q=isotonic" in page.url
+
+
+def test_dark_mode_is_a_menu_away_and_stays(page, built):
+    page.goto((built / "index.html").as_uri())
+    theme = "document.documentElement.dataset.theme"
+    assert page.evaluate(theme) == "light"
+    page.get_by_role("button", name="Color mode").first.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Dark", exact=True).first.focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate(theme) == "dark"
+    page.reload()
+    assert page.evaluate(theme) == "dark"
