@@ -17,6 +17,7 @@ from accelerate import PartialState
 
 from coursekit.audit_report import comparison_summary, summary, write_html
 from coursekit.llm.audit import OutOfMemoryError, Report, audit, compare
+from coursekit.llm.audit.running import processes
 from coursekit.llm.pretrained import ModelUnavailableError, load
 
 DTYPES = {name: getattr(torch, name) for name in ("float32", "bfloat16", "float16")}
@@ -24,7 +25,7 @@ DTYPES = {name: getattr(torch, name) for name in ("float32", "bfloat16", "float1
 
 def run(options: Namespace) -> int:
     """Audit or compare as the command line says; returns the exit code."""
-    state = PartialState()
+    state = processes()
     try:
         text, code = (_compare if options.compare else _audit)(options, state), 0
     except (ValueError, OSError, ModelUnavailableError, OutOfMemoryError) as error:

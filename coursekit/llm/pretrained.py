@@ -108,8 +108,10 @@ def is_out_of_memory(error: BaseException) -> bool:
 def _require_causal(lm: LanguageModel) -> None:
     """Refuse a model whose prediction depends on what it is to predict, such as BERT."""
     ids = torch.tensor([[0, 1, 0], [0, 1, 1]], device=lm.device)
-    here, there = lm.model(input_ids=ids).logits[:, :2].float()
-    if not torch.allclose(here, there, rtol=1e-2, atol=1e-2 * here.abs().max().item()):
+    one, other = lm.model(input_ids=ids).logits.float()
+    change = (one - other).abs().amax(dim=-1)
+    # Only the prediction after the changed token may change; half precision may tremble a little.
+    if change[:2].max() > 0.01 * change[2]:
         raise ValueError(
             f"{lm.name!r} is not a causal language model: it reads the tokens that it should "
             "predict (a masked model, such as BERT, does). Load a model of the GPT kind."

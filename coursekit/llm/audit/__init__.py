@@ -16,7 +16,6 @@ from typing import Any
 
 import torch
 import transformers
-from accelerate import PartialState
 from accelerate.utils import gather_object
 
 from coursekit.llm.audit.asking import ANSWERS, CHOICES
@@ -25,7 +24,7 @@ from coursekit.llm.audit.comparison import TaskComparison, compare
 from coursekit.llm.audit.items import Task, digest_of
 from coursekit.llm.audit.journal import Journal
 from coursekit.llm.audit.report import FILE, Report
-from coursekit.llm.audit.running import OutOfMemoryError, Run
+from coursekit.llm.audit.running import OutOfMemoryError, Run, processes
 from coursekit.llm.audit.schema import FORMAT, SCHEMA, VERSION
 from coursekit.llm.audit.text import CODE, PROSE, SAMPLES
 from coursekit.llm.pretrained import LanguageModel
@@ -113,7 +112,7 @@ def audit(
         {"format": FORMAT, "version": VERSION, **settings, "software": _software()}
         | {"tasks": results}
     )
-    if run.journal is not None and PartialState().is_main_process:
+    if run.journal is not None and processes().is_main_process:
         report.save(folder)
         run.journal.remove()
     return report
@@ -177,7 +176,7 @@ def check_tokenizer(lm: LanguageModel) -> None:
 
 def _open(run: Run, folder: Path, settings: dict[str, Any], resume: bool) -> Report | None:
     """Prepare the folder, and take over what it holds; a finished report is returned."""
-    state = PartialState()
+    state = processes()
     run.journal = Journal(folder, state.process_index)
     before = run.journal.settings()
     finished = (folder / FILE).exists()

@@ -188,6 +188,6 @@ def _labels(question: Question) -> dict[str, str]:
 
 
 CHOICES = Choices(
-    "choices", "Choices", "the option with the most probable text is the right one", 240
+    "choices", "Choices", "the option with the most probable text is the right one", 200
 )
-ANSWERS = Answers("answers", "Free answers", "the most frequent of ten samples is right", 120)
+ANSWERS = Answers("answers", "Free answers", "the most frequent of ten samples is right", 100)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import torch
 from accelerate import PartialState
-from accelerate.utils import gather_object
+from accelerate.utils import gather_object, parse_flag_from_env
 from tqdm.auto import tqdm
 
 from coursekit.llm._shared_work import batches
@@ -59,7 +59,7 @@ class Run:
             for batch in batches(items, self.batch_size * task.lightness)
             if any(item.name not in before for item in batch)
         ]
-        state = PartialState()
+        state = processes()
         mine = missing[state.process_index :: state.num_processes]
         ours: list[tuple[str, Record]] = []
         total = sum(map(len, mine))
@@ -75,6 +75,11 @@ class Run:
                 bar.update(len(batch))
         found = before | dict(gather_object(ours))
         return {item.name: found[item.name] for item in items}
+
+
+def processes() -> PartialState:
+    """The processes that `accelerate launch` started, this one among them; or this one alone."""
+    return PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))
 
 
 def fit_temperature(task: Task, items: Sequence[Item], records: Records) -> float:

@@ -236,7 +236,7 @@ def _log_totals(below: Tensor) -> list[Tensor]:
     return found
 
 
-PROSE = Texts("prose", "Next token, prose", 48, "document")
+PROSE = Texts("prose", "Next token, prose", 40, "document")
 CODE = Texts("code", "Next token, code", 36, "document")
 SAMPLES = OwnSamples(
     "samples", "Next token, own samples", 32, "sampled text", same_for_all=False, lightness=4

@@ -1,0 +1,91 @@
+"""A report can be read again, and a damaged one is refused with the place and the reason."""
+
+import json
+from copy import deepcopy
+
+import pytest
+
+from coursekit.llm.audit import SCHEMA, Report, audit
+from coursekit.llm.audit.schema import validate
+
+
+@pytest.fixture(scope="module")
+def report(byte_lm) -> Report:
+    return audit(byte_lm, ["code", "choices", "answers"], 40, progress=False)
+
+
+def test_it_is_read_as_it_was_saved(report, tmp_path):
+    path = report.save(tmp_path)
+    for where in (path, tmp_path, str(path)):
+        assert Report.read(where).data == report.data
+    assert json.loads(path.read_text())["format"] == "coursekit-audit"
+
+
+def test_the_schema_is_a_valid_one_and_describes_what_there_is(report):
+    from jsonschema import Draft202012Validator
+
+    Draft202012Validator.check_schema(SCHEMA)
+    validate(report.data)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda d: d["tasks"]["code"]["metrics"].pop("ece"), "tasks/code/metrics: 'ece' is a req"),
+        (lambda d: d["tasks"]["code"]["bins"]["count"].pop(), "tasks/code/bins/count: .* short"),
+        (lambda d: d["tasks"]["code"]["by_item"]["name"].pop(), "has not a row for each of 40"),
+        (lambda d: d["model"].update(parameters="many"), "model/parameters: 'many' is not of type"),
+        (lambda d: d.update(tasks={}), "tasks: "),
+        (lambda d: d.update(version=2), "has version 2, and this version of the course reads 1"),
+        (lambda d: d.update(format="x"), "is no report of an audit"),
+    ],
+)
+def test_damage_is_named(report, tmp_path, damage, said):
+    data = deepcopy(report.data)
+    damage(data)
+    path = Report(data).save(tmp_path)
+    with pytest.raises(ValueError, match=said):
+        Report.read(path)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"x"'])
+def test_what_is_no_report_is_refused(tmp_path, text):
+    (tmp_path / "report.json").write_text(text)
+    with pytest.raises(ValueError, match="report"):
+        Report.read(tmp_path)
+
+
+def test_a_missing_one_says_how_to_get_it(tmp_path):
+    with pytest.raises(FileNotFoundError, match="python -m coursekit audit MODEL --output FOLDER"):
+        Report.read(tmp_path / "report.json")
+
+
+def test_what_is_unknown_is_named(report):
+    with pytest.raises(ValueError, match="task is 'prose': this report has code, choices, answers"):
+        report.task("prose")
+    with pytest.raises(ValueError, match="group is 'river' of 'kind': choices has"):
+        report.metrics("choices", "kind", "river")
+    with pytest.raises(ValueError, match="when is 'then'"):
+        report.held_out("code", "then")
+    assert report.groups("code", "river") == {}
+
+
+def test_groups_hold_their_own_items(report):
+    groups = report.groups("choices", "kind")
+    assert set(groups) == {"capital", "currency", "symbol", "addition"}
+    sizes = {
+        name: group["items"] for name, group in report.task("choices")["groups"]["kind"].items()
+    }
+    assert sum(sizes.values()) == 40
+    mean = sum(groups[name]["accuracy"].estimate * sizes[name] for name in groups) / 40
+    assert mean == pytest.approx(report.metrics("choices")["accuracy"].estimate)
+    assert report.metrics("choices", "kind", "symbol") == groups["symbol"]
+
+
+def test_the_surest_wrong_answers_are_wrong(report):
+    wrong = report.task("answers")["surest_wrong"]
+    assert wrong
+    agreeing = [answer["agreeing"] for answer in wrong]
+    assert agreeing == sorted(agreeing, reverse=True)
+    assert all(answer["said"] != answer["right"] for answer in wrong)
+    assert "surest_wrong" not in report.task("code")
