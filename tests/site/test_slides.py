@@ -172,6 +172,7 @@ def test_questions_in_the_text_reach_the_speaker():
 
 
 def test_a_deck_is_whole_html_with_nested_sections():
+    pytest.importorskip("a11y_pygments", reason="pip install -r docs/requirements.txt")
     cells = [new_markdown_cell("## One\n\nText.\n\n### Two\n\nMore.")]
     notebook = new_notebook(cells=[new_markdown_cell(TITLE), *cells])
     deck = decks.deck_of(notebook)
