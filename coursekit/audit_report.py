@@ -23,8 +23,7 @@ from coursekit.calibration import Interval
 from coursekit.llm.audit import Report, TaskComparison
 from coursekit.llm.audit.journal import write_atomically
 from coursekit.llm.audit.schema import METRICS
-from coursekit.plots import interval_rows
-from coursekit.plots.audit import binned_diagrams
+from coursekit.plots import binned_diagrams, interval_rows
 from coursekit.plots.style import GRAY
 
 FILE = "report.html"

@@ -3,6 +3,7 @@
 from coursekit.widgets._explore import explore
 from coursekit.widgets.applications import task_explorer, task_view
 from coursekit.widgets.attention import attention_explorer, head_map
+from coursekit.widgets.audit import diagrams_of, report_explorer
 from coursekit.widgets.bias_variance import order_explorer, order_view
 from coursekit.widgets.calibration import temperature_slider
 from coursekit.widgets.forecasts import dial_view, forecaster_dial
@@ -26,6 +27,7 @@ __all__ = [
     "attention_explorer",
     "canary_explorer",
     "canary_view",
+    "diagrams_of",
     "dial_view",
     "estimate_explorer",
     "estimate_view",
@@ -38,6 +40,7 @@ __all__ = [
     "order_explorer",
     "order_view",
     "prompt_explorer",
+    "report_explorer",
     "rotary_explorer",
     "rotary_view",
     "rule_explorer",
