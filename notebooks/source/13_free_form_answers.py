@@ -1,0 +1,1194 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# # 13 Free-form answers
+#
+# Nobody offers four options to a chatbot. You ask, it writes, and you wonder whether to believe it.
+# Where is its confidence now? In the probability of the text it wrote? In whether it says the same
+# when asked again? In what it says about itself? Here all of them are put to the test on the same
+# answers, and then put to use: *when should the model rather stay silent?*
+#
+# **You will be able to**
+# - sample many answers to one question, and turn their agreement into a confidence;
+# - compare likelihood, agreement, semantic entropy, P(True) and stated confidence on equal terms;
+# - see that *how you turn a text into a number* decides whether the model looks too sure or too
+#   modest;
+# - let a model abstain below a threshold, and tell a hope about its error rate from a promise;
+# - build prediction sets that hold the truth 90 % of the time, and say what that does not promise.
+#
+# **Time:** about 75 minutes; all cells together run in two to three minutes on two processor cores.
+#
+# **On the map:** Part III, a real LLM. Before it: choosing among given answers (12). After it:
+# question answering, translation and summarization (14).
+
+# %%
+import torch
+from scipy.stats import beta, betabinom
+
+from coursekit import expect, predict
+from coursekit.calibration import (
+    ConformalSets,
+    PlattScaling,
+    auroc,
+    binary_brier_score,
+    binary_logits,
+    bootstrap_interval,
+    coverage,
+    ece_null_distribution,
+    expected_calibration_error,
+    mean_set_size,
+    negative_log_likelihood,
+    risk_coverage_curve,
+    selective_accuracy,
+    wilson_interval,
+)
+from coursekit.data import (
+    arithmetic_questions,
+    capital_questions,
+    control_questions,
+    matches,
+    split_questions,
+)
+from coursekit.exercises import free_form_answers as exercises
+
+# %%
+from coursekit.llm import (
+    agreement,
+    cluster_by_meaning,
+    cluster_by_string,
+    few_shot_prompts,
+    greedy_answers,
+    load,
+    meaning_by_question,
+    meaning_by_ratio,
+    p_true,
+    read_confidences,
+    sample_answers,
+    score_choices,
+    semantic_entropy,
+)
+from coursekit.plots import (
+    abstention_curve,
+    accuracy_and_confidence,
+    coverage_histogram,
+    interval_rows,
+    reliability_diagram,
+    risk_coverage_bands,
+    sample_panels,
+    scores_by_method,
+    show,
+)
+
+lm = load()
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Before you start: three questions
+#
+# Answer from memory: replace each `...` by a letter in quotes. A wrong answer costs nothing and is
+# explained.
+
+# %%
+exercises.what_a_prior_divides_out.ask()
+exercises.what_a_prior_divides_out.check(...)
+
+# %%
+exercises.what_auroc_ignores.ask()
+exercises.what_auroc_ignores.check(...)
+
+# %%
+exercises.what_calibration_data_are_for.ask()
+exercises.what_calibration_data_are_for.check(...)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Ask ten times
+#
+# The prompt shows four answered questions, one from each of four continents, and then asks about
+# another country. The four are never asked themselves.
+
+# %%
+capitals = {question.key: question for question in capital_questions(n_options=10)}
+shown = [capitals.pop(code) for code in ("PL", "JP", "KE", "PE")]
+examples = [(question.question, question.answer) for question in shown]
+
+
+def prompts_for(questions):
+    """A prompt for each question, after the four examples."""
+    return few_shot_prompts([question.question for question in questions], examples)
+
+
+print(prompts_for([capitals["FR"]])[0])
+
+# %% [markdown]
+# `sample_answers` draws from the model at temperature 1, so an answer comes exactly as often as the
+# model's probability says. Draws that agree so far share their work, so ten answers cost much less
+# than ten times one.
+#
+# **Predict first:** Australia's capital is Canberra; its best-known city is not. How probable is it
+# that more than half of ten samples name the same *wrong* city?
+
+# %%
+my_probability = ...
+guess = predict(
+    "australia-wrong-in-chorus",
+    "More than half of the samples name the same wrong capital of Australia.",
+    my_probability,
+)
+
+# %%
+three = [capitals["AR"], capitals["AU"], capitals["AM"]]
+drawn = sample_answers(lm, prompts_for(three), 10, max_new_tokens=12)
+texts = [[answer.text for answer in answers] for answers in drawn]
+
+counts = {q.subject: {t: said.count(t) for t in said} for q, said in zip(three, texts, strict=True)}
+ax = sample_panels(counts, {question.subject: question.answer for question in three})
+show(
+    ax,
+    alt="Bar charts of ten sampled answers for three countries. Argentina: all ten say Buenos "
+    "Aires. Australia: most say Sydney, which is wrong. Armenia: ten samples scatter over "
+    "many invented names.",
+)
+
+# %%
+sydney = texts[1].count("Sydney")
+guess.resolve(sydney > 5)
+expect("samples that say Sydney, of 10", sydney, at_least=6)
+expect("samples that say Buenos Aires, of 10", texts[0].count("Buenos Aires"), at_least=8)
+expect("different answers about Armenia", len(set(texts[2])), at_least=5)
+
+# %% [markdown]
+# Three ways to fail or not: it knows, it is *confidently wrong*, it makes things up. Sampling shows
+# the third at once. It cannot show the second: a common error is repeated as faithfully as a fact.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## One answer, four confidences
+#
+# Now all countries. The answer to be judged is the *greedy* one, the most probable token at every
+# step. Ten samples serve as witnesses. From these come
+#
+# | confidence | what it is |
+# | --- | --- |
+# | likelihood | $P(\text{answer}) = \prod_t p_t$, over its tokens, the stop included |
+# | likelihood a token | $\bigl(\prod_t p_t\bigr)^{1/T}$, the geometric mean |
+# | agreement | share of the ten samples that give the same answer |
+# | low entropy | $1 - H / \ln 10$, where $H$ is the entropy over the clusters of the samples |
+
+# %%
+questions = list(capitals.values())
+prompts = prompts_for(questions)
+answers = greedy_answers(lm, prompts, max_new_tokens=12)
+samples = sample_answers(lm, prompts, 10, max_new_tokens=12)
+
+
+def confidences(answers, samples):
+    """Four confidences for each answer, from itself and from its samples."""
+    texts = [[sample.text for sample in drawn] for drawn in samples]
+    agree = [agreement(a.text, said) for a, said in zip(answers, texts, strict=True)]
+    entropy = torch.tensor([semantic_entropy(cluster_by_string(said)) for said in texts])
+    return {
+        "likelihood": torch.tensor([a.log_prob for a in answers]).exp(),
+        "likelihood a token": torch.tensor([a.log_prob_per_token for a in answers]).exp(),
+        "agreement": torch.tensor(agree),
+        "low entropy": (1 - entropy / torch.tensor(10.0).log()).clamp(0, 1),
+    }
+
+
+sure = confidences(answers, samples)
+right = torch.tensor([matches(a.text, q) for a, q in zip(answers, questions, strict=True)])
+print(f"{len(questions)} countries")
+expect("accuracy of the greedy answers", right.double().mean(), 0.47, within=0.05)
+
+# %% [markdown]
+# Likelihood and agreement are two views of one thing. The likelihood is the exact probability of
+# *this string of tokens*. Agreement estimates, from ten draws, the probability of this answer *in
+# any spelling* ("Paris", "paris."), so on average it is at least as large.
+
+# %%
+difference = bootstrap_interval(
+    lambda agree, like: (agree - like).mean().item(), sure["agreement"], sure["likelihood"]
+)
+print(f"agreement minus likelihood, mean: {difference:.2f}")
+expect("the lower end of that interval", difference.low, at_least=0.0)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 1: agreement
+
+# %%
+from coursekit.data.questions import normalise
+
+
+def my_agreement(answer, samples):
+    """Return the share of the samples (a list of texts) that give this answer."""
+    ...
+
+
+exercises.agreement_of_samples.check(my_agreement)
+
+# %% [markdown]
+# Stuck? `exercises.agreement_of_samples.hint()`, and at last `.solution()`.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Too sure, or too modest?
+#
+# **Predict first:** the same model, the same answers. How probable is it that one of these
+# confidences is more than ten points too *high* on average, and another more than ten too *low*?
+
+# %%
+my_probability = ...
+guess = predict(
+    "both-too-sure-and-too-modest",
+    "One confidence is over 0.10 too high on average, another over 0.10 too low.",
+    my_probability,
+)
+
+
+# %%
+def gap(confidence, correct):
+    """Mean confidence minus accuracy: above zero is too sure."""
+    return (confidence.double().mean() - correct.double().mean()).item()
+
+
+probabilities = ["likelihood", "agreement", "likelihood a token"]
+gaps = {name: bootstrap_interval(gap, sure[name], right) for name in probabilities}
+estimates = [interval.estimate for interval in gaps.values()]
+guess.resolve(max(estimates) > 0.1 and min(estimates) < -0.1)
+
+ax = interval_rows(
+    gaps,
+    "mean confidence minus accuracy",
+    "One model, one set of answers, three confidences",
+    (0.0, "as sure as right"),
+)
+show(
+    ax,
+    alt="Mean confidence minus accuracy with intervals. The likelihood lies well below zero, "
+    "agreement a little below, the likelihood a token far above.",
+)
+
+# %%
+expect("gap of the likelihood", gaps["likelihood"].estimate, -0.15, within=0.05)
+expect("gap of the agreement", gaps["agreement"].estimate, -0.07, within=0.05)
+expect("gap of the likelihood a token", gaps["likelihood a token"].estimate, 0.17, within=0.05)
+
+# %% [markdown]
+# Is the model overconfident? The question has no answer until you say *how you read its
+# confidence*. The likelihood punishes every further token and every other spelling. The geometric
+# mean forgives too much: an answer of three tokens at 0.5 each comes out at 0.5, and it had many
+# chances to go wrong. Agreement counts answers, and it comes nearest.
+
+# %%
+ax = reliability_diagram(sure["agreement"], right, n_bins=10, title="Agreement of ten samples")
+show(
+    ax,
+    alt="Reliability diagram of agreement: the points scatter about the diagonal, more of them above "
+    "it than below.",
+)
+
+# %% [markdown]
+# The ECE lies above what chance alone would give (the note in the corner): agreement is a little too
+# modest, most of all where it says 0.2 or 0.3.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 2: length normalisation
+
+
+# %%
+def my_confidence_per_token(log_probs, text):
+    """Return the geometric mean probability of an answer's tokens, log_probs (T,)."""
+    ...
+
+
+exercises.length_normalised_confidence.check(my_confidence_per_token)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Which of them knows?
+#
+# A gap can be repaired afterwards. What no calibrator can repair is a bad *order*: does a right
+# answer have more confidence than a wrong one? That is the AUROC.
+
+# %%
+known = {name: bootstrap_interval(auroc, values, right) for name, values in sure.items()}
+ax = interval_rows(
+    known,
+    "AUROC (0.5: knows nothing, 1: knows everything)",
+    "Does confidence tell right answers from wrong ones?",
+    (0.5, "chance"),
+)
+show(
+    ax,
+    alt="AUROC with intervals for likelihood, likelihood a token, agreement and low entropy. All "
+    "lie between 0.75 and 0.92, far above chance.",
+)
+
+# %% [markdown]
+# The intervals overlap. Does that mean that no order can be given? No: all four judge the *same*
+# answers, so we look at the *difference* on each resample. That is the paired bootstrap.
+
+
+# %%
+def auroc_difference(first, second):
+    """How much better the first confidence orders the answers, with a paired interval."""
+    return bootstrap_interval(
+        lambda a, b, y: auroc(a, y) - auroc(b, y), sure[first], sure[second], right
+    )
+
+
+differences = {
+    f"{a} over {b}": auroc_difference(a, b)
+    for a, b in [
+        ("likelihood a token", "likelihood"),
+        ("likelihood a token", "agreement"),
+        ("likelihood", "agreement"),
+        ("low entropy", "agreement"),
+    ]
+}
+ax = interval_rows(differences, "difference in AUROC", "Paired comparisons", (0.0, "no difference"))
+show(
+    ax,
+    alt="Four differences in AUROC with intervals. The likelihood a token is better than the "
+    "likelihood and than agreement; likelihood against agreement includes zero; low entropy is a "
+    "little worse than agreement.",
+)
+
+# %%
+expect("AUROC, likelihood a token", known["likelihood a token"].estimate, 0.87, within=0.04)
+expect("AUROC, agreement", known["agreement"].estimate, 0.82, within=0.05)
+expect("AUROC, low entropy", known["low entropy"].estimate, 0.79, within=0.05)
+better = differences["likelihood a token over likelihood"]
+expect("a token over the whole: lower end", better.low, at_least=0.0)
+
+# %% [markdown]
+# The least calibrated of the three probabilities has the best order: *calibration and order are two
+# virtues*, and only the first is cheap to add. And semantic entropy, which looks at all the
+# samples, is no better here than counting those that agree. It was made for long answers that say
+# the same in other words; names of cities leave little to paraphrase.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 3: semantic entropy
+
+
+# %%
+def my_semantic_entropy(clusters):
+    """Return the entropy over clusters; clusters[i] is the cluster of sample i."""
+    ...
+
+
+exercises.entropy_of_clusters.check(my_semantic_entropy)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## A comparison that fools you
+#
+# Someone takes *one random sample* as the answer, and its likelihood as the confidence. The AUROC
+# is the highest of all. Have they found the best confidence?
+
+# %%
+first = [drawn[0] for drawn in samples]
+first_right = torch.tensor([matches(a.text, q) for a, q in zip(first, questions, strict=True)])
+first_sure = torch.tensor([a.log_prob for a in first]).exp()
+expect("AUROC of one random sample", auroc(first_sure, first_right), 0.94, within=0.04)
+expect("accuracy of one random sample", first_right.double().mean(), 0.27, within=0.06)
+
+# %% [markdown]
+# They judge *other answers*. A random sample is often an absurd one, which is easy to tell from a
+# right one; the model is also right half as often. An AUROC belongs to a set of answers: compare
+# confidences on the same answers, or not at all.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## The same in other words
+#
+# Is "Peking" the same answer as "Beijing"? To a normalised string, no.
+
+# %%
+for one, other in [("The Hague", "the hague."), ("Beijing", "Peking"), ("Rome", "Romania")]:
+    print(f"{one} = {other}: {normalise(one) == normalise(other)}")
+
+# %% [markdown]
+# The papers on semantic entropy ask another model, trained to judge whether one sentence entails another. We have only
+# SmolLM2: ask it, in both directions. Sixteen questions, each with an answer, another name for it,
+# and an answer that is something else:
+
+# %%
+table = """
+What is the capital of the United States? | Washington | Washington, D.C. | New York
+What is the capital of Ukraine? | Kyiv | Kiev | Lviv
+What is the capital of China? | Beijing | Peking | Nanjing
+What is the capital of Mexico? | Mexico City | Ciudad de Mexico | Guadalajara
+What is the largest city of Myanmar? | Yangon | Rangoon | Mandalay
+What is the capital of Italy? | Rome | Roma | Romania
+Where is the seat of the Dutch government? | The Hague | Den Haag | Haarlem
+What is the largest city of India? | Mumbai | Bombay | Delhi
+What is the largest city of Vietnam? | Ho Chi Minh City | Saigon | Hanoi
+What is the largest city of the United States? | New York | New York City | Los Angeles
+What is 3 + 5? | 8 | eight | nine
+What is 7 + 5? | 12 | twelve | twenty
+What do plants drink? | water | H2O | oxygen
+Which war ended in 1945? | World War II | the Second World War | World War I
+Who wrote Hamlet? | Shakespeare | William Shakespeare | Marlowe
+Who was the first president of the United States? | Washington | George Washington | Lincoln
+"""
+rows = [line.split(" | ") for line in table.strip().splitlines()]
+asked = [question for question, *_ in rows] * 2
+pairs = [(a, same) for _, a, same, _ in rows] + [(a, other) for _, a, _, other in rows]
+is_same = torch.arange(len(pairs)) < len(rows)
+
+# %% [markdown]
+# Two ways to ask. *By question*: "Same meaning?", and compare P(Yes) with P(No). *By ratio*: is the
+# second answer more probable after "..., also called" than after the question alone? Beside them
+# stands a judge that knows nothing of meaning: how many letters do the two share?
+#
+# **Predict first:** how probable is it that one of the model's two judgements beats the counting of
+# letters, with an interval that excludes zero?
+
+# %%
+my_probability = ...
+guess = predict(
+    "meaning-beats-letters",
+    "A judgement by SmolLM2 tells same from different better than shared letters do.",
+    my_probability,
+)
+
+# %%
+from difflib import SequenceMatcher
+
+ratios = meaning_by_ratio(lm, asked, pairs)
+judges = {
+    "by question": meaning_by_question(lm, asked, pairs).sigmoid(),
+    "by ratio": (ratios / 4).sigmoid(),  # any rising function will do: the AUROC sees the order
+    "shared letters": torch.tensor(
+        [SequenceMatcher(None, a.casefold(), b.casefold()).ratio() for a, b in pairs]
+    ),
+}
+judged = {
+    name: bootstrap_interval(auroc, score, is_same, groups=asked) for name, score in judges.items()
+}
+ax = interval_rows(judged, "AUROC, same against different", "Same meaning?", (0.5, "chance"))
+show(
+    ax,
+    alt="AUROC with intervals of three judges of sameness. By question lies at chance; by ratio "
+    "and shared letters lie near 0.7, with wide overlapping intervals.",
+)
+
+# %%
+over_letters = bootstrap_interval(
+    lambda a, b, y: auroc(a, y) - auroc(b, y),
+    judges["by ratio"],
+    judges["shared letters"],
+    is_same,
+    groups=asked,
+)
+guess.resolve(over_letters.low > 0)
+expect("AUROC by question", judged["by question"].estimate, 0.52, within=0.1)
+expect("AUROC by ratio", judged["by ratio"].estimate, 0.71, within=0.1)
+
+# %% [markdown]
+# Asked outright, the model is at chance. The ratio says something, but no more than the letters do,
+# and sixteen questions leave wide intervals. See what such a judge makes of five answers to one
+# question, with the threshold that separates the pairs best:
+
+# %%
+sorted_ratios = ratios.sort().values
+cuts = (sorted_ratios[1:] + sorted_ratios[:-1]) / 2  # between two ratios, never on one
+hits = torch.stack([((ratios >= cut) == is_same).double().mean() for cut in cuts])
+threshold = cuts[hits.argmax()].item()
+expect("pairs told apart at the best threshold", hits.max(), 0.72, within=0.1)
+
+five = ["Washington", "New York City", "Washington, D.C.", "Philadelphia", "New York"]
+clusters = cluster_by_meaning(lm, capitals["US"].question, five, threshold)
+for cluster in sorted(set(clusters)):
+    print(" = ".join(t for t, c in zip(five, clusters, strict=True) if c == cluster))
+
+# %% [markdown]
+# Read the lines and judge the judge. With a model of this size, cluster by string and admit it; with
+# a good judge of entailment, cluster by meaning.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Ask it whether it is right
+#
+# *P(True)*: show the model its own answer, ask "true or false?", and compare the probabilities of
+# the two words. Large models do this well (Kadavath et al. 2022). To ask is to choose a wording, so
+# here are three, each with four judged examples. From now on the questions are split by country:
+# a *calibration* half to fit and choose on, a *test* half to report on.
+
+# %%
+calibration, test = split_questions(questions, seed=0)
+in_test = torch.tensor([question in test for question in questions])
+test_rows = in_test.nonzero().squeeze(1).tolist()
+print(f"{len(calibration)} countries to calibrate, {len(test)} to test")
+
+judged_examples = [("Poland", "Warsaw", True), ("Japan", "Osaka", False)]
+judged_examples += [("Peru", "Cusco", False), ("Kenya", "Nairobi", True)]
+wordings = {
+    "yes or no": ("Question: Is {a} the capital of {c}?\nAnswer:", "Yes", "No"),
+    "true or false": ("The capital of {c} is {a}. True or false?", "True", "False"),
+    "proposed answer": (
+        "Question: What is the capital of {c}?\nProposed answer: {a}\nIs the proposed answer true "
+        "or false? Answer:",
+        "True",
+        "False",
+    ),
+}
+
+
+# %%
+def about_answers(form, shots):
+    """Prompts that ask about the model's own answers to the test questions."""
+    asked = [form.format(c=questions[i].subject, a=answers[i].text) for i in test_rows]
+    done = [(form.format(c=c, a=a), verdict) for c, a, verdict in shots]
+    return few_shot_prompts(asked, done, template="{question} {answer}")
+
+
+believed = {}
+for name, (form, yes, no) in wordings.items():
+    shots = [(c, a, yes if ok else no) for c, a, ok in judged_examples]
+    believed[name] = p_true(lm, about_answers(form, shots), yes, no)
+
+test_right = right[in_test]
+p_true_auroc = {
+    f"P(True), {name}": bootstrap_interval(auroc, found.probs, test_right)
+    for name, found in believed.items()
+}
+for name, found in believed.items():
+    print(f"{name:16} both words together: {found.mass.mean():.1f}")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Ask it how sure it is
+#
+# *Verbalized confidence*: let the model write a number from 0 to 100. First without an example.
+#
+# **Predict first:** what share of what it writes can be read as a number?
+
+# %%
+my_probability = ...
+guess = predict(
+    "verbalized-unreadable",
+    "Without examples, more than one in five stated confidences cannot be read.",
+    my_probability,
+)
+
+
+# %%
+def stated(ask, shots):
+    """What the model writes about its test answers after these examples, read strictly."""
+    form = "Question: What is the capital of {c}?\nAnswer: {a}\n" + ask
+    written = greedy_answers(lm, about_answers(form, shots), max_new_tokens=5)
+    return read_confidences([answer.text for answer in written])
+
+
+without = stated("Confidence:", [])
+unreadable = 1 - without.parsed.double().mean().item()
+guess.resolve(unreadable > 0.2)
+expect("share that cannot be read", unreadable, 0.4, within=0.15)
+print("written most often, unreadable:", max(without.unparsed, key=without.unparsed.count))
+
+# %% [markdown]
+# What cannot be read stays in the evaluation, here as 0.5: a model must not look better for having
+# said nothing. With examples every answer can be read. But which examples, in which order?
+
+# %%
+shots = [("Poland", "Warsaw", "95%"), ("Japan", "Osaka", "20%")]
+shots += [("Peru", "Cusco", "35%"), ("Kenya", "Nairobi", "80%")]
+orders = {"last 80": shots, "last 35": [shots[i] for i in (1, 0, 3, 2)]}
+orders["last 95"] = [shots[i] for i in (3, 2, 1, 0)]
+numbers = {"no examples": without}
+numbers |= {name: stated("Confidence (0 to 100):", order) for name, order in orders.items()}
+
+for name, found in numbers.items():
+    mode = found.confidence[found.parsed].mode().values
+    print(f"{name:12} says most often {100 * mode:.0f} %")
+
+# %%
+stated_auroc = {
+    f"stated, {name}": bootstrap_interval(auroc, found.filled(0.5), test_right)
+    for name, found in numbers.items()
+}
+on_test = {
+    name: bootstrap_interval(auroc, sure[name][in_test], test_right)
+    for name in ("likelihood a token", "agreement")
+}
+ax = interval_rows(
+    on_test | p_true_auroc | stated_auroc,
+    "AUROC",
+    "Nine confidences in the same test answers",
+    (0.5, "chance"),
+)
+show(
+    ax,
+    alt="AUROC with intervals of nine confidences. Likelihood a token and agreement lie above 0.8. "
+    "P(True) moves with its wording from far below chance to a little above; stated confidences "
+    "lie at chance but for one order of the examples.",
+)
+
+# %%
+spread = [interval.estimate for interval in p_true_auroc.values()]
+expect("the best minus the worst wording of P(True)", max(spread) - min(spread), at_least=0.12)
+expect("AUROC of the best wording", max(spread), at_most=0.72)
+worst = min(p_true_auroc.values(), key=lambda interval: interval.estimate)
+expect("the upper end of the worst wording", worst.high, at_most=0.5)
+for name in ("stated, last 35", "stated, last 95"):
+    expect(f"AUROC, {name}", stated_auroc[name].estimate, 0.5, within=0.08)
+
+
+# %%
+def ahead_of(other):
+    """By how much agreement orders the test answers better than another confidence does."""
+    return bootstrap_interval(
+        lambda a, b, y: auroc(a, y) - auroc(b, y), sure["agreement"][in_test], other, test_right
+    )
+
+
+ahead = {name: ahead_of(found.probs) for name, found in believed.items()}
+ahead |= {name: ahead_of(found.filled(0.5)) for name, found in numbers.items()}
+for name, interval in ahead.items():
+    print(f"agreement ahead of {name:16} {interval.low > 0}")
+
+# %% [markdown]
+# An honest failure, at this size. P(True) depends more on its wording than on the truth: one
+# wording is even *worse* than chance. The stated numbers follow the examples: change the order of the
+# same four, and the same answers get 90 %, 25 % or 10 %. One order does a little better than chance;
+# whoever had tried that one only would have published it. Larger models do better; the test is the
+# same.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 4: what could not be read
+
+
+# %%
+def my_brier_score(stated, correct):
+    """Return the Brier score of stated, a list; a None in it counts as 0.5."""
+    ...
+
+
+exercises.unparsed_confidence.check(my_brier_score)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Negative control: countries that do not exist
+#
+# "What is the capital of Quelzostan?" has no right answer. A confidence that knows what it knows
+# must be low here, and it must tell invented countries from real ones.
+
+# %%
+invented = control_questions(24)
+invented_prompts = prompts_for(invented)
+invented_sure = confidences(
+    greedy_answers(lm, invented_prompts, max_new_tokens=12),
+    sample_answers(lm, invented_prompts, 10, max_new_tokens=12),
+)
+rows = {"real": sure, "invented": invented_sure}
+means = {
+    f"{name}, {kind}": bootstrap_interval(lambda c: c.mean().item(), values[name])
+    for name in ("agreement", "likelihood", "likelihood a token")
+    for kind, values in rows.items()
+}
+ax = interval_rows(means, "mean confidence", "Real countries and invented ones")
+show(
+    ax,
+    alt="Mean confidence with intervals for real and invented countries. Agreement and likelihood "
+    "fall to nearly zero for invented ones; the likelihood a token stays well above.",
+)
+
+# %%
+expect("agreement on invented countries", means["agreement, invented"].estimate, at_most=0.12)
+expect("likelihood on invented ones", means["likelihood, invented"].estimate, at_most=0.08)
+
+# %% [markdown]
+# Agreement and likelihood pass. The likelihood a token does not come down to zero: raw, it must not
+# be read as the probability of being right.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Fresh data: sums
+#
+# The model may have read every capital a thousand times. Sums of one, two and three digits are
+# fresh, unlimited, and of graded difficulty. Does its confidence follow the difficulty?
+
+# %%
+sums = [q for digits in (1, 2, 3) for q in arithmetic_questions(40, digits=digits, seed=1)]
+worked = [("What is 3 + 5?", "8"), ("What is 41 + 27?", "68"), ("What is 512 + 236?", "748")]
+sum_prompts = few_shot_prompts([question.question for question in sums], worked)
+sum_answers = greedy_answers(lm, sum_prompts, max_new_tokens=8)
+sum_sure = confidences(sum_answers, sample_answers(lm, sum_prompts, 10, max_new_tokens=8))
+sum_right = torch.tensor([matches(a.text, q) for a, q in zip(sum_answers, sums, strict=True)])
+
+# %%
+mean = lambda values: values.double().mean().item()  # noqa: E731
+accuracy, confidence = {}, {}
+for digits in (1, 2, 3):
+    part = slice(40 * (digits - 1), 40 * digits)
+    name = f"{digits} digit{'s' * (digits > 1)}"
+    accuracy[name] = bootstrap_interval(mean, sum_right[part])
+    confidence[name] = bootstrap_interval(mean, sum_sure["likelihood"][part])
+ax = accuracy_and_confidence(
+    accuracy, confidence, "Sums: how often right, how likely", of="answers"
+)
+show(
+    ax,
+    alt="Accuracy and mean likelihood of sums with one, two and three digits, with intervals. Both "
+    "fall steeply with the number of digits, confidence a little below accuracy.",
+)
+
+# %%
+expect("accuracy, 1 digit minus 3", accuracy["1 digit"].estimate - accuracy["3 digits"].estimate,
+       at_least=0.3)  # fmt: skip
+expect("AUROC of the likelihood on sums", auroc(sum_sure["likelihood"], sum_right), 0.85, 0.08)
+sum_gap = bootstrap_interval(gap, sum_sure["likelihood"], sum_right)
+expect("gap of the likelihood on sums", sum_gap.estimate, -0.16, within=0.08)
+expect("the upper end of that gap", sum_gap.high, at_most=0.0)
+
+# %% [markdown]
+# The same picture on data that nobody can have learned by heart: the likelihood falls with the
+# difficulty, knows right from wrong, and is too modest, just as on capitals.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Repair: from confidence to probability
+#
+# Back to the capitals. Platt scaling (notebook 10) learns a slope and an offset. Each half of the
+# countries is calibrated with what was learned on the *other* half, so every probability is judged
+# on a country that it was not fitted on.
+
+
+# %%
+def platt(confidence, fit_on, use_on):
+    """Probabilities on one set of rows, calibrated on another."""
+    logits = binary_logits(confidence)
+    calibrator = PlattScaling().fit(logits[fit_on], right[fit_on].long())
+    return calibrator.predict_proba(logits[use_on])[:, 1]
+
+
+def crossed(confidence, a, b):
+    """Each half calibrated on the other: probabilities for all rows."""
+    probs = torch.zeros(len(confidence), dtype=torch.double)
+    probs[a], probs[b] = platt(confidence, b, a), platt(confidence, a, b)
+    return probs
+
+
+n_threads = torch.get_num_threads()
+torch.set_num_threads(1)  # small tables: a second thread waits more than it works
+fit_on, use_on = (~in_test).nonzero().squeeze(1), in_test.nonzero().squeeze(1)
+raw = {name: sure[name].double().clamp(0.01, 0.99) for name in probabilities}
+calibrated = {name: crossed(raw[name], fit_on, use_on) for name in probabilities}
+methods = {}
+for name in probabilities:
+    methods |= {name: raw[name], f"{name}, Platt": calibrated[name]}
+
+# %% [markdown]
+# Every score of every method, with its interval. (Agreement may say 0 or 1; so that its NLL stays
+# finite, no probability lies outside 0.01 to 0.99.)
+
+
+# %%
+def nll(probs, correct):
+    """Mean negative log-probability of what happened, in nats."""
+    return negative_log_likelihood(torch.stack((1 - probs, probs), dim=1), correct.long())
+
+
+def ece(probs, correct):
+    """Expected calibration error in ten bins."""
+    return expected_calibration_error(probs, correct, n_bins=10)
+
+
+def for_all(score):
+    """A score of every method, with its interval."""
+    return {n: bootstrap_interval(score, p, right, n_resamples=300) for n, p in methods.items()}
+
+
+scores = {"gap": gap, "ECE": ece, "AUROC": auroc, "Brier score": binary_brier_score}
+scores["NLL (nats)"] = nll
+panels = {title: {"": for_all(score)} for title, score in scores.items()}
+chance = {n: ece_null_distribution(p, n_bins=10).quantile(0.95).item() for n, p in methods.items()}
+ax = scores_by_method(
+    panels,
+    {"ECE": chance},
+    {"AUROC": 0.5},
+    "Three confidences in the same answers, before and after Platt scaling",
+)
+show(
+    ax,
+    alt="Five panels with intervals: gap, ECE with what chance alone gives, AUROC, Brier score and "
+    "NLL of likelihood, agreement and likelihood a token, each before and after Platt scaling. "
+    "After it all gaps are near zero; the calibrated likelihood a token has the lowest Brier score.",
+)
+
+
+# %%
+def gained(before, after):
+    """By how much the Brier score falls, with a paired interval."""
+    return bootstrap_interval(
+        lambda a, b, y: binary_brier_score(a, y) - binary_brier_score(b, y), before, after, right
+    )
+
+
+best = calibrated["likelihood a token"]
+by_platt = gained(raw["likelihood a token"], best)
+over_agreement = gained(calibrated["agreement"], best)
+expect("Brier score gained by Platt, likelihood a token", by_platt.estimate, 0.04, within=0.025)
+expect("the lower end of that gain", by_platt.low, at_least=0.0)
+expect("the lower end of its lead over agreement", over_agreement.low, at_least=0.0)
+expect("gap of the calibrated", gap(best, right), 0.0, within=0.06)
+
+# %% [markdown]
+# The confidence with the worst gap and the best order ends as the best probability. Is that the luck
+# of one cut into halves? A hundred other random cuts:
+
+
+# %%
+def halves(seed):
+    """Two random halves of the rows, of n and m questions."""
+    order = torch.randperm(len(questions), generator=torch.Generator().manual_seed(seed))
+    return order[: len(order) // 2], order[len(order) // 2 :]
+
+
+for name in probabilities:
+    before = binary_brier_score(raw[name], right)
+    after = [binary_brier_score(crossed(raw[name], *halves(seed)), right) for seed in range(100)]
+    expect(f"cuts in which {name} gains", sum(a < before for a in after) / 100, at_least=0.75)
+
+# %%
+ax = reliability_diagram(best, right, n_bins=8, title="Likelihood a token, Platt-scaled")
+show(
+    ax,
+    alt="Reliability diagram of the calibrated likelihood a token: the points scatter about the "
+    "diagonal within their intervals.",
+)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## When to stay silent
+#
+# A model that may abstain answers only where its confidence is high enough. *Coverage* is the share
+# it answers, *risk* the share of those answers that are wrong.
+
+# %%
+shares = [share / 20 for share in range(2, 21)]
+
+
+def risk_at(share):
+    """The error rate among the surest, as a function of confidence and correctness."""
+    return lambda confidence, correct: 1 - selective_accuracy(confidence, correct, share)
+
+
+risks = {
+    name: [bootstrap_interval(risk_at(s), sure[name], right, n_resamples=300) for s in shares]
+    for name in ("likelihood a token", "agreement")
+}
+ax = risk_coverage_bands(shares, risks, "Fewer answers, fewer errors")
+show(
+    ax,
+    alt="Risk against coverage with 95 % bands for likelihood a token and agreement. Both rise "
+    "from about 0.15 at small coverage to 0.53 when everything is answered.",
+)
+
+# %%
+half_answered = risks["likelihood a token"][shares.index(0.5)]
+print(f"risk when the surest half is answered: {half_answered:.1f}")
+expect("risk at coverage 0.5", half_answered.estimate, 0.23, within=0.08)
+expect("risk when all is answered", risks["agreement"][-1].estimate, 0.53, within=0.05)
+
+# %% [markdown]
+# Silence halves the errors. It does not remove them, and these are the first to come:
+
+# %%
+surest = sure["likelihood a token"].argsort(descending=True).tolist()
+for i in [i for i in surest if not right[i]][:5]:
+    print(f"{questions[i].subject}: {answers[i].text} (right: {questions[i].answer})")
+
+# %% [markdown]
+# *Abstention cures what the model does not know, not what it knows wrongly.*
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 5: where to pick the threshold
+
+# %%
+exercises.where_to_pick_the_threshold.ask()
+exercises.where_to_pick_the_threshold.check(...)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## A hope and a promise
+#
+# "At most 30 % of the answers shall be wrong." On the calibration half, take the lowest threshold
+# whose answers keep that. What will happen on the test half?
+#
+# **Predict first:** over 200 random halves, how often does the test half break the limit?
+
+# %%
+my_probability = ...
+guess = predict(
+    "threshold-breaks-its-limit",
+    "The limit is broken on the test half in more than a quarter of the splits.",
+    my_probability,
+)
+
+
+# %%
+def hoped(confidence, correct, limit):
+    """The lowest threshold whose observed risk is within the limit; 2, never, if there is none."""
+    curve = risk_coverage_curve(confidence, correct)
+    kept = curve.threshold[curve.risk <= limit]
+    return kept[-1].item() if len(kept) else 2.0
+
+
+def promised(confidence, correct, limit, doubt=0.1, start=20):
+    """Lower the threshold while even an upper bound of the risk keeps the limit."""
+    curve = risk_coverage_curve(confidence, correct)
+    n = (curve.coverage * len(confidence)).round()
+    wrong = (curve.risk * n).round()
+    bound = torch.tensor(beta.ppf(1 - doubt, wrong + 1, (n - wrong).clamp(min=1e-9)))
+    lowest = 2.0
+    for t, n_answered, upper in zip(curve.threshold, n, bound, strict=True):
+        if n_answered >= start and upper > limit:
+            break
+        if n_answered >= start:
+            lowest = t.item()
+    return lowest
+
+
+# %% [markdown]
+# The second rule begins at the 20 surest answers and goes down. At each step it asks what the true
+# risk could be, given the errors seen: the upper end of a one-sided 90 % interval (Clopper and
+# Pearson). At the first step where that exceeds the limit, it stops. Because the steps have an order
+# that was fixed beforehand, the chance to break the limit stays at most 10 % (*fixed-sequence
+# testing*).
+
+# %%
+limit, token_sure = 0.3, sure["likelihood a token"]
+broken, answered = {"hope": 0, "promise": 0}, {"hope": 0.0, "promise": 0.0}
+for seed in range(200):
+    choose_on, report_on = halves(seed)
+    for name, rule in {"hope": hoped, "promise": promised}.items():
+        t = rule(token_sure[choose_on], right[choose_on], limit)
+        speaks = token_sure[report_on] >= t
+        wrong = (speaks & ~right[report_on]).sum().item()
+        broken[name] += wrong > limit * speaks.sum().item()
+        answered[name] += speaks.double().mean().item()
+
+guess.resolve(broken["hope"] / 200 > 0.25)
+for name in broken:
+    print(f"{name:8} answers {answered[name] / 200:.1f} of the questions on average")
+expect("hope: share of splits that break the limit", broken["hope"] / 200, 0.5, within=0.15)
+expect("promise: share of splits that break it", broken["promise"] / 200, at_most=0.2)
+
+# %% [markdown]
+# The best threshold on the calibration half looks best partly by luck, and on new questions the
+# limit breaks about every other time. The promise costs answers and buys safety. (The observed risk
+# of a small test half scatters about the true one, so even a kept promise shows some splits above
+# the limit.)
+
+# %%
+choose_on, report_on = fit_on, use_on
+t = promised(token_sure[choose_on], right[choose_on], limit)
+speaks = token_sure[report_on] >= t
+curve = risk_coverage_curve(token_sure[report_on], right[report_on])
+share, risk = speaks.double().mean().item(), (~right[report_on])[speaks].double().mean().item()
+ax = abstention_curve(curve, share, risk, "The test half, threshold from the calibration half")
+show(
+    ax,
+    alt="Risk-coverage curve of the test half with a mark at the threshold that was chosen on the "
+    "calibration half.",
+)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Sets instead of answers
+#
+# Instead of staying silent, a model may name several answers. *Conformal prediction* chooses how
+# many, so that the set holds the truth 90 % of the time, whatever the model. It needs a score for
+# every candidate; here ten capitals of the same continent, scored by log-probability (notebook 12).
+
+# %%
+torch.set_num_threads(n_threads)  # the model is asked again
+options = [[f" {option}" for option in question.options] for question in questions]
+choice_probs = torch.stack(score_choices(lm, prompts, options)).softmax(dim=1)
+labels = torch.tensor([question.correct for question in questions])
+
+fitted = ConformalSets(level=0.9).fit(choice_probs[fit_on], labels[fit_on])
+sets = fitted.predict_sets(choice_probs[use_on])
+for row in (0, 1, 2):
+    question = questions[use_on[row]]
+    inside = [option for option, yes in zip(question.options, sets[row], strict=True) if yes]
+    print(f"{question.subject}: {', '.join(inside) or '(nothing)'}")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 6: the conformal quantile
+
+
+# %%
+def my_quantile(scores, level):
+    """Return up to which score a class enters the set; scores (n,) of truths."""
+    ...
+
+
+exercises.conformal_quantile.check(my_quantile)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Is the promise kept?
+#
+# In 200 random splits, the coverage on the test half must scatter about 90 % as theory says: with
+# $n$ calibration and $m$ test questions and $k = \lceil 0.9 (n + 1) \rceil$, the number of covered
+# test questions follows a beta-binomial law with parameters $m$, $k$ and $n + 1 - k$.
+
+# %%
+n, m = len(halves(0)[0]), len(halves(0)[1])
+k = -int(-0.9 * (n + 1) // 1)
+held = torch.zeros(200, len(questions))  # 1 where the set held the truth
+tested = torch.zeros(200, len(questions), dtype=torch.bool)
+coverages = torch.zeros(200, dtype=torch.double)
+sizes = torch.zeros(200)
+for seed in range(200):
+    fit_rows, use_rows = halves(seed)
+    fitted = ConformalSets(0.9).fit(choice_probs[fit_rows], labels[fit_rows])
+    sets = fitted.predict_sets(choice_probs[use_rows])
+    coverages[seed] = coverage(sets, labels[use_rows])
+    sizes[seed] = mean_set_size(sets)
+    held[seed, use_rows] = sets.gather(1, labels[use_rows, None]).squeeze(1).float()
+    tested[seed, use_rows] = True
+
+ax = coverage_histogram(coverages, n, m, k, "200 splits: does the set hold the truth?")
+show(
+    ax,
+    alt="Histogram of the coverage of conformal sets over 200 splits, centred near 0.9, with the "
+    "beta-binomial law of theory drawn over it: the two have nearly the same shape.",
+)
+
+# %%
+low, high = betabinom.ppf([0.025, 0.975], m, k, n + 1 - k) / m
+inside = ((coverages >= low) & (coverages <= high)).double().mean()
+expect("mean coverage over 200 splits", coverages.mean(), k / (n + 1), within=0.02)
+expect("share of splits inside the 95 % interval of theory", inside, at_least=0.9)
+expect("answers in a set, on average", sizes.mean(), 2.2, within=0.6)
+print(f"one split of {m} questions may cover anything from {low:.2f} to {high:.2f}")
+
+# %% [markdown]
+# The promise is kept, and it is a promise about the average. One split of this size may cover 80 %
+# or 97 %, and nothing went wrong.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## What the promise does not say
+#
+# 90 % of *all* countries. Of the small ones as well?
+#
+# **Predict first:** how probable is it that the sets cover the third of countries with the most
+# inhabitants at least ten points more often than the third with the fewest?
+
+# %%
+my_probability = ...
+guess = predict(
+    "conformal-small-countries",
+    "Coverage differs by at least ten points between populous and small countries.",
+    my_probability,
+)
+
+# %%
+population = torch.tensor([question.population for question in questions]).double()
+third = torch.bucketize(population, population.quantile(torch.tensor([1 / 3, 2 / 3]).double()))
+covered = held.sum(dim=0) / tested.sum(dim=0)  # for each country, over the splits that tested it
+by_size = {
+    name: bootstrap_interval(mean, covered[third == i])
+    for i, name in enumerate(["few inhabitants", "in between", "many inhabitants"])
+}
+difference = bootstrap_interval(
+    lambda c, t: (c[t == 2].mean() - c[t == 0].mean()).item(), covered, third
+)
+guess.resolve(difference.estimate > 0.1)
+
+ax = interval_rows(by_size, "coverage", "One promise, three kinds of country", (0.9, "promised"))
+show(
+    ax,
+    alt="Coverage of conformal sets with intervals for three thirds of countries by population: "
+    "below 0.9 for the smallest countries, at or above it for the others.",
+)
+
+# %%
+expect("coverage, few inhabitants", by_size["few inhabitants"].estimate, 0.81, within=0.07)
+expect("coverage, many inhabitants", by_size["many inhabitants"].estimate, 0.97, within=0.04)
+expect("the lower end of their difference", difference.low, at_least=0.0)
+
+# %% [markdown]
+# One number, 90 %, and the countries are not treated alike: where the model knows little, the truth
+# is left out more often than where it knows much. The average hides it, as always. (A quantile for
+# each group mends it, if you know the groups and have calibration data for each.)
+#
+# And from the *sampled* answers? A set of samples can only hold what was sampled:
+
+# %%
+said_truth = [any(matches(s.text, q) for s in d) for d, q in zip(samples, questions, strict=True)]
+share = sum(said_truth) / len(said_truth)
+low, high = wilson_interval([share], [len(said_truth)])
+print(f"the truth is among ten samples: {share:.1f} [{low.item():.1f}, {high.item():.1f}]")
+expect("share of questions whose truth was sampled", share, 0.6, within=0.06)
+
+# %% [markdown]
+# No set made of ten samples can hold the truth 90 % of the time: four in ten truths were never said.
+# An honest set must be able to say "or something else".
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Try it: move the threshold
+#
+# Run the next cell, choose a confidence and slide the threshold. How many questions are answered
+# when a fifth of the answers are wrong? (The static form stands above, after "a hope and a
+# promise".)
+
+# %% tags=["nbval-ignore-output"]
+from coursekit.widgets import abstention_explorer
+
+abstention_explorer({name: sure[name] for name in probabilities}, right)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## What you learned
+#
+# - The same answers of the same model look too modest by likelihood, a little too modest by agreement
+#   and far too sure by likelihood a token. Say how you read confidence before you call a model
+#   overconfident.
+# - Order and calibration are two virtues: the likelihood a token had the best AUROC and the worst
+#   gap, and after Platt scaling the best Brier score.
+# - Agreement finds what the model makes up, and not what it knows wrongly: Sydney, ten times out of
+#   ten.
+# - P(True) and stated confidence failed at this size, and followed the wording and the examples more
+#   than the truth.
+# - A threshold that kept its limit on the calibration half is a hope; with an upper bound and a
+#   fixed order it is a promise.
+# - Conformal sets keep their promise on average over questions and splits, and for no group in
+#   particular.
+#
+# ## Common misconceptions
+#
+# - *"If it says so every time, it must be true."* A common error is said every time.
+# - *"Agreement of the most common answer is an unbiased estimate."* Of an answer chosen beforehand,
+#   yes. The luckiest of ten samples is picked for its share, which is then too large.
+# - *"Ask the model how sure it is."* First measure, with several wordings, whether its answer means
+#   anything.
+# - *"AUROC 0.94 beats 0.87."* Not when the two judged different answers.
+# - *"A 90 % set is right for nine in ten of my questions."* Of questions like the calibration
+#   questions, on average; of yours, only if yours are like them.
+#
+# ## Further reading
+#
+# - L. Kuhn, Y. Gal, S. Farquhar, *Semantic uncertainty*, ICLR 2023; S. Farquhar, J. Kossen, L. Kuhn,
+#   Y. Gal, *Detecting hallucinations in large language models using semantic entropy*, Nature 630,
+#   2024.
+# - S. Kadavath et al., *Language models (mostly) know what they know*, arXiv:2207.05221, 2022.
+# - S. Lin, J. Hilton, O. Evans, *Teaching models to express their uncertainty in words*, TMLR 2022;
+#   K. Tian et al., *Just ask for calibration*, EMNLP 2023.
+# - X. Wang et al., *Self-consistency improves chain of thought reasoning in language models*, ICLR
+#   2023.
+# - Y. Geifman, R. El-Yaniv, *Selective classification for deep neural networks*, NeurIPS 2017.
+# - A. N. Angelopoulos, S. Bates, *Conformal prediction: a gentle introduction*, Foundations and
+#   Trends in Machine Learning 16, 2023.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## And you?
+
+# %% tags=["nbval-ignore-output"]
+from coursekit.exercises import progress
+from coursekit.widgets import my_predictions
+
+my_predictions()
+progress()
+
+# %% [markdown]
+# **Next:** question answering, translation and summarization (notebook 14).
+# Back to [00 Start here](00_start_here.ipynb).
