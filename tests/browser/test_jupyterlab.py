@@ -1,0 +1,80 @@
+"""What a learner does in JupyterLab, done by a program in a real browser."""
+
+import json
+import re
+
+import pytest
+
+TEN = 10
+
+
+def test_the_first_notebook(notebook):
+    notebook.open("00")
+    notebook.run_all()
+
+    # Answer the quiz, and see one's own diagram. At first nothing is chosen.
+    quiz = notebook.cell("ConfidenceQuiz(questions)")
+    result = quiz.locator("img[alt^='Your reliability diagram.']")
+    assert quiz.get_by_role("radio").count() == 2 * TEN
+    assert result.count() == 0
+    for number in range(TEN):
+        quiz.get_by_role("radio").nth(2 * number).check()
+        handle = quiz.get_by_role("slider").nth(number)
+        handle.press("ArrowRight")
+        handle.press("ArrowRight")
+    quiz.get_by_role("button", name="Show how I did").click()
+    result.wait_for()
+    assert "You answered 10 of 10 questions." in quiz.inner_text()
+    assert "You were 60% sure on average" in quiz.inner_text()
+
+    # One who comes back finds the answers again.
+    quiz = notebook.rerun("ConfidenceQuiz(questions)")
+    quiz.locator("img[alt^='Your reliability diagram.']").wait_for()
+
+    # Solve an exercise, wrongly at first.
+    check = "exercises.calibrated_or_accurate.check"
+    wrong = notebook.rerun(f"{check}(...)", f'{check}("a")')
+    wrong.get_by_text("Not yet: It said that it would be wrong half of the time.").wait_for()
+    assert recorded(notebook) == {"tries": 1, "done": False}
+    assert done_in_table(notebook) == 0
+    right = notebook.rerun(f'{check}("a")', f'{check}("b")')
+    right.get_by_text("Correct. It is right as often as it says.").wait_for()
+    assert recorded(notebook) == {"tries": 2, "done": True}
+    assert done_in_table(notebook) == 1
+
+    assert notebook.asked_outside == []
+
+
+def recorded(notebook):
+    """How the progress file remembers the exercise."""
+    exercises = json.loads(notebook.lab.progress.read_text())["exercises"]["start_here"]
+    return {key: exercises["calibrated_or_accurate"][key] for key in ("tries", "done")}
+
+
+def done_in_table(notebook):
+    """How many exercises of the first notebook are done, as its last cell shows it."""
+    cell = notebook.rerun("progress()")
+    table = cell.locator(".jp-OutputArea-output").last
+    table.wait_for()
+    return int(re.search(r"^00 Start here +(\d+)", table.inner_text(), re.MULTILINE)[1])
+
+
+@pytest.mark.parametrize(
+    ("number", "widget", "slider", "key"),
+    [
+        ("01", "token_explorer(", "merges", "End"),
+        ("08", "estimate_explorer(", "bins", "ArrowRight"),
+        ("10", "temperature_slider(", "temperature", "ArrowRight"),
+        ("12", "prompt_explorer(", "examples", "ArrowLeft"),
+    ],
+)
+def test_a_slider_moves_the_figure(notebook, number, widget, slider, key):
+    notebook.open(number, needed_for=widget)
+    notebook.run_all()
+    cell = notebook.cell(widget)
+    row = cell.locator(".widget-slider", has_text=slider).first
+    figure = cell.locator(".jupyter-widgets").last
+    first = figure.inner_html()
+    row.get_by_role("slider").press(key)
+    notebook.until(lambda: figure.inner_html() != first)
+    assert notebook.asked_outside == []
