@@ -794,6 +794,7 @@ def ece(probs, correct):
     return expected_calibration_error(probs, correct, n_bins=10)
 
 
+# %%
 def for_all(score):
     """A score of every method, with its interval."""
     return {n: bootstrap_interval(score, p, right, n_resamples=300) for n, p in methods.items()}
