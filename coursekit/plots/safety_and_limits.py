@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
 from torch import Tensor
 
 from coursekit.plots.style import COLORS, GRAY, new_axes, style, title_above_legend
@@ -98,6 +99,9 @@ def scaling_curves(
                 raise ValueError(f"lines: {name!r} must be above 0 on logarithmic axes.")
             ax.plot(places, values, dash, marker=marker, color=COLORS[color], label=name)
         ax.set(xscale="log", yscale="log", xlabel=xlabel, ylabel=ylabel)
+        if not own_x:
+            ax.set_xticks(list(x), [f"{value:,.0f}" for value in x])
+            ax.xaxis.set_minor_locator(NullLocator())
         ax.grid(which="minor", color=GRAY, alpha=0.12)
-        title_above_legend(ax, title, columns=4)
+        title_above_legend(ax, title, rows=-(-len(lines) // 2))
     return ax
