@@ -55,7 +55,11 @@ class ConfidenceQuiz(ipywidgets.VBox):
             description="Show how I did", button_style="primary", layout={"width": "14em"}
         )
         self.result = ipywidgets.HTML()
+        self._shown: set[str] = set()
         self.submit.on_click(lambda _: self._submit())
+        # While the kernel is busy, the button may overtake a slider: what is shown follows later.
+        for control in (*self.options, *self.sliders):
+            control.observe(lambda _: self._follow(), names="value")
         rows = [
             ipywidgets.VBox(
                 [ipywidgets.HTML(f"<b>{i}. {escape(question.question)}</b>"), option, slider],
@@ -87,7 +91,16 @@ class ConfidenceQuiz(ipywidgets.VBox):
                 for text, answer in answers.items()
             }
             progress.update(lambda data: data.update(quiz=record))
+        self._show(answers)
+
+    def _show(self, answers: dict[str, Answer]) -> None:
+        self._shown = set(answers)
         self.result.value = feedback(self.questions, answers)
+
+    def _follow(self) -> None:
+        """Bring what is shown up to date, but show no right answer before the button is pressed."""
+        if self._shown and self._shown == set(self.answers()):
+            self._submit()
 
     def _restore(self) -> None:
         """Show the answers of an earlier session; whatever does not fit is left out."""
@@ -100,7 +113,7 @@ class ConfidenceQuiz(ipywidgets.VBox):
                 option.value = entry["option"]
                 slider.value = round(100 * entry["confidence"])
         if self.answers():
-            self.result.value = feedback(self.questions, self.answers())
+            self._show(self.answers())
 
 
 def feedback(questions: Sequence[Question], answers: Mapping[str, Answer]) -> str:
@@ -178,6 +191,7 @@ def _slider() -> ipywidgets.IntSlider:
         min=50,
         max=100,
         step=5,
+        continuous_update=False,
         description="how sure, in %",
         style={"description_width": "initial"},
         layout={"width": "26em"},

@@ -106,6 +106,28 @@ def test_the_verdict_follows_the_interval(percent, n_right, verdict):
     assert verdict in shown(widget)
 
 
+def test_a_slider_that_the_button_overtook_is_shown_and_saved():
+    widget = ConfidenceQuiz(QUESTIONS)
+    answer(widget, 0, percent=55)
+    widget.submit.click()
+    widget.sliders[0].value = 95
+    assert "You were 95% sure on average" in shown(widget)
+    saved = progress.read()["quiz"]
+    assert saved[QUESTIONS[0].question]["confidence"] == 0.95
+
+
+def test_an_answer_that_is_not_handed_in_yet_is_not_judged():
+    widget = ConfidenceQuiz(QUESTIONS)
+    answer(widget, 0, percent=55)
+    assert widget.result.value == ""
+    widget.submit.click()
+    answer(widget, 1, percent=80)
+    assert "You answered 1 of 10 questions." in shown(widget)
+    assert QUESTIONS[1].question not in shown(widget)
+    widget.submit.click()
+    assert "You answered 2 of 10 questions." in shown(widget)
+
+
 def test_answers_come_back_and_the_rest_of_the_file_stays(file):
     entry = {"probability": 0.7, "outcome": True}
     progress.update(lambda data: data["predictions"].update(chad=entry))
