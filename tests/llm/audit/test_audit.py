@@ -272,6 +272,31 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
+# --- many processes (the real ones are in tests/test_audit_command.py)
+
+
+def test_each_process_reads_its_share_and_all_are_read_once(byte_lm, monkeypatch):
+    from coursekit.llm.audit import running
+
+    task = TASKS["choices"]
+    items = task.items(byte_lm, 44, 0)  # eleven batches
+    shares = []
+    for place in range(3):
+        state = SimpleNamespace(process_index=place, num_processes=3, is_main_process=place == 0)
+        gathered = []
+
+        def gather(ours, gathered=gathered):
+            gathered += [name for name, _ in ours]
+            return [(item.name, {}) for item in items]
+
+        monkeypatch.setattr(running, "processes", lambda state=state: state)
+        monkeypatch.setattr(running, "gather_object", gather)
+        running.Run(byte_lm, 0, 1, progress=False).records(task, items)
+        shares.append(gathered)
+    assert [len(share) for share in shares] == [16, 16, 12]
+    assert sorted(name for share in shares for name in share) == sorted(item.name for item in items)
+
+
 # --- what is refused
 
 
