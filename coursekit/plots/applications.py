@@ -44,26 +44,29 @@ def gap_rows(series: Mapping[str, Mapping[str, Interval]], title: str) -> Axes:
 
 
 def overlap_against_likelihood(
-    likelihood: Tensor, overlaps: Mapping[str, tuple[Tensor, str]], title: str
+    series: Mapping[str, tuple[Tensor, Tensor]], baseline: tuple[float, str], title: str
 ) -> Axes:
     """Draw how much written texts agree with a reference, against how likely the model found them.
 
     Args:
-        likelihood: log-probability a token of what the model wrote ``(N,)``, in nats.
-        overlaps: for each panel, from left to right, its overlaps ``(N,)`` from 0 to 1, and a line
-            of text that says what they have to do with the likelihood.
+        series: name of each group of texts, at most three, their log-probabilities a token
+            ``(N,)`` in nats, and their overlaps with the reference ``(N,)``, from 0 to 1.
+        baseline: the mean overlap of a simple rule, and what the rule is.
         title: title of the figure.
     """
-    axes = new_axes(5.4 * len(overlaps), 4.8, ncols=len(overlaps), sharey=True, squeeze=False)[0]
+    ax = new_axes(8.0, 5.0)
     with style():
-        for ax, (name, (overlap, note)), (color, marker) in zip(
-            axes, overlaps.items(), reversed(_LOOKS[:2]), strict=False
+        for (name, (likelihood, overlap)), (color, marker) in zip(
+            series.items(), _LOOKS, strict=False
         ):
-            ax.plot(
-                likelihood.tolist(), overlap.tolist(), marker, color=COLORS[color], alpha=0.7, ms=7
-            )
-            ax.set_title(f"{name}\n{note}", fontsize=13)
-            ax.set(xlabel="log-probability of the text (nats a token)", ylim=(0, 1))
-        axes[0].set_ylabel("overlap (chrF, 0 to 1)")
-        axes[0].figure.suptitle(title, x=0.01, ha="left", fontsize=15)
-    return axes[0]
+            label = f"{name} (n = {len(overlap)})"
+            look = {"color": COLORS[color], "alpha": 0.75, "label": label}
+            ax.plot(likelihood.tolist(), overlap.tolist(), marker, **look)
+        ax.axhline(baseline[0], color=GRAY, linestyle="--", label=baseline[1])
+        ax.set(
+            xlabel="log-probability of the written line (nats a token)",
+            ylabel="overlap with the author's line\n(chrF, 0 to 1)",
+        )
+        ax.set_ylim(bottom=0)
+        title_above_legend(ax, title, rows=2)
+    return ax

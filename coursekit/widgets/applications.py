@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from coursekit.calibration import negative_log_likelihood, top_label
-from coursekit.plots import consistency_diagram
+from coursekit.plots import consistency_diagram, style
+from coursekit.plots.style import title_above_legend
 from coursekit.widgets._explore import explore
 
 #: Of each task its scores ``(N, C)`` and its labels ``(N,)``.
@@ -39,7 +40,10 @@ def task_view(tasks: Tasks, task: str, temperature: float) -> Axes:
         f"{task}, T = {temperature:.1f}, NLL {nll:.2f} nats\n"
         f"accuracy {correct.double().mean():.2f}, mean confidence {confidence.mean():.2f}"
     )
-    return consistency_diagram(confidence, correct, title, n_bins=8, n_simulations=500)
+    ax = consistency_diagram(confidence, correct, title, n_bins=8, n_simulations=500)
+    with style():
+        title_above_legend(ax, title, columns=3)  # inside, the legend would hide low points
+    return ax
 
 
 def task_explorer(tasks: Tasks) -> None:

@@ -30,18 +30,17 @@ def test_gap_rows_draw_every_gap_with_its_interval():
     assert bottom > top, "the first task is on top"
 
 
-def test_overlaps_share_their_likelihood_and_scale():
-    likelihood = torch.tensor([-2.0, -1.0])
-    first, second = torch.tensor([0.1, 0.4]), torch.tensor([0.2, 0.3])
-    panels = {"own": (first, "rank correlation 0.4"), "others": (second, "and 0.3")}
-    ax = overlap_against_likelihood(likelihood, panels, "written")
-    left, right = ax.figure.axes
-    assert ax is left
-    for axes, overlap in ((left, first), (right, second)):
-        [points] = axes.lines
-        assert list(points.get_xdata()) == [-2.0, -1.0]
-        assert list(points.get_ydata()) == overlap.tolist()
-        assert axes.get_ylim() == (0, 1)
-        assert "nats" in axes.get_xlabel()
-    assert right.get_title(loc="left") == "others\nand 0.3"
-    assert ax.figure.get_suptitle() == "written"
+def test_overlaps_lie_over_their_likelihoods():
+    series = {
+        "copies": (torch.tensor([-0.5, -0.25]), torch.tensor([0.125, 0.25])),
+        "own words": (torch.tensor([-1.5]), torch.tensor([0.5])),
+    }
+    ax = overlap_against_likelihood(series, (0.3, "a rule"), "written")
+    points = [(line.get_xdata(), line.get_ydata()) for line in ax.lines]
+    assert [list(x) for x, _ in points[:2]] == [[-0.5, -0.25], [-1.5]]
+    assert [list(y) for _, y in points[:2]] == [[0.125, 0.25], [0.5]]
+    assert set(points[2][1]) == {0.3}
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == ["copies (n = 2)", "own words (n = 1)", "a rule"]
+    assert "nats" in ax.get_xlabel() and ax.get_ylim()[0] == 0
+    assert ax.get_title(loc="left") == "written"
