@@ -53,11 +53,12 @@ def test_every_way_is_what_it_says(tiny_lm, questions):
         asked_scores(tiny_lm, questions, [], "word", TEMPLATE)
 
 
-@pytest.mark.parametrize("order", [0, 3])
-def test_the_view_shows_what_was_asked(tiny_lm, questions, order):
-    ax = asked_view(tiny_lm, questions, EXAMPLES, "letter", 1, TEMPLATE, order)
-    assert ax.get_title(loc="left") == "letter, 1 examples, 3 questions"
-    scores = asked_scores(tiny_lm, questions, EXAMPLES, "letter", TEMPLATE, order)
+@pytest.mark.parametrize(("n_examples", "order"), [(1, 0), (1, 3), (0, 3)])
+def test_the_view_shows_what_was_asked(tiny_lm, questions, n_examples, order):
+    ax = asked_view(tiny_lm, questions, EXAMPLES, "letter", n_examples, TEMPLATE, order)
+    assert ax.get_title(loc="left") == f"letter, {n_examples} examples, 3 questions"
+    used = EXAMPLES[:n_examples]
+    scores = asked_scores(tiny_lm, questions, used, "letter", TEMPLATE, order)
     correct = scores.argmax(-1) == torch.tensor([q.correct for q in questions])
     points = [line.get_xdata()[0] for line in ax.lines if line.get_marker() in ("o", "D")]
     expected = [correct.float().mean(), scores.softmax(-1).max(-1).values.mean()]
