@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -69,6 +70,8 @@ def test_a_record_does_not_depend_on_who_is_read_beside_it(byte_lm, name):
     for item, one, other in zip(items, together, alone, strict=True):
         close(task.before(item, one), task.before(item, other))
         assert task.nll_at(item, one) == pytest.approx(task.nll_at(item, other), rel=1e-4)
+        assert one.get("said") == other.get("said")
+    assert len({str(record) for record in together}) > 4  # and each item has its own
 
 
 def test_a_batch_that_is_reduced_in_parts_gives_the_same(byte_lm, monkeypatch):
@@ -94,6 +97,30 @@ def test_own_samples_are_calibrated_by_construction(byte_lm):
     assert found["accuracy"] > 0.02
     other = task.read(byte_lm, items, 4, None)
     assert task.before(items[0], records[0]) != task.before(items[0], other[0])
+
+
+def test_own_samples_are_drawn_with_the_stated_probability(byte_lm):
+    logits = torch.zeros(257)
+    logits[[10, 200]] = torch.tensor([7.0, 6.5])
+    probs = logits.softmax(0)
+
+    def model(ids, **_):
+        """Say the same whatever came before."""
+        rows = logits.expand(*ids.shape, -1)
+        return SimpleNamespace(logits=rows, past_key_values=None)
+
+    model.config = byte_lm.model.config
+    task = TASKS["samples"]
+    items = task.items(byte_lm, 64, seed=0)
+    records = task.read(replace(byte_lm, model=model), items, 0, None)
+    totals = table_of([task.before(*pair) for pair in zip(items, records, strict=True)]).sum(dim=0)
+    found = metrics_of(totals)
+    n = 64 * 128
+    p = probs.max()
+    assert found["confidence"].item() == pytest.approx(p.item(), abs=1e-6)
+    assert abs(found["accuracy"] - p) < 4 * (p * (1 - p) / n) ** 0.5
+    spread = (probs * probs.log().square()).sum() - torch.special.entr(probs).sum() ** 2
+    assert abs(found["nll"] - torch.special.entr(probs).sum()) < 4 * (spread / n) ** 0.5
 
 
 def test_choices_are_the_softmax_of_their_scores(byte_lm):
