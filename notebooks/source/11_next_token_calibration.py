@@ -698,5 +698,5 @@ my_predictions()
 progress()
 
 # %% [markdown]
-# **Next:** what happens when we ask the model to choose among answers (notebook 12, in preparation).
+# **Next:** [12 Multiple choice](12_multiple_choice.ipynb), where we ask the model to choose among answers.
 # Back to [00 Start here](00_start_here.ipynb).
