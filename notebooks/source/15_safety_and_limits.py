@@ -575,7 +575,7 @@ guess = predict(
 person = neutral[NEUTRAL.index("person")].mean().item()
 guess.resolve(abs(person) < math.log(1.3))
 for word, row in zip(NEUTRAL, neutral, strict=True):
-    print(f"{word:12} she : he = {row.mean().exp():.1f} : 1")
+    print(f"{word:12} she : he = {row.mean().exp():.2f} : 1")
 expect("log-odds after 'person', nats", person, 0.54, within=0.1)
 of_templates = neutral.mean(dim=0)
 expect(
@@ -828,8 +828,8 @@ expect("range of beta, floor fitted over floor known", wider, at_least=1.2)
 
 # %% [markdown]
 # Twelve runs agree on the law when they are told where it ends. Left to find out, they do not: a little
-# less floor and a little less slope fit as well. Read published exponents with that in mind: they come
-# with a floor that somebody had to guess.
+# less floor and a little less slope fit as well, and a β may run up to 5, where we stop the search. Read
+# published exponents with that in mind: they come with a floor that somebody had to guess.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Hallucination: why an honest model must err
