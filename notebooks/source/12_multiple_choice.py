@@ -488,6 +488,25 @@ expect("probability of the four names, with the list", on_names["with"], 0.67, w
 expect("share of answers from the last two places", last_two, 0.86, within=0.12)
 
 # %% [markdown]
+# Is that one unlucky template? Two more, on 24 calibration questions, with and without the list:
+
+# %%
+shown = calibration[::2][:24].tolist()
+shown_asked, shown_options = [asked[i] for i in shown], [options[i] for i in shown]
+for template in ("Q: {question}\nA: {answer}", "{question}\nThe answer is {answer}"):
+    forms = [
+        lettered_prompts(
+            shown_asked, shown_options, examples, answer_with="text", template=template
+        ),
+        few_shot_prompts(shown_asked, solved, template),
+    ]
+    scores = [score_choices(lm, form, [answers[i] for i in shown]) for form in forms]
+    right = [torch.stack(rows).argmax(dim=-1) == labels[shown] for rows in scores]
+    loss = bootstrap_interval(difference, *right)
+    expect("accuracy with the list minus without", loss.estimate, -0.4, within=0.2)
+    expect("high end of its 95 % interval", loss.high, at_most=0)
+
+# %% [markdown]
 # The list alone is enough to spoil it. With four names in front of it the model copies: the names now
 # get two thirds of all probability instead of a quarter, and mostly those that stand nearest. Copying
 # drowns recall: confidence about 0.7, accuracy near chance. Advice that holds for a large model may be
