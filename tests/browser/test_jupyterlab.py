@@ -69,7 +69,8 @@ def done_in_table(notebook):
     ],
 )
 def test_a_slider_moves_the_figure(notebook, number, widget, slider, key):
-    notebook.open(number, needed_for=widget)
+    # A patient who trained for a moment is as good for this.
+    notebook.open(number, needed_for=widget, quicker=("steps=600", "steps=20"))
     notebook.run_all()
     cell = notebook.cell(widget)
     row = cell.locator(".widget-slider", has_text=slider).first
