@@ -1065,5 +1065,5 @@ my_predictions()
 progress()
 
 # %% [markdown]
-# **Next:** answers in the model's own words, and when to stay silent (notebook 13, in preparation).
+# **Next:** [13 Free-form answers](13_free_form_answers.ipynb): answers in the model's own words, and when to stay silent.
 # Back to [11 Next-token calibration](11_next_token_calibration.ipynb).

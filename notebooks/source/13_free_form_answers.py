@@ -1191,5 +1191,5 @@ my_predictions()
 progress()
 
 # %% [markdown]
-# **Next:** question answering, translation and summarization (notebook 14).
+# **Next:** [14 Applications](14_applications.ipynb): question answering, translation and summarization.
 # Back to [00 Start here](00_start_here.ipynb).
