@@ -258,6 +258,21 @@ def test_a_folder_of_somebody_else_is_refused(byte_lm, tmp_path):
         audit(byte_lm, **SOME, folder=tmp_path, resume=True)
 
 
+def test_a_torn_line_harms_no_other(tmp_path):
+    journal = Journal(tmp_path, 0)
+    journal.begin({})
+    journal.append("code", ["a", "b"], [{"x": 1}, {"x": 2}])
+    with journal.path.open("a") as file:
+        file.write('{"task": "code", "rec')
+    assert journal.records() == [("code", "a", {"x": 1}), ("code", "b", {"x": 2})]
+    journal.append("code", ["c"], [{"x": 3}])
+    other = Journal(tmp_path, 1)
+    other.append("choices", ["d"], [{"x": 0.1}])
+    assert journal.records()[2:] == [("code", "c", {"x": 3}), ("choices", "d", {"x": 0.1})]
+    other.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "file"
     path.write_text("old")
@@ -369,7 +384,16 @@ def test_other_errors_are_not_taken_for_it(byte_lm, monkeypatch):
         audit(byte_lm, **SOME)
 
 
-def test_after_out_of_memory_a_smaller_batch_goes_on(byte_lm, tmp_path, monkeypatch, some):
+@pytest.mark.parametrize(
+    ("smaller", "read_again"),
+    [
+        (1, [1] * 16),
+        (3, [3, 1, 3, 3, 3, 3]),
+    ],  # 8 of 24 are done, 4 of them fill a batch and a third
+)
+def test_after_out_of_memory_a_smaller_batch_goes_on(
+    byte_lm, tmp_path, monkeypatch, some, smaller, read_again
+):
     read, calls = type(TASKS["code"]).read, []
 
     def sometimes(self, lm, items, *rest):
@@ -381,9 +405,10 @@ def test_after_out_of_memory_a_smaller_batch_goes_on(byte_lm, tmp_path, monkeypa
     monkeypatch.setattr(type(TASKS["code"]), "read", sometimes)
     with pytest.raises(OutOfMemoryError):
         audit(byte_lm, **SOME | {"batch_size": 4}, folder=tmp_path)
-    report = audit(byte_lm, **SOME, folder=tmp_path, resume=True)
+    settings = SOME | {"batch_size": smaller}
+    report = audit(byte_lm, **settings, folder=tmp_path, resume=True)
     assert calls[:3] == [4, 4, 4]
-    assert calls[3:] == [1] * 16
+    assert calls[3:] == read_again
     assert report.metrics("code")["nll"].estimate == pytest.approx(
         some.metrics("code")["nll"].estimate, abs=1e-5
     )
