@@ -388,8 +388,8 @@ def test_other_errors_are_not_taken_for_it(byte_lm, monkeypatch):
     ("smaller", "read_again"),
     [
         (1, [1] * 16),
-        (3, [3, 1, 3, 3, 3, 3]),
-    ],  # 8 of 24 are done, 4 of them fill a batch and a third
+        (3, [3] * 6),
+    ],  # 8 of the first half are done, which 3 does not divide
 )
 def test_after_out_of_memory_a_smaller_batch_goes_on(
     byte_lm, tmp_path, monkeypatch, some, smaller, read_again
