@@ -484,7 +484,11 @@ print(f"problems found: {len(problems)}")
 # | | [09 Bias and variance](09_bias_and_variance.ipynb) | understand where it is lost |
 # | | [10 Calibration methods](10_calibration_methods.ipynb) | repair it |
 # | **III  A real language model** | [11 Next tokens](11_next_token_calibration.ipynb) | SmolLM2 |
-# | | 12 to 16, in preparation | its answers, its limits; then a model of your choice |
+# | | [12 Multiple choice](12_multiple_choice.ipynb) | ask it to choose |
+# | | [13 Free-form answers](13_free_form_answers.ipynb) | let it answer, or stay silent |
+# | | [14 Applications](14_applications.ipynb) | let it translate and sum up |
+# | | [15 Safety and limits](15_safety_and_limits.ipynb) | leaks, bias, compute, falsehoods |
+# | | [16 Audit your model](16_audit_your_model.ipynb) | a model of your choice |
 #
 # In a hurry, and at home with language models? Go to 11 at once.
 
