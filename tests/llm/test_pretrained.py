@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models
 from transformers import (
     BertConfig,
+    BertForMaskedLM,
     BertModel,
     GPT2Config,
     GPT2LMHeadModel,
@@ -223,3 +224,78 @@ def test_a_device_that_is_not_there_is_refused(device):
 def test_a_dtype_that_is_not_floating_point_is_refused(dtype):
     with pytest.raises(TypeError, match="dtype must be a floating-point type"):
         load(dtype=dtype)
+
+
+# --- A GGUF file, several devices, too little memory, a model that looks ahead
+
+
+def test_a_gguf_file_is_expanded(folder, tmp_path, monkeypatch):
+    file = tmp_path / "model.gguf"
+    file.touch()
+    read = []
+
+    def expand(path):
+        read.append(path)
+        lm = load(str(folder), device="cpu")
+        return lm.model, lm.tokenizer
+
+    monkeypatch.setattr(pretrained.embedded, "read_gguf", expand)
+    lm = load(str(file), device="cpu", dtype=torch.bfloat16)
+    assert read == [file]
+    assert (lm.name, lm.model.dtype) == (str(file), torch.bfloat16)
+    with pytest.raises(ValueError, match="save the model with save_pretrained"):
+        load(str(file), device="auto")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("bad.gguf", "is no GGUF file, or a damaged one"),
+        ("missing.gguf", "there is no such file"),
+        ("words.txt", "is a file, but not a GGUF file"),
+    ],
+)
+def test_other_files_are_refused(tmp_path, name, said):
+    (tmp_path / "bad.gguf").write_bytes(b"GGUF" + bytes(8))
+    (tmp_path / "words.txt").write_text("words")
+    with pytest.raises(ValueError, match=said):
+        load(str(tmp_path / name))
+
+
+def test_a_model_may_be_spread_over_all_devices(folder):
+    lm = load(str(folder), device="auto")
+    plain = load(str(folder), device="cpu")
+    ids = torch.tensor([[0, 1, 1, 0]])
+    assert lm.device == next(lm.model.parameters()).device
+    logits = lm.model(ids.to(lm.device)).logits.cpu()
+    assert torch.allclose(logits, plain.model(ids).logits, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError(), RuntimeError("other")]
+)
+def test_too_little_memory_says_what_to_try(folder, monkeypatch, error):
+    def full(*_, **__):
+        raise error
+
+    monkeypatch.setattr(pretrained, "_read_other", full)
+    if "other" in str(error):
+        with pytest.raises(RuntimeError, match="other"):
+            load(str(folder), device="cpu")
+    else:
+        with pytest.raises(ModelUnavailableError, match=r"dtype=torch.bfloat16.*device=\"auto\""):
+            load(str(folder), device="cpu")
+
+
+def test_a_masked_model_is_refused(tmp_path):
+    config = BertConfig(
+        vocab_size=2,
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=8,
+        initializer_range=0.5,
+    )
+    torch.manual_seed(0)
+    with pytest.raises(ValueError, match="reads the tokens that it should predict"):
+        load(str(save(BertForMaskedLM(config), tmp_path / "bert")), device="cpu")
