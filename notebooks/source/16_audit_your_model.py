@@ -1,0 +1,528 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# # 16 Audit your model
+#
+# You have seen one model from many sides. Now take what you learned to *any* model: one command
+# measures how far its probabilities can be trusted, and writes a report. A report is easy to make
+# and easy to misread, so this notebook is about reading: first the report of a model you know, then
+# the reports of two copies of it that we damage on purpose. If the audit is any good, it must find
+# the damage; and you must find it in the report.
+#
+# **You will be able to**
+# - audit a causal language model from Python or from the command line, on a laptop, a GPU or many;
+# - read a report critically: event, sample, chance, groups, held-out repair;
+# - compare two models on the same items, with intervals that use the pairing;
+# - say what a damaged model shows, and what a benchmark of accuracy would have missed;
+# - judge a model of your own with a rubric.
+#
+# **Time:** about 60 minutes; all cells together run in about two minutes on two processor cores.
+#
+# **On the map:** Part III, a real LLM, and the end of the course: everything before comes together.
+
+# %%
+import copy
+from dataclasses import replace
+from tempfile import TemporaryDirectory
+
+import torch
+
+from coursekit import expect, predict
+from coursekit.exercises import audit_your_model as exercises
+from coursekit.llm import load
+from coursekit.llm.audit import Report, audit, compare
+from coursekit.plots import binned_diagrams, interval_rows, show
+
+lm = load()
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Before you start: three questions
+#
+# Answer from memory: replace each `...` by a letter in quotes.
+
+# %%
+exercises.why_many_groups.ask()
+exercises.why_many_groups.check(...)
+
+# %%
+exercises.what_agreement_measures.ask()
+exercises.what_agreement_measures.check(...)
+
+# %%
+exercises.what_belongs_to_calibration.ask()
+exercises.what_belongs_to_calibration.check(...)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## One call, a whole report
+#
+# In a terminal the audit of the course's model is one line,
+#
+# ```
+# python -m coursekit audit smollm2-135m-instruct --output my-report
+# ```
+#
+# and writes `report.json` for programs and `report.html` for people: one page with all figures,
+# which opens without network. It asks five things:
+#
+# | task | event whose probability is judged | what varies independently |
+# | --- | --- | --- |
+# | `prose`, `code` | the most likely token is the one that comes | a document |
+# | `samples` | the same, in text that the model wrote itself: a positive control | a sampled text |
+# | `choices` | the option with the most probable text is the right one | a country, an element, a sum |
+# | `answers` | the most frequent of ten sampled answers is right | the same |
+#
+# Here we call the same from Python, with few items, so that three models can be audited in two
+# minutes.
+
+# %% [markdown]
+# **Predict first.** The questions are about capitals, currencies, chemical symbols and sums. How
+# probable is it, do you think, that on choices the model is surer than right by more than five
+# points?
+
+# %%
+my_probability = ...
+guess = predict(
+    "audit-choices-overconfident",
+    "On choices, mean confidence exceeds accuracy by more than 0.05.",
+    my_probability,
+)
+
+# %%
+limits = {"prose": 12, "choices": 64, "answers": 24}
+report = audit(lm, list(limits), limits, progress=False)
+guess.resolve(report.metrics("choices")["gap"].estimate > 0.05)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## First question to a report: what, and how many?
+#
+# A confidence is about an *event*, and a number is only as good as its sample. Twelve windows of
+# text hold thousands of tokens, but tokens of one document go wrong together: what counts are the
+# documents. So every interval in the report resamples the last column.
+
+# %%
+for name in report.tasks:
+    task = report.task(name)
+    print(f"{name:8} {task['predictions']:5,} predictions; {task['entity']}: {task['entities']}")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Second question: more than chance?
+
+# %%
+gaps = {report.task(name)["title"]: report.metrics(name)["gap"] for name in report.tasks}
+ax = interval_rows(
+    gaps,
+    "mean confidence minus accuracy (right of 0: surer than right)",
+    "SmolLM2-135M, three tasks",
+    reference=(0.0, "calibrated on average"),
+)
+show(
+    ax,
+    alt="The gap between confidence and accuracy of three tasks with 95 % intervals. Next token lies "
+    "close to zero, choices clearly to the right of it, and free answers have a wide interval.",
+)
+
+# %%
+choices, prose = report.metrics("choices"), report.metrics("prose")
+expect("gap on prose", prose["gap"].estimate, 0.025, within=0.01)
+expect("gap on choices", choices["gap"].estimate, 0.2, within=0.06)
+expect("lower end of the gap on choices", choices["gap"].low, at_least=0.05)
+expect(
+    "ECE on choices, divided by what chance explains",
+    choices["ece"].estimate / report.task("choices")["ece_by_chance"],
+    at_least=1.0,
+)
+
+# %% [markdown]
+# Two or three points on tokens, about twenty on choices: one model, two answers. With 24 free answers
+# the interval reaches from almost nothing to more than twenty points: what the report does *not* know
+# there is as important as what it knows.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 1: what may you write?
+
+# %%
+exercises.which_claim.ask()
+exercises.which_claim.check(...)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Third question: for whom?
+#
+# An average hides groups. The same choices, by kind of question:
+
+# %%
+by_kind = report.groups("choices", "kind")
+ax = interval_rows(
+    {kind: metrics["gap"] for kind, metrics in by_kind.items()},
+    "mean confidence minus accuracy (right of 0: surer than right)",
+    "Choices, by kind of question",
+    reference=(0.0, "calibrated on average"),
+)
+show(
+    ax,
+    alt="The gap between confidence and accuracy for sums, capitals, currencies and chemical "
+    "symbols, each with a wide 95 % interval.",
+)
+
+# %%
+expect("gap on currencies, lower end", by_kind["currency"]["gap"].low, at_least=0.05)
+for kind in by_kind:
+    print(f"{kind:10} {report.task('choices')['groups']['kind'][kind]['items']:3} questions")
+
+# %% [markdown]
+# Currencies are the worst, and the only group whose interval lies well clear of zero. About the
+# others sixteen questions say little: the intervals are as wide as the effects. That is the honest
+# picture of a small audit; the command asks 200 questions by default, and with `--limit` more.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Fourth question: what does it say when it is sure and wrong?
+#
+# Numbers say how often, words say what. These wrong answers were given by most of ten samples.
+# (Samples may differ on your machine, so this output is not compared.)
+
+# %% tags=["nbval-ignore-output"]
+for answer in report.task("answers")["surest_wrong"][:6]:
+    print(
+        f"{answer['question']}\n    {answer['agreeing']} of 10 samples: {answer['said']!r}"
+        f", right is {answer['right']!r}"
+    )
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Fifth question: can it be mended, on data it has not seen?
+#
+# The audit divides the entities into two halves, fits one temperature on the first, and judges it on
+# the second. So "after" is never the data that the temperature was fitted on.
+
+# %%
+temperature = report.temperature("choices")
+after = report.held_out("choices", "after")
+change = report.held_out("choices", "change")
+expect("the temperature of choices", temperature.estimate, at_least=1.5)
+expect(
+    "what it does to the likelihood of the other half, nats", change["nll"].estimate, at_most=0.0
+)
+expect("what it does to the accuracy", change["accuracy"].estimate, 0.0)
+
+# %% [markdown]
+# A temperature above one makes the choices more modest. It never changes which option is on top.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## A first patient: every logit doubled
+#
+# Now we damage the model. The last normalisation multiplies all features by a weight; doubling it
+# doubles every logit, as if each probability were squared and the result made to sum to one again.
+
+
+# %%
+def damaged(name, change):
+    """Return a copy of the model with changed weights."""
+    model = copy.deepcopy(lm.model)
+    with torch.no_grad():
+        change(model)
+    return replace(lm, name=name, model=model)
+
+
+sharpened = damaged("sharpened", lambda model: model.model.norm.weight.mul_(2))
+
+# %% [markdown]
+# **Predict first:** how many of the next tokens will it get right that the healthy model gets wrong?
+
+# %%
+my_probability = ...
+guess = predict(
+    "audit-sharpened-accuracy",
+    "With doubled logits, the accuracy of the next token changes by more than a point.",
+    my_probability,
+)
+
+# %%
+asked = ["prose", "choices"]
+few = {name: limits[name] for name in asked}
+sharp_report = audit(sharpened, asked, few, progress=False)
+sharp = compare(report, sharp_report)["prose"].difference
+guess.resolve(abs(sharp["accuracy"].estimate) > 0.01)
+
+# %%
+panels = {"SmolLM2": report.points("prose"), "every logit doubled": sharp_report.points("prose")}
+ax = binned_diagrams(panels, "Next token, prose")
+show(
+    ax,
+    alt="Two reliability diagrams. The healthy model follows the diagonal; with doubled logits all "
+    "points lie far below it.",
+)
+
+# %%
+expect("change of accuracy", sharp["accuracy"].estimate, 0.0, within=0.001)
+expect("change of the gap", sharp["gap"].estimate, 0.28, within=0.03)
+expect("the change of the likelihood, nats a token", sharp["nll"].low, at_least=0.8)
+
+# %% [markdown]
+# A benchmark of accuracy would have passed this model without a word. The report cannot miss it.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### The report names the damage
+#
+# Doubling was our secret. The audit knows nothing of it, fits a temperature, and
+
+# %%
+ratio = sharp_report.temperature("prose").estimate / report.temperature("prose").estimate
+healed = sharp_report.held_out("prose", "after")["nll"].estimate
+healthy = report.held_out("prose", "after")["nll"].estimate
+expect("its temperature, divided by that of the healthy model", ratio, 2.0, within=0.02)
+expect("likelihood after the repair, minus that of the healthy model", healed - healthy, 0, 0.001)
+
+# %% [markdown]
+# reads the secret off the data: twice the temperature. And since nothing but the scale was lost, one
+# number repairs it completely.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 2: what the benchmark missed
+
+# %%
+exercises.what_accuracy_misses.ask()
+exercises.what_accuracy_misses.check(...)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## A second patient: four bits a weight
+#
+# The second damage is an honest one, done to save memory: each weight matrix keeps 15 different
+# values a row, by rounding. (Real quantisers are cleverer: they choose a scale for each 32 weights.)
+
+
+# %%
+def rounded(model, bits=4):
+    """Round the weights of every layer to 2^bits - 1 values a row."""
+    for name, weight in model.named_parameters():
+        if weight.ndim == 2 and "embed" not in name:
+            step = weight.abs().amax(dim=1, keepdim=True) / (2 ** (bits - 1) - 1)
+            weight.copy_((weight / step).round() * step)
+
+
+# %% [markdown]
+# **Predict first.** The calibration error of the healthy model on prose is about 0.03.
+
+# %%
+my_probability = ...
+guess = predict(
+    "audit-coarse-ece",
+    "With coarse weights, the ECE on prose rises by more than 0.05.",
+    my_probability,
+)
+
+# %%
+coarse_report = audit(damaged("coarse", rounded), asked, few, progress=False)
+coarse = compare(report, coarse_report)["prose"].difference
+guess.resolve(coarse["ece"].estimate > 0.05)
+
+# %%
+seen_by = ("accuracy", "ece", "nll")
+differences = {f"{name}: doubled": sharp[name] for name in seen_by}
+differences |= {f"{name}: coarse": coarse[name] for name in seen_by}
+ax = interval_rows(
+    dict(sorted(differences.items())),
+    "damaged minus healthy model, next token on prose (nll in nats)",
+    "Which number sees which damage?",
+    reference=(0.0, "no change"),
+)
+show(
+    ax,
+    alt="Changes of accuracy, ECE and negative log-likelihood with paired 95 % intervals. Doubled "
+    "logits change ECE and likelihood but not accuracy; coarse weights change accuracy and "
+    "likelihood but hardly the ECE.",
+)
+
+# %%
+expect("accuracy lost by coarse weights, upper end", coarse["accuracy"].high, at_most=-0.03)
+expect("the interval of its change of the ECE holds zero", 0 in coarse["ece"], True)
+expect("likelihood lost, nats a token, lower end", coarse["nll"].low, at_least=0.4)
+expect("its gap on prose", coarse_report.metrics("prose")["gap"].estimate, at_most=0.0)
+
+# %% [markdown]
+# The coarse model forgot a lot, and *noticed*: its confidence fell with its accuracy, even a little
+# further. So the calibration error says almost nothing, as accuracy said nothing about the first
+# patient. Only the likelihood, a proper score, sees both.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### What one temperature can and cannot give back
+
+# %%
+coarse_healed = coarse_report.held_out("prose", "after")["nll"].estimate
+expect("doubled, after its temperature: nats above the healthy model", healed - healthy, 0, 0.001)
+expect("coarse, after its temperature: nats above it", coarse_healed - healthy, at_least=0.4)
+
+# %% [markdown]
+# The first patient had lost the scale of its beliefs; the second has lost knowledge, and no
+# calibration brings knowledge back.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Why the same items?
+#
+# Both models read the same windows, and a hard window is hard for both. The comparison gives each
+# resample of documents to both models and takes the difference inside: *paired*. Had we looked at
+# the two reports separately, the interval would have been the two widths together.
+
+# %%
+paired = coarse["nll"].high - coarse["nll"].low
+first, second = report.metrics("prose")["nll"], coarse_report.metrics("prose")["nll"]
+apart = ((first.high - first.low) ** 2 + (second.high - second.low) ** 2) ** 0.5
+expect("width of the paired interval, divided by the unpaired one", paired / apart, at_most=0.5)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 3: the standard error of a paired difference
+
+
+# %%
+def my_paired_error(first, second):
+    """Return the standard error of the mean of second - first, each (N,)."""
+    ...
+
+
+exercises.paired_error.check(my_paired_error)
+
+# %% [markdown]
+# Stuck? Run `exercises.paired_error.hint()`, and in the end `.solution()`.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## From one process to many
+#
+# On eight GPUs each process reads every eighth batch, and keeps nothing but sums: in each bin the
+# number of predictions, of correct ones, and of confidence. Sums can be added, so many processes
+# give the numbers of one.
+#
+# ### Exercise 4: put two processes together
+
+
+# %%
+def my_merged_ece(count, correct, confidence):
+    """Return the ECE of sums (2, B): a row a process, a column a bin."""
+    ...
+
+
+exercises.merged_ece.check(my_merged_ece)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## A report that outlives the session
+#
+# `report.json` has a version and a documented form, and is checked when it is read. It holds no
+# times and no paths: the same model, items and seed give the same file.
+
+# %%
+with TemporaryDirectory() as folder:
+    report.save(folder)
+    again = Report.read(folder)
+nothing = compare(report, again)["choices"].difference["nll"]
+print("read as it was written:", again.data == report.data)
+expect("a report compared with itself", nothing.high - nothing.low, 0.0)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Choose a task, compare the patients
+#
+# Static first: the choices of all three models.
+
+# %%
+reports = {"SmolLM2": report, "logits doubled": sharp_report, "four bits": coarse_report}
+ax = binned_diagrams({name: found.points("choices") for name, found in reports.items()}, "Choices")
+show(
+    ax,
+    alt="Reliability diagrams of three models on choices: few points with long intervals, most of "
+    "them below the diagonal.",
+)
+
+# %% [markdown]
+# Run the next cell and switch to `prose`. Where do the three differ more clearly, and why?
+
+# %% tags=["nbval-ignore-output"]
+from coursekit.widgets import report_explorer
+
+report_explorer(reports)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Your own model: a rubric
+#
+# Audit a model that you use, then answer in writing. Two points for each line that you can support
+# with a number and its interval, one where you can only say why not, none for "it looks fine".
+#
+# | question | where to look |
+# | --- | --- |
+# | Which event, which prompt, which data does each number belong to? | head of each task |
+# | How many independent units stand behind it? | entities, not predictions |
+# | Did the positive control come out calibrated (own samples)? | task `samples` |
+# | Is the ECE above what chance explains? | column "by chance" |
+# | Is the gap's sign certain? | does its interval hold zero |
+# | Which group is worst off, and how many did you look at? | groups |
+# | Which wrong answers is it sure of? Is there a pattern? | "surely wrong" |
+# | Does a temperature help on the half it was not fitted on? | before, after, change |
+# | Does the same temperature suit all tasks? | compare their intervals |
+# | Against what do you compare: a smaller model, a quantised one, last month's? | `--compare` |
+#
+# Sixteen points or more: you may show it to somebody who decides something with it.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## On a GPU, or on many
+#
+# ```
+# python -m coursekit audit MODEL --output out                      # the best device there is
+# python -m coursekit audit MODEL --output out --dtype bfloat16     # half the memory
+# python -m coursekit audit MODEL --output out --device auto        # one large model, all devices
+# python -m coursekit audit model.gguf --output out                 # a GGUF file
+# python -m coursekit audit MODEL --output out --limit 400          # narrower intervals
+# python -m coursekit audit MODEL --output out --resume             # after an interruption
+# python -m coursekit audit --compare out-a out-b                   # second minus first, paired
+# accelerate launch --multi_gpu --num_processes 8 -m coursekit audit MODEL --output out
+# ```
+#
+# `MODEL` is a folder that `save_pretrained` wrote or a name on the Hugging Face hub. Code that comes
+# with a model is never run, and weights that are pickles are refused. Where memory is too small, the
+# message names the batch size to try; what was finished is kept.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## What you learned
+#
+# - A report is read with five questions: which event and how many, more than chance, for whom, sure
+#   and wrong about what, mended on unseen data?
+# - The audit found both damages. Doubled logits: the same accuracy, another gap, and the temperature
+#   names the factor. Coarse weights: knowledge lost, which no temperature returns.
+# - Accuracy is blind to the first, the calibration error to the second; a proper score sees both.
+# - Compare on the same items, paired; ask for narrow intervals with more items, not more digits.
+# - Sums make it scale: one process or many, the same numbers.
+#
+# ## Common misconceptions
+#
+# - *"Same accuracy, so the smaller or faster model is as good."* Not for anything that uses its
+#   probabilities.
+# - *"The report says calibrated."* It can only say that nothing was detected, with this much data.
+# - *"A low calibration error means a good model."* The coarse model has one, too.
+# - *"We recalibrated, so the model is repaired."* A temperature returns the scale, not the knowledge.
+# - *"Thousands of tokens, so the interval must be narrow."* Count documents.
+#
+# ## Further reading
+#
+# - C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, *On calibration of modern neural networks*, ICML 2017.
+# - P. Koehn, *Statistical significance tests for machine translation evaluation*, EMNLP 2004.
+# - M. Mitchell et al., *Model cards for model reporting*, FAT* 2019.
+# - P. Liang et al., *Holistic evaluation of language models*, arXiv:2211.09110, 2022.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## And you?
+#
+# All predictions that you made in this course, as a reliability diagram: are *you* calibrated?
+
+# %% tags=["nbval-ignore-output"]
+from coursekit.exercises import progress
+from coursekit.widgets import my_predictions
+
+my_predictions()
+progress()
+
+# %% [markdown]
+# **Next:** a model of your own. You have reached the end of the course; what you measure from here on
+# is yours. Back to [00 Start here](00_start_here.ipynb).
