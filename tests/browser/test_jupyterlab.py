@@ -60,17 +60,18 @@ def done_in_table(notebook):
 
 
 @pytest.mark.parametrize(
-    ("number", "widget", "slider", "key"),
+    ("number", "widget", "slider", "key", "quicker"),
     [
-        ("01", "token_explorer(", "merges", "End"),
-        ("08", "estimate_explorer(", "bins", "ArrowRight"),
-        ("10", "temperature_slider(", "temperature", "ArrowRight"),
-        ("12", "prompt_explorer(", "examples", "ArrowLeft"),
+        ("01", "token_explorer(", "merges", "End", ("", "")),
+        ("08", "estimate_explorer(", "bins", "ArrowRight", ("", "")),
+        ("10", "temperature_slider(", "temperature", "ArrowRight", ("steps=600", "steps=20")),
+        ("12", "prompt_explorer(", "examples", "ArrowLeft", ("test[:24]", "test[:4]")),
     ],
+    ids=["01", "08", "10", "12"],
 )
-def test_a_slider_moves_the_figure(notebook, number, widget, slider, key):
-    # A patient who trained for a moment is as good for this.
-    notebook.open(number, needed_for=widget, quicker=("steps=600", "steps=20"))
+def test_a_slider_moves_the_figure(notebook, number, widget, slider, key, quicker):
+    # A model that trained for a moment, and a few questions, are as good for this.
+    notebook.open(number, needed_for=widget, quicker=quicker)
     notebook.run_all()
     cell = notebook.cell(widget)
     row = cell.locator(".widget-slider", has_text=slider).first
