@@ -939,5 +939,5 @@ from coursekit.exercises import progress
 progress()
 
 # %% [markdown]
-# **Next:** safety and limits: what leaks, whom it serves worse, and what it costs (notebook 15, in
-# preparation). Back to [00 Start here](00_start_here.ipynb).
+# **Next:** [15 Safety and limits](15_safety_and_limits.ipynb): what leaks, whom it serves worse, and
+# what it costs. Back to [00 Start here](00_start_here.ipynb).
