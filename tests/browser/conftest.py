@@ -11,7 +11,6 @@ import json
 import os
 import re
 import secrets
-import shutil
 import socket
 import subprocess
 import symtable
@@ -31,17 +30,6 @@ if TYPE_CHECKING:  # pytest reads this file also where there is no Playwright
     from playwright.sync_api import Browser, Locator, Page
 
 SOURCES = Path(__file__).parents[2] / "notebooks" / "source"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 #: Of anything that happens in the page, and of all the cells of a notebook: a slow machine may
 #: take its time. Nothing waits longer than it must.
 ACTION_S, CELLS_S = 60, 300
@@ -190,21 +178,6 @@ def globals_inside(table: symtable.SymbolTable) -> set[str]:
         found |= {s.get_name() for s in inner.get_symbols() if s.is_global()}
         found |= globals_inside(inner)
     return found
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """A headless Chromium; where there is none, the tests are skipped."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="no Playwright: pip install -r docs/requirements.txt"
-    )
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=found, args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
