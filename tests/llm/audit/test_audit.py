@@ -96,7 +96,6 @@ def test_a_sharpened_model_is_found_out_and_mended(byte_lm):
     plain, sharp = (
         audit(replace(byte_lm, model=Bigrams(byte_lm, power)), **settings) for power in (1, 2)
     )
-    assert plain.temperature("code").estimate == pytest.approx(1, abs=0.1)
     ratio = sharp.temperature("code").estimate / plain.temperature("code").estimate
     assert ratio == pytest.approx(2, rel=0.01)
     assert sharp.metrics("code")["gap"].low > plain.metrics("code")["gap"].high + 0.1
