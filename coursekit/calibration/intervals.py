@@ -113,9 +113,17 @@ def bootstrap_interval(
             f"{resampled.isnan().sum()} of {n_resamples}. Give it a value for rare cases "
             "(such as a resample with one class only), or use more data"
         )
+    return percentile_interval(float(statistic(*tensors)), resampled, level)
+
+
+def percentile_interval(estimate: float, resampled: Tensor, level: float = 0.95) -> Interval:
+    """Return an estimate with the interval that its bootstrap resamples `(R,)` span.
+
+    The ends are resampled values themselves, the outer ones where a quantile falls between two.
+    """
     tail = (1 - level) / 2
     return Interval(
-        estimate=float(statistic(*tensors)),
+        estimate=estimate,
         low=resampled.quantile(tail, interpolation="lower").item(),
         high=resampled.quantile(1 - tail, interpolation="higher").item(),
         level=level,

@@ -34,6 +34,7 @@ from coursekit.llm.audit.items import Item, Record
 from coursekit.llm.audit.resampling import TEMPERATURES
 from coursekit.llm.audit.sums import Sums, sums_of
 from coursekit.llm.choices import score_choices
+from coursekit.llm.clusters import cluster_by_string
 from coursekit.llm.pretrained import LanguageModel
 from coursekit.llm.prompts import few_shot_prompts
 
@@ -138,10 +139,10 @@ class Answers(Questions):
         records = []
         for item, answers in zip(items, sampled, strict=True):
             texts = [answer.text for answer in answers]
-            counts = Counter(normalise(text) for text in texts)
+            clusters = cluster_by_string(texts, key=normalise)
             # Of equally frequent ones the first that was said; `most_common` keeps this order.
-            [(most, agreeing)] = counts.most_common(1)
-            said = next(text for text in texts if normalise(text) == most)
+            [(most, agreeing)] = Counter(clusters).most_common(1)
+            said = texts[clusters.index(most)]
             right = matches(said, item.content["question"])
             records.append({"said": said, "agreeing": agreeing, "right": right})
         return records

@@ -18,7 +18,7 @@ from coursekit.calibration import Interval, ReliabilityBins, wilson_interval
 from coursekit.llm.audit.journal import write_atomically
 from coursekit.llm.audit.resampling import LEVEL, Resamples
 from coursekit.llm.audit.schema import FORMAT, VERSION, validate
-from coursekit.llm.audit.sums import N_BINS
+from coursekit.llm.audit.sums import EDGES, N_BINS
 
 FILE = "report.json"
 
@@ -89,7 +89,7 @@ class Report:
         found = self.task(task)
         found = found["temperature"]["bins_after"] if after else found["bins"]
         return ReliabilityBins(
-            edges=torch.arange(N_BINS + 1, dtype=torch.float64) / N_BINS,
+            edges=EDGES,
             count=torch.tensor(found["count"]),
             confidence_sum=torch.tensor(found["confidence_sum"], dtype=torch.float64),
             correct_count=torch.tensor(found["correct_count"]),

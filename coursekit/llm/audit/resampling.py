@@ -19,6 +19,7 @@ from torch import Tensor
 
 from coursekit.calibration import Interval
 from coursekit.calibration._validation import as_generator, as_group_index
+from coursekit.calibration.intervals import percentile_interval
 
 LEVEL = 0.95
 N_RESAMPLES = 1000
@@ -85,13 +86,7 @@ def _weighted_auroc(weights: Tensor, level: Tensor, n_levels: int, correct: Tens
 
 def interval(estimate: Tensor, resampled: Tensor) -> Interval:
     """Percentile interval of an estimate from its resamples `(R,)`, as `bootstrap_interval`."""
-    tail = (1 - LEVEL) / 2
-    return Interval(
-        estimate=float(estimate),
-        low=resampled.quantile(tail, interpolation="lower").item(),
-        high=resampled.quantile(1 - tail, interpolation="higher").item(),
-        level=LEVEL,
-    )
+    return percentile_interval(float(estimate), resampled, LEVEL)
 
 
 def best_temperature(nll: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from coursekit.calibration._validation import as_generator
 from coursekit.calibration.bins import assign_bins, sum_by_bin
 
 N_BINS = 15
+EDGES = torch.arange(N_BINS + 1, dtype=torch.float64) / N_BINS
 #: Sums with a number for each bin; the last is what chance adds, the sum of p (1 - p).
 BINNED = ("count", "correct", "confidence", "variance")
 #: Sums with one number: negative log-likelihood (nats), squared distance of confidence and outcome.
@@ -83,8 +84,7 @@ def metrics_of(totals: Tensor) -> dict[str, Tensor]:
 def bins_of(totals: Tensor) -> ReliabilityBins:
     """Return the bins of a reliability diagram from totals `(4 B + 2,)`."""
     count, correct, confidence, _ = totals[:-2].unflatten(0, (len(BINNED), N_BINS))
-    edges = torch.arange(N_BINS + 1, dtype=torch.float64) / N_BINS
-    return ReliabilityBins(edges, count.long(), confidence, correct.long())
+    return ReliabilityBins(EDGES, count.long(), confidence, correct.long())
 
 
 def ece_by_chance(

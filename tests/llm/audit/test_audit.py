@@ -12,12 +12,14 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from scipy.optimize import minimize_scalar
 from torch import nn
 
 from coursekit.calibration import bootstrap_interval, ece_null_distribution
 from coursekit.data import python_source
 from coursekit.llm import load
 from coursekit.llm.audit import TASKS, OutOfMemoryError, Report, audit
+from coursekit.llm.audit.items import calibration_half
 from coursekit.llm.audit.journal import FOLDER, Journal, write_atomically
 from coursekit.llm.audit.sums import METRICS
 
@@ -91,11 +93,25 @@ class Bigrams(nn.Module):
         return SimpleNamespace(logits=self.table[input_ids])
 
 
+def exact_temperature(lm) -> float:
+    """Of the bigrams, on the calibration half of 24 windows, by a minimiser that knows no grid."""
+    items = TASKS["code"].items(lm, 24, 0)
+    half = calibration_half(items, 0)
+    ids = torch.tensor([item.content for item in items if item.entity in half])
+    logits = Bigrams(lm, 1).table[ids[:, :-1]].double().flatten(0, 1)
+
+    def nll(temperature):
+        return nn.functional.cross_entropy(logits / temperature, ids[:, 1:].flatten()).item()
+
+    return minimize_scalar(nll, bounds=(0.3, 4), method="bounded").x
+
+
 def test_a_sharpened_model_is_found_out_and_mended(byte_lm):
     settings = {"tasks": ["code"], "limit": 24, "progress": False}
     plain, sharp = (
         audit(replace(byte_lm, model=Bigrams(byte_lm, power)), **settings) for power in (1, 2)
     )
+    assert plain.temperature("code").estimate == pytest.approx(exact_temperature(byte_lm), rel=0.01)
     ratio = sharp.temperature("code").estimate / plain.temperature("code").estimate
     assert ratio == pytest.approx(2, rel=0.01)
     assert sharp.metrics("code")["gap"].low > plain.metrics("code")["gap"].high + 0.1
