@@ -76,6 +76,10 @@ def execute(notebook: NotebookNode) -> None:
             # cell above; running the cell brings the widget to life.
             shows_widget = any(WIDGET_VIEW in output.get("data", {}) for output in cell.outputs)
             cell.outputs = [] if shows_widget else _merged_streams(cell.outputs)
+            for output in cell.outputs:
+                # Everywhere a page shows the image; its HTML, for the living notebook, repeats it.
+                if "image/png" in output.get("data", {}):
+                    output.data.pop("text/html", None)
     # GitHub refuses to show a notebook that carries widget state; the language's version would
     # differ from machine to machine.
     notebook.metadata.pop("widgets", None)

@@ -5,8 +5,10 @@ were, and a notebook shows the result with `show(axes, alt="...")`, so that whoe
 the picture hears or reads what it says.
 """
 
+import base64
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from html import escape
 from io import BytesIO
 from typing import Any
 
@@ -96,9 +98,9 @@ def title_above_legend(ax: Axes, title: str, columns: int = 2, rows: int = 1) ->
 def show(figure: Figure | Axes, alt: str) -> None:
     """Display a figure in the notebook with a text for those who cannot see it, and close it.
 
-    The text is kept as `alt` in the metadata of the image, from where the template of an
-    exported page can take it, and as the plain text of the output, which is what a program that
-    draws no images shows. (JupyterLab and nbconvert's own templates ignore the metadata so far.)
+    The output has three forms: HTML with the text as `alt`, which is what JupyterLab shows and
+    reads aloud; the image alone, with the text in its metadata, for pages that cannot trust HTML;
+    and the plain text, for a program that draws no images.
 
     Args:
         figure: A figure, or any of its axes.
@@ -129,7 +131,7 @@ def show(figure: Figure | Axes, alt: str) -> None:
 
 @dataclass(frozen=True)
 class _DescribedImage:
-    """A picture as IPython displays it: the image and its metadata, or else the text."""
+    """A picture as IPython displays it: described in HTML, as an image alone, or as its text."""
 
     png: bytes
     alt: str
@@ -139,3 +141,12 @@ class _DescribedImage:
 
     def _repr_png_(self) -> tuple[bytes, dict[str, str]]:
         return self.png, {"alt": self.alt}
+
+    def _repr_html_(self) -> str:
+        return image_html(self.png, self.alt)
+
+
+def image_html(png: bytes, alt: str) -> str:
+    """A picture as HTML that needs no file, never wider than its place."""
+    data = base64.b64encode(png).decode()
+    return f'<img alt="{escape(alt)}" style="max-width: 100%" src="data:image/png;base64,{data}">'

@@ -6,7 +6,6 @@ not answered counts neither for nor against anybody.
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from coursekit import progress
 from coursekit.calibration.brier import brier_interval
 from coursekit.data import Question
 from coursekit.plots.quiz import answers_diagram
+from coursekit.plots.style import image_html
 
 LOOK = "<style>.coursekit-quiz { --jp-widgets-font-size: 16px; font-size: 16px; }</style>"
 
@@ -175,8 +175,7 @@ def _image(ax: Axes, alt: str) -> str:
     buffer = io.BytesIO()
     ax.figure.savefig(buffer, format="png")
     plt.close(ax.figure)
-    data = base64.b64encode(buffer.getvalue()).decode()
-    return f'<img alt="{escape(alt)}" style="max-width: 100%" src="data:image/png;base64,{data}">'
+    return image_html(buffer.getvalue(), alt)
 
 
 def _radio(question: Question) -> ipywidgets.RadioButtons:

@@ -1,15 +1,20 @@
-"""A deck for each notebook: nbconvert's slides, in the course's own layout, without network."""
+"""A deck for each notebook: nbconvert's slides, in the course's own layout, without network.
+
+`docs/build.py --slides` makes all of them, with a page that lists them; with `nbconvert_config.py`,
+`jupyter nbconvert --to slides` makes the same decks.
+"""
 
 from __future__ import annotations
 
 import html
 import importlib
 import re
-import shutil
+from functools import cache
 from pathlib import Path
 
 import nbformat
 from nbconvert import SlidesExporter
+from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 from traitlets.config import Config
 
@@ -19,13 +24,24 @@ from slides.speaker import notes_of
 HERE = Path(__file__).resolve().parent
 
 
-def exporter() -> SlidesExporter:
-    """The exporter of slides of nbconvert, with the template that lies beside this file."""
+def configuration() -> Config:
+    """What nbconvert needs to know to make its slides with the template beside this file."""
     config = Config()
     config.CSSHTMLHeaderPreprocessor.style = "a11y-high-contrast-light"
-    return SlidesExporter(
-        config=config, template_name="lecture", extra_template_basedirs=[str(HERE / "templates")]
-    )
+    config.SlidesExporter.template_name = "lecture"
+    config.SlidesExporter.extra_template_basedirs = [str(HERE / "templates")]
+    config.SlidesExporter.file_extension = ".html"  # decks link to each other by these names
+    config.SlidesExporter.preprocessors = [Lecture]
+    return config
+
+
+class Lecture(Preprocessor):
+    """Cuts a notebook into slides, and hands on the files that their page needs."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        """The deck, and the resources with the files of `assets` among their outputs."""
+        resources["outputs"] = {**(resources.get("outputs") or {}), **assets()}
+        return deck_of(nb), resources
 
 
 def deck_of(notebook: NotebookNode) -> NotebookNode:
@@ -69,32 +85,33 @@ def _running(slide: Slide) -> str:
 
 def write(notebooks: list[Path], folder: Path) -> None:
     """Write the decks, a page that lists them, and all files that they need, into a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    copy_assets(folder)
-    to_slides, listed = exporter(), []
+    (folder / "assets").mkdir(parents=True, exist_ok=True)
+    for name, content in assets().items():
+        (folder / name).write_bytes(content)
+    to_slides, listed = SlidesExporter(config=configuration()), []
     for path in notebooks:
-        deck = deck_of(nbformat.read(path, as_version=4))
-        page, _ = to_slides.from_notebook_node(deck, {"metadata": {"name": path.stem}})
+        page, _ = to_slides.from_filename(str(path))
         (folder / f"{path.stem}.html").write_text(page, encoding="utf-8")
-        listed.append(f'<li><a href="{path.stem}.html">{html.escape(deck.metadata.title)}</a></li>')
+        title = re.search("<title>(.*?)</title>", page)[1]
+        listed.append(f'<li><a href="{path.stem}.html">{title}</a></li>')
     index = (HERE / "index.html").read_text(encoding="utf-8")
     (folder / "index.html").write_text(index.replace("<!-- decks -->", "\n".join(listed)), "utf-8")
 
 
-def copy_assets(folder: Path) -> None:
+@cache
+def assets() -> dict[str, bytes]:
     """reveal.js and MathJax, out of installed packages, and the course's own style."""
     reveal = _inside("sphinx_revealjs") / "_static" / "revealjs"
     mathjax = _inside("sphinx-mathjax-offline") / "static" / "mathjax"
-    assets = folder / "assets"
-    assets.mkdir(exist_ok=True)
-    for name in ("reset.css", "reveal.css", "reveal.js"):
-        shutil.copy(reveal / "dist" / name, assets)
-    for name in ("notes.js", "speaker-view.html"):
-        shutil.copy(reveal / "plugin" / "notes" / name, assets)
-    shutil.copy(mathjax / "tex-svg.js", assets)
-    for name in ("lecture.css", "lecture.js"):
-        shutil.copy(HERE / name, assets)
+    files = [reveal / "dist" / name for name in ("reset.css", "reveal.css", "reveal.js")]
+    files += [reveal / "plugin" / "notes" / name for name in ("notes.js", "speaker-view.html")]
+    files += [mathjax / "tex-svg.js", HERE / "lecture.css", HERE / "lecture.js"]
+    return {f"assets/{path.name}": path.read_bytes() for path in files}
 
 
 def _inside(package: str) -> Path:
-    return Path(importlib.import_module(package).__file__).parent
+    try:
+        return Path(importlib.import_module(package).__file__).parent
+    except ImportError as error:
+        message = f"Slides need {package}: pip install -r docs/requirements.txt"
+        raise ImportError(message) from error

@@ -133,7 +133,7 @@ def blocks_of(source: str) -> list[str]:
 
 
 def pieces_of_markdown(source: str) -> list[Piece | Slide]:
-    """Headings begin slides; a list that is too long for one goes on over the next."""
+    """Headings begin slides; a list or table that is too long for one goes on over the next."""
     found: list[Piece | Slide] = []
     for block in blocks_of(source):
         if block.startswith("Stuck?"):
@@ -143,6 +143,8 @@ def pieces_of_markdown(source: str) -> list[Piece | Slide]:
             found.append(Slide(heading[2], "section" if len(heading[1]) <= 2 else "part"))
         elif prose(block).height > ROOM and re.match(r"([-*]|\d+\.) ", block):
             found += [prose(item) for item in re.split(r"\n(?=(?:[-*]|\d+\.) )", block)]
+        elif block.startswith("|"):
+            found += table(block)
         else:
             found.append(prose(block))
     return found
@@ -164,6 +166,23 @@ def prose(block: str) -> Piece:
     plain = re.sub(r"[*`]", "", " ".join(block.split()))
     asked = re.findall(r"(?:(?<=[.!?:] )|^)([A-Z][^.!?|]*\?)", plain)
     return Piece("prose", block, height, minutes, ask=asked)
+
+
+def table(block: str) -> list[Piece]:
+    """A table; where it is higher than a slide it is cut, and its head repeated.
+
+    A row whose first cell is empty belongs to those above it, so it does not begin a slide.
+    """
+    head, rule, *rows = block.splitlines()
+    cuts = [i for i in range(1, len(rows)) if rows[i].split("|")[1].strip()]
+    if prose(block).height <= ROOM or not cuts:
+        return [prose(block)]
+    cut = min(cuts, key=lambda i: abs(i - len(rows) / 2))
+    return [
+        piece
+        for part in (rows[:cut], rows[cut:])
+        for piece in table("\n".join([head, rule, *part]))
+    ]
 
 
 def pieces_of_code(cell: NotebookNode) -> list[Piece]:

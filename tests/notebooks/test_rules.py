@@ -93,6 +93,7 @@ def test_every_figure_has_alt_text(notebook):
     figures = [o for o in outputs(notebook) if "image/png" in o.get("data", {})]
     for figure in figures:
         assert len(figure.metadata.get("image/png", {}).get("alt", "")) >= 40
+        assert "text/html" not in figure.data  # the same pixels again
     assert len(figures) >= 1
 
 

@@ -1,3 +1,5 @@
+import html
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import nbclient
@@ -90,3 +92,4 @@ def test_alt_text_lands_in_the_notebook(executed):
     assert len(figures) == 1  # and not once more when the cell ends
     assert figures[0].metadata["image/png"]["alt"] == ALT
     assert figures[0].data["text/plain"] == ALT
+    assert figures[0].data["text/html"].startswith(f'<img alt="{html.escape(ALT)}"')

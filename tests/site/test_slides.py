@@ -1,11 +1,16 @@
 """How a notebook is cut into slides, and what the speaker is told."""
 
 import base64
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from slides import decks, outline, speaker
 
+ROOT = Path(__file__).parents[2]
 TITLE = """# 99 A title
 
 Why it matters.
@@ -143,6 +148,23 @@ def test_long_output_is_cut_into_slides():
     assert all(f"line {i}" in "".join(piece.text for piece in pieces) for i in range(50))
 
 
+def test_a_long_table_is_cut_between_its_groups_and_keeps_its_head():
+    groups = [3, 7, 8]
+    rows = [
+        f"| {f'group {g}' if not i else ''} | {g}.{i} |"
+        for g, n in enumerate(groups)
+        for i in range(n)
+    ]
+    head = "| part | row |\n| --- | --- |"
+    pieces = outline.table("\n".join([head, *rows]))
+    assert [piece.text.count("\n") - 1 for piece in pieces] == [3 + 7, 8]
+    assert all(piece.text.startswith(head + "\n| group") for piece in pieces)
+    assert [row for piece in pieces for row in piece.text.splitlines()[2:]] == rows
+    assert outline.table("\n".join([head, *rows[:8]])) == [
+        outline.prose("\n".join([head, *rows[:8]]))
+    ]
+
+
 def test_formulas_and_fenced_code_are_not_cut():
     source = "Text.\n\n```\na\n\nb\n```\n\n$$\nx\n\ny\n$$\n\nEnd."
     assert outline.blocks_of(source) == ["Text.", "```\na\n\nb\n```", "$$\nx\n\ny\n$$", "End."]
@@ -175,10 +197,30 @@ def test_a_deck_is_whole_html_with_nested_sections():
     pytest.importorskip("a11y_pygments", reason="pip install -r docs/requirements.txt")
     cells = [new_markdown_cell("## One\n\nText.\n\n### Two\n\nMore.")]
     notebook = new_notebook(cells=[new_markdown_cell(TITLE), *cells])
-    deck = decks.deck_of(notebook)
-    page, _ = decks.exporter().from_notebook_node(deck, {"metadata": {"name": "99"}})
+    exporter = decks.SlidesExporter(config=decks.configuration())
+    page, resources = exporter.from_notebook_node(notebook, {"metadata": {"name": "99"}})
     assert "<title>99 A title</title>" in page
     between = '</aside></section></section><section><section class="section">'
     assert page.replace("\n", "").count(between) == 1
     assert page.count("<section") == 2 + 4
     assert page.count('<aside class="notes">') == 4
+    asked_for = set(re.findall(r'(?:src|href)="(assets/[^"]+)"', page))
+    assert asked_for
+    assert asked_for <= set(resources["outputs"])
+
+
+def test_nbconvert_makes_the_same_decks(built, tmp_path):
+    command = [sys.executable, "-m", "jupyter", "nbconvert", "--to", "slides"]
+    command += ["--config", "docs/slides/nbconvert_config.py", "--output-dir", str(tmp_path)]
+    command += ["notebooks/00_start_here.ipynb"]
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+    made = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")}
+    assert made == {"00_start_here.html", *decks.assets()}
+    for name in made:
+        assert (tmp_path / name).read_bytes() == (built / "slides" / name).read_bytes()
+
+
+def test_without_what_slides_need_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sphinx_revealjs", None)
+    with pytest.raises(ImportError, match=r"pip install -r docs/requirements\.txt"):
+        decks.assets.__wrapped__()
