@@ -26,7 +26,6 @@ from coursekit.plots.forecasts import (
 from coursekit.plots.free_form_answers import (
     abstention_curve,
     coverage_histogram,
-    interval_rows,
     risk_coverage_bands,
     sample_panels,
 )
@@ -49,6 +48,7 @@ from coursekit.plots.metrics import (
     consistency_diagram,
     error_estimates,
     estimates_histogram,
+    interval_rows,
     rejection_curves,
     risk_coverage_curves,
 )

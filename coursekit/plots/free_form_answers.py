@@ -56,44 +56,6 @@ def sample_panels(
     return axes[0]
 
 
-def interval_rows(
-    rows: Mapping[str, Interval],
-    xlabel: str,
-    title: str,
-    reference: tuple[float, str] | None = None,
-    row_height: float = 0.6,
-) -> Axes:
-    """Draw one estimate with its interval for each name, from top to bottom.
-
-    Args:
-        rows: name and estimate; one interval that excludes the reference is drawn full, one that
-            includes it hollow.
-        xlabel: what is estimated, with its unit.
-        title: title of the figure.
-        reference: a value to compare with, and its name in the legend.
-        row_height: in inches; less where there are many rows.
-    """
-    ax = new_axes(7.5, row_height * len(rows) + 1.9)
-    with style():
-        for y, interval in enumerate(rows.values()):
-            hollow = reference is not None and reference[0] in interval
-            ax.plot([interval.low, interval.high], [y, y], color=COLORS["blue"])
-            fill = "white" if hollow else COLORS["blue"]
-            ax.plot(interval.estimate, y, "o", color=COLORS["blue"], markerfacecolor=fill)
-        if reference is not None:
-            ax.axvline(reference[0], color=GRAY, linestyle="--", label=reference[1])
-        ax.set_yticks(range(len(rows)), list(rows))
-        ax.set_ylim(len(rows) - 0.5, -0.5)
-        ax.set(xlabel=xlabel)
-        ax.xaxis.set_major_locator(MaxNLocator(6))
-        ax.grid(visible=False, axis="y")
-        if reference is None:
-            ax.set_title(title)
-        else:
-            title_above_legend(ax, title)
-    return ax
-
-
 def risk_coverage_bands(
     coverage: Sequence[float], risks: Mapping[str, Sequence[Interval]], title: str
 ) -> Axes:

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from matplotlib.axes import Axes
-from matplotlib.ticker import StrMethodFormatter
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from torch import Tensor
 
-from coursekit.calibration import RiskCoverage, consistency_bands, reliability_bins
+from coursekit.calibration import Interval, RiskCoverage, consistency_bands, reliability_bins
 from coursekit.plots.style import COLORS, GRAY, new_axes, style, title_above_legend
 
 #: Colour and marker of each series, in their order.
@@ -186,4 +186,42 @@ def risk_coverage_curves(curves: Mapping[str, RiskCoverage], title: str) -> Axes
         ax.set(xlabel="coverage (share of words answered)", ylabel="risk (share of these wrong)")
         ax.xaxis.set_major_formatter(StrMethodFormatter("{x:.1f}"))
         ax.legend(loc="lower right")
+    return ax
+
+
+def interval_rows(
+    rows: Mapping[str, Interval],
+    xlabel: str,
+    title: str,
+    reference: tuple[float, str] | None = None,
+    row_height: float = 0.6,
+) -> Axes:
+    """Draw one estimate with its interval for each name, from top to bottom.
+
+    Args:
+        rows: name and estimate; one interval that excludes the reference is drawn full, one that
+            includes it hollow.
+        xlabel: what is estimated, with its unit.
+        title: title of the figure.
+        reference: a value to compare with, and its name in the legend.
+        row_height: in inches; less where there are many rows.
+    """
+    ax = new_axes(7.5, row_height * len(rows) + 1.9)
+    with style():
+        for y, interval in enumerate(rows.values()):
+            hollow = reference is not None and reference[0] in interval
+            ax.plot([interval.low, interval.high], [y, y], color=COLORS["blue"])
+            fill = "white" if hollow else COLORS["blue"]
+            ax.plot(interval.estimate, y, "o", color=COLORS["blue"], markerfacecolor=fill)
+        if reference is not None:
+            ax.axvline(reference[0], color=GRAY, linestyle="--", label=reference[1])
+        ax.set_yticks(range(len(rows)), list(rows))
+        ax.set_ylim(len(rows) - 0.5, -0.5)
+        ax.set(xlabel=xlabel)
+        ax.xaxis.set_major_locator(MaxNLocator(6))
+        ax.grid(visible=False, axis="y")
+        if reference is None:
+            ax.set_title(title)
+        else:
+            title_above_legend(ax, title)
     return ax

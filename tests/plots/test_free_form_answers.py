@@ -9,7 +9,6 @@ from coursekit.calibration import Interval, RiskCoverage
 from coursekit.plots import (
     abstention_curve,
     coverage_histogram,
-    interval_rows,
     risk_coverage_bands,
     sample_panels,
 )
@@ -43,20 +42,6 @@ def test_samples_are_counted_and_the_right_answer_is_ticked():
 def test_long_answers_are_cut():
     ax = sample_panels({"q": {"x" * 80: 1}}, {"q": "y"})
     assert len(ticks(ax)[0]) <= 24
-
-
-def test_rows_have_their_interval_and_are_hollow_over_the_reference():
-    rows = {"clear": Interval(0.8, 0.7, 0.9), "chance": Interval(0.55, 0.45, 0.65)}
-    ax = interval_rows(rows, "AUROC", "Title", (0.5, "coin"))
-    spans = [tuple(line.get_xdata()) for line in ax.lines if len(line.get_xdata()) == 2]
-    assert spans[:2] == [(0.7, 0.9), (0.45, 0.65)]
-    points = [line for line in ax.lines if len(line.get_xdata()) == 1]
-    assert [point.get_xdata()[0] for point in points] == [0.8, 0.55]
-    assert [point.get_markerfacecolor() for point in points][1] == "white"
-    assert points[0].get_markerfacecolor() != "white"
-    assert ticks(ax) == ["clear", "chance"]
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["coin"]
-    assert interval_rows(rows, "AUROC", "Title").get_legend() is None
 
 
 def test_bands_lie_between_the_ends():

@@ -4,12 +4,13 @@ import matplotlib.colors
 import pytest
 import torch
 
-from coursekit.calibration import consistency_bands, risk_coverage_curve
+from coursekit.calibration import Interval, consistency_bands, risk_coverage_curve
 from coursekit.plots import (
     COLORS,
     consistency_diagram,
     error_estimates,
     estimates_histogram,
+    interval_rows,
     rejection_curves,
     risk_coverage_curves,
 )
@@ -89,3 +90,17 @@ def test_risk_is_drawn_against_coverage():
     assert list(ax.lines[0].get_ydata()) == pytest.approx([0, 0, 1 / 3, 0.5])
     assert labels(ax) == ["model", "all answered: 0.50"]
     assert ax.get_title(loc="left") == "title"
+
+
+def test_rows_have_their_interval_and_are_hollow_over_the_reference():
+    rows = {"clear": Interval(0.8, 0.7, 0.9), "chance": Interval(0.55, 0.45, 0.65)}
+    ax = interval_rows(rows, "AUROC", "Title", (0.5, "coin"))
+    spans = [tuple(line.get_xdata()) for line in ax.lines if len(line.get_xdata()) == 2]
+    assert spans[:2] == [(0.7, 0.9), (0.45, 0.65)]
+    points = [line for line in ax.lines if len(line.get_xdata()) == 1]
+    assert [point.get_xdata()[0] for point in points] == [0.8, 0.55]
+    assert [point.get_markerfacecolor() for point in points][1] == "white"
+    assert points[0].get_markerfacecolor() != "white"
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["clear", "chance"]
+    assert labels(ax) == ["coin"]
+    assert interval_rows(rows, "AUROC", "Title").get_legend() is None
