@@ -98,11 +98,8 @@ def run_it(name: str) -> str:
     binder = f"https://mybinder.org/v2/gh/{REPOSITORY}/{BRANCH}?urlpath=lab/tree/{path}"
     source = f"https://github.com/{REPOSITORY}/blob/{BRANCH}/{path}"
     links = f"[Colab]({colab}), [Binder]({binder}), [source]({source})"
-    folder = REPOSITORY.rpartition("/")[2]
-    clone = f"!git clone https://github.com/{REPOSITORY} && cd {folder}"
-    first = (
-        f"In Colab, first run `{clone} && pip install -r requirements.txt` in a cell of its own."
-    )
+    install = f"!pip install git+https://github.com/{REPOSITORY} netcal relplot"
+    first = f"In Colab, first run `{install}` in a cell of its own."
     return f"*Run this notebook: {links}. {first} See its {here}.*\n"
 
 

@@ -4,13 +4,11 @@ const HEIGHT = 720;
 const SMALLEST = 0.5;
 
 function overflows(fit) {
-  const slide = fit.parentElement;
-  const style = getComputedStyle(slide);
-  const high = HEIGHT - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom);
+  const style = getComputedStyle(fit);
   const wide = WIDTH - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
-  const widest = Math.max(fit.scrollWidth, ...[...fit.querySelectorAll("pre, table, mjx-container")]
+  const widest = Math.max(...[...fit.querySelectorAll("pre, table, mjx-container")]
     .map((child) => child.scrollWidth));
-  return fit.scrollHeight > high + 1 || widest > wide + 1;
+  return fit.scrollHeight > HEIGHT + 1 || fit.scrollWidth > WIDTH + 1 || widest > wide + 1;
 }
 
 function shrink(fit) {

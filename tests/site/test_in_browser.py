@@ -22,7 +22,7 @@ SMALLEST_TEXT = 0.6  # of the size it was designed for: 17 pixels for prose
 MEASURE = """() => [...document.querySelectorAll(".slides section section")].map((slide) => {
   const frame = slide.getBoundingClientRect();
   const scale = frame.width / 1280;
-  const inside = [...slide.querySelectorAll(".fit *")].map((e) => e.getBoundingClientRect());
+  const inside = [...slide.querySelectorAll(".fit, .fit *")].map((e) => e.getBoundingClientRect());
   const out = inside.filter((box) => box.width > 0).map((box) => Math.max(
     (box.bottom - frame.top) / scale - 720, (box.right - frame.left) / scale - 1280));
   const fit = slide.querySelector(".fit");
@@ -93,6 +93,23 @@ def test_slides_turn_by_keyboard(page, built):
     page.wait_for_function("location.hash.startsWith('#/1')")
     page.keyboard.press("Space")
     page.wait_for_function("location.hash.startsWith('#/1/1') || location.hash.startsWith('#/2')")
+
+
+def test_arrows_do_not_cover_what_a_slide_says(page, built):
+    open_deck(page, built, DECKS[0])
+    arrows = page.locator(".reveal .controls button").all()
+    below = page.evaluate(
+        "parseFloat(getComputedStyle(document.querySelector('.fit')).paddingBottom)"
+    )
+    assert len(arrows) == 4
+    assert all(arrow.bounding_box()["y"] >= HEIGHT - below for arrow in arrows)
+
+
+def test_slides_keep_their_margins_on_paper(page, built):
+    page.goto((built / "slides" / f"{DECKS[0]}.html").as_uri() + "?print-pdf")
+    page.wait_for_selector(".pdf-page h1")
+    page.emulate_media(media="print")
+    assert page.locator(".pdf-page h1").first.bounding_box()["x"] >= 40
 
 
 def test_the_speaker_finds_notes(page, built):

@@ -63,6 +63,7 @@ def test_links_that_run_the_notebook_follow_the_one_setting(monkeypatch):
     line = pages.run_it("08_metrics.ipynb")
     path = "someone/the-course/blob/main/notebooks/08_metrics.ipynb"
     assert f"https://colab.research.google.com/github/{path}" in line
+    assert "`!pip install git+https://github.com/someone/the-course " in line
     assert (
         "https://mybinder.org/v2/gh/someone/the-course/main?urlpath=lab/tree/notebooks/08" in line
     )
