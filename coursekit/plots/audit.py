@@ -9,7 +9,7 @@ from torch import Tensor
 
 from coursekit.calibration import ReliabilityBins
 from coursekit.plots.calibration import BinnedData, _draw_points
-from coursekit.plots.style import GRAY, new_axes, style
+from coursekit.plots.style import new_axes, style
 
 Points = tuple[ReliabilityBins, Tensor, Tensor]
 
@@ -32,10 +32,8 @@ def binned_diagrams(panels: Mapping[str, Points], title: str | None = None) -> A
         for ax, (heading, points) in zip(axes, panels.items(), strict=True):
             _draw_points(ax, BinnedData(*points, level=0.95))
             ax.get_legend().remove()
-            ax.set_title(heading)
+            ax.set_title(f"{heading}, N = {int(points[0].count.sum()):,}")
             ax.set_xlabel("confidence (probability)")
-            count = int(points[0].count.sum())
-            ax.text(0.985, 0.03, f"N = {count:,}", color=GRAY, ha="right")
         for ax in axes[1:]:
             ax.set_ylabel("")
         figure = axes[0].get_figure(root=True)

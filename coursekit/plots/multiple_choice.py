@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
@@ -132,7 +133,11 @@ def asked_panels(
         ):
             left.plot([value.low, value.high], [row, row], color=COLORS[color])
             left.plot(value.estimate, row, marker, color=COLORS[color], ms=11)
-            left.text(value.estimate, row - 0.16, f"{value.estimate:.2f}", ha="center", va="bottom")
+            number = left.text(
+                value.estimate, row - 0.16, f"{value.estimate:.2f}", ha="center", va="bottom"
+            )
+            # Readable also where the line of chance runs behind it.
+            number.set_path_effects([withStroke(linewidth=4, foreground="white")])
         left.axvline(1 / len(shares), color=GRAY, linestyle="--")
         left.text(1 / len(shares) + 0.01, 1.42, "chance", color=GRAY, va="bottom")
         left.set_yticks([0, 1], ["accuracy", "mean\nconfidence"])

@@ -20,14 +20,16 @@ def test_each_panel_shows_its_bins(points):
     bins, low, high = points
     ax = binned_diagrams({"first": points, "second": points}, "Two models")
     figure = ax.get_figure(root=True)
-    assert [panel.get_title(loc="left") for panel in figure.axes] == ["first", "second"]
+    assert [panel.get_title(loc="left") for panel in figure.axes] == [
+        "first, N = 300",
+        "second, N = 300",
+    ]
     assert figure.get_suptitle() == "Two models"
     for panel in figure.axes:
         drawn = next(line for line in panel.lines if line.get_marker() == "o")
         assert drawn.get_xdata() == pytest.approx(bins.confidence.tolist())
         assert drawn.get_ydata() == pytest.approx(bins.accuracy.tolist())
         assert panel.get_xlabel() == "confidence (probability)"
-        assert [text.get_text() for text in panel.texts] == ["N = 300"]
         [bars] = [c for c in panel.collections if c.get_label() != "gap" and len(c.get_segments())]
         ends = torch.tensor([[bar[0][1], bar[1][1]] for bar in bars.get_segments()])
         assert torch.allclose(ends, torch.stack([low, high], dim=1), atol=1e-6)

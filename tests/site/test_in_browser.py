@@ -97,11 +97,11 @@ def test_slides_turn_by_keyboard(page, built):
 
 def test_arrows_do_not_cover_what_a_slide_says(page, built):
     open_deck(page, built, DECKS[0])
-    arrows = page.locator(".reveal .controls button").all()
+    arrows = page.locator(".reveal .controls button.enabled").all()
     below = page.evaluate(
         "parseFloat(getComputedStyle(document.querySelector('.fit')).paddingBottom)"
     )
-    assert len(arrows) == 4
+    assert len(arrows) >= 2
     assert all(arrow.bounding_box()["y"] >= HEIGHT - below for arrow in arrows)
 
 
