@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import build
 import grading
@@ -102,6 +103,22 @@ def test_a_cell_without_the_stub_is_noticed():
     exercise = KNOWN["00"]["honest_score"]
     with pytest.raises(ValueError, match="honest_score does not hold its stub once"):
         grading.with_solution("my_score = ...", exercise)
+
+
+def test_an_answer_learned_by_heart_gets_nothing():
+    exercise = KNOWN["00"]["brier_score"]
+
+    def by_heart(*args):
+        """The right output for each input that students see messages about."""
+        return next((out for seen, out in exercise.cases if repr(seen) == repr(args)), 0.0)
+
+    exercise.grade(by_heart)
+    names = {
+        "exercises": SimpleNamespace(brier_score=exercise),
+        answer_name(exercise.stub): by_heart,
+    }
+    with pytest.raises(AssertionError):
+        exec(grading.graded_cell(exercise).source, names)
 
 
 def test_an_unknown_notebook_is_refused(tmp_path):
