@@ -92,8 +92,13 @@ def test_a_slider_moves_the_figure(notebook, number, widget, slider, key, quicke
     notebook.run_all()
     cell = notebook.cell(widget)
     row = cell.locator(".widget-slider", has_text=slider).first
-    figure = cell.locator(".jupyter-widgets").last
-    first = figure.inner_html()
+    # A picture, or coloured tokens.
+    figure = cell.locator(".jupyter-widgets").last.locator("img, .widget-html-content")
+    figure.wait_for()
+    first = figure.evaluate("shown => shown.outerHTML")
     row.get_by_role("slider").press(key)
-    notebook.until(lambda: figure.inner_html() != first)
+    # Another one, not the old one drawn again, and not the moment without any.
+    notebook.until(
+        lambda: figure.count() == 1 and figure.evaluate("shown => shown.outerHTML") != first
+    )
     assert notebook.asked_outside == []
