@@ -6,7 +6,6 @@ cannot see it; nothing is loaded from anywhere, so it opens offline and can be s
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -24,7 +23,7 @@ from coursekit.llm.audit import Report, TaskComparison
 from coursekit.llm.audit.journal import write_atomically
 from coursekit.llm.audit.schema import METRICS
 from coursekit.plots import binned_diagrams, interval_rows
-from coursekit.plots.style import GRAY
+from coursekit.plots.style import GRAY, data_address
 
 FILE = "report.html"
 COLUMNS = ("accuracy", "confidence", "gap", "ece", "by chance", "nll", "brier", "auroc")
@@ -204,11 +203,11 @@ def _diagram(report: Report, task: str) -> tuple[Callable[[], Axes], str]:
 
 
 def _drawn(draw: Callable[[], Axes], alt: str) -> Drawn:
-    light = _data_address(draw())
+    light = _transparent_image(draw())
     with plt.rc_context(_DARK):
         axes = draw()
     _brighten(axes.get_figure(root=True))
-    return Drawn(light, _data_address(axes), alt)
+    return Drawn(light, _transparent_image(axes), alt)
 
 
 def _brighten(figure: Figure) -> None:
@@ -221,13 +220,13 @@ def _brighten(figure: Figure) -> None:
             line.set_color("#3d434b")
 
 
-def _data_address(axes: Axes) -> str:
+def _transparent_image(axes: Axes) -> str:
     figure = axes.get_figure(root=True)
     image = BytesIO()
     # A transparent page shows through; no date or version, so that equal reports give equal files.
     figure.savefig(image, format="png", bbox_inches="tight", transparent=True, metadata={})
     plt.close(figure)
-    return f"data:image/png;base64,{base64.b64encode(image.getvalue()).decode()}"
+    return data_address(image.getvalue())
 
 
 def _row(metrics: Mapping[str, Interval], by_chance: float | None) -> list[str]:

@@ -148,5 +148,9 @@ class _DescribedImage:
 
 def image_html(png: bytes, alt: str) -> str:
     """A picture as HTML that needs no file, never wider than its place."""
-    data = base64.b64encode(png).decode()
-    return f'<img alt="{escape(alt)}" style="max-width: 100%" src="data:image/png;base64,{data}">'
+    return f'<img alt="{escape(alt)}" style="max-width: 100%" src="{data_address(png)}">'
+
+
+def data_address(png: bytes) -> str:
+    """The address of a picture that carries the picture itself, for pages without files."""
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"

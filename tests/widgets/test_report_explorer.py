@@ -13,8 +13,9 @@ def reports(byte_lm):
 
 def test_the_figure_has_a_panel_for_each_report(reports):
     figure = diagrams_of(reports, "code").get_figure(root=True)
-    headings = [panel.get_title(loc="left").split(", N =")[0] for panel in figure.axes]
-    assert headings == ["full", "part"]
+    assert [panel.get_title(loc="left") for panel in figure.axes] == [
+        f"{name}, N = {report.bins('code').count.sum():,}" for name, report in reports.items()
+    ]
     assert figure.get_suptitle() == "Next token, code"
     plt.close(figure)
 
