@@ -186,7 +186,7 @@ for kind in by_kind:
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Fourth question: what does it say when it is sure and wrong?
 #
-# Numbers say how often, words say what. These wrong answers were given by most of ten samples.
+# Numbers say how often, words say what. On these wrong answers its ten samples agreed most.
 # (Samples may differ on your machine, so this output is not compared.)
 
 # %% tags=["nbval-ignore-output"]
@@ -368,7 +368,8 @@ expect("coarse, after its temperature: nats above it", coarse_healed - healthy, 
 #
 # Both models read the same windows, and a hard window is hard for both. The comparison gives each
 # resample of documents to both models and takes the difference inside: *paired*. Had we looked at
-# the two reports separately, the interval would have been the two widths together.
+# the two reports separately, the interval would have been the two widths together: the root of
+# the sum of their squares.
 
 # %%
 paired = coarse["nll"].high - coarse["nll"].low
