@@ -14,8 +14,8 @@ import time
 
 import torch
 
+from coursekit.audit import TASKS, Report, audit
 from coursekit.llm import LanguageModel, load
-from coursekit.llm.audit import TASKS, Report, audit
 
 CPU_WINDOWS = 2  # enough to time a processor
 BATCH = {"cpu": 4, "cuda": 32}

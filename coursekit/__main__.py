@@ -126,9 +126,9 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _audit(options: argparse.Namespace) -> int:
-    from coursekit import audit_command
+    from coursekit.audit import command
 
-    return audit_command.run(options)
+    return command.run(options)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import ipywidgets
 from matplotlib.axes import Axes
 
-from coursekit.llm.audit import Report
+from coursekit.audit import Report
 from coursekit.plots import binned_diagrams
 from coursekit.widgets._explore import explore
 

@@ -38,9 +38,9 @@ from tempfile import TemporaryDirectory
 import torch
 
 from coursekit import expect, predict
+from coursekit.audit import Report, audit, compare
 from coursekit.exercises import audit_your_model as exercises
 from coursekit.llm import load
-from coursekit.llm.audit import Report, audit, compare
 from coursekit.plots import binned_diagrams, interval_rows, show
 
 lm = load()

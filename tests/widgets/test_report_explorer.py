@@ -1,7 +1,7 @@
 import matplotlib.pyplot as plt
 import pytest
 
-from coursekit.llm.audit import audit
+from coursekit.audit import audit
 from coursekit.widgets import diagrams_of, report_explorer
 
 

@@ -18,10 +18,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
+from coursekit._files import write_atomically
+from coursekit.audit import Report, TaskComparison
+from coursekit.audit.schema import METRICS
 from coursekit.calibration import Interval
-from coursekit.llm.audit import Report, TaskComparison
-from coursekit.llm.audit.journal import write_atomically
-from coursekit.llm.audit.schema import METRICS
 from coursekit.plots import binned_diagrams, interval_rows
 from coursekit.plots.style import GRAY, data_address
 
@@ -152,7 +152,7 @@ def write_html(report: Report, folder: str | Path) -> Path:
 def to_html(report: Report) -> str:
     """The report as one page that needs nothing else."""
     environment = Environment(
-        loader=PackageLoader("coursekit"),
+        loader=PackageLoader("coursekit.audit"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -19,6 +19,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from coursekit.audit.items import Item, Record
+from coursekit.calibration.resampling import TEMPERATURES
+from coursekit.calibration.sums import Sums, sums_of
 from coursekit.data import (
     Question,
     arithmetic_questions,
@@ -30,9 +33,6 @@ from coursekit.data import (
 from coursekit.data.ordering import hash_order
 from coursekit.data.questions import normalise
 from coursekit.llm.answers import sample_answers
-from coursekit.llm.audit.items import Item, Record
-from coursekit.llm.audit.resampling import TEMPERATURES
-from coursekit.llm.audit.sums import Sums, sums_of
 from coursekit.llm.choices import score_choices
 from coursekit.llm.clusters import cluster_by_string
 from coursekit.llm.pretrained import LanguageModel

@@ -14,26 +14,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from coursekit.llm.audit.items import Record
+from coursekit._files import write_atomically
+from coursekit.audit.items import Record
 
 FOLDER, SETTINGS = "unfinished", "settings.json"
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file that is there as a whole or not at all.
-
-    Raises:
-        OSError: if it cannot be written. What was there before is then untouched.
-    """
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())  # on the disk before it takes the name, should the power fail
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 class Journal:

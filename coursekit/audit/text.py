@@ -14,6 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from coursekit.audit.items import Item, Record
+from coursekit.calibration.resampling import OCTAVE, TEMPERATURES
+from coursekit.calibration.sums import Sums, sums_of
 from coursekit.data import (
     Document,
     dataset_descriptions,
@@ -21,9 +24,6 @@ from coursekit.data import (
     source_documents,
 )
 from coursekit.data.ordering import hash_order
-from coursekit.llm.audit.items import Item, Record
-from coursekit.llm.audit.resampling import OCTAVE, TEMPERATURES
-from coursekit.llm.audit.sums import Sums, sums_of
 from coursekit.llm.next_token import token_windows
 from coursekit.llm.pretrained import LanguageModel
 

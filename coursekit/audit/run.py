@@ -18,15 +18,15 @@ import torch
 import transformers
 from accelerate.utils import gather_object
 
-from coursekit.llm.audit.asking import ANSWERS, CHOICES
-from coursekit.llm.audit.assembling import result_of
-from coursekit.llm.audit.comparison import TaskComparison, compare
-from coursekit.llm.audit.items import Task, digest_of
-from coursekit.llm.audit.journal import Journal
-from coursekit.llm.audit.report import FILE, Report
-from coursekit.llm.audit.running import OutOfMemoryError, Run, processes
-from coursekit.llm.audit.schema import FORMAT, SCHEMA, VERSION
-from coursekit.llm.audit.text import CODE, PROSE, SAMPLES
+from coursekit.audit.asking import ANSWERS, CHOICES
+from coursekit.audit.assembling import result_of
+from coursekit.audit.comparison import TaskComparison, compare
+from coursekit.audit.items import Task, digest_of
+from coursekit.audit.journal import Journal
+from coursekit.audit.report import FILE, Report
+from coursekit.audit.running import OutOfMemoryError, Run, processes
+from coursekit.audit.schema import FORMAT, SCHEMA, VERSION
+from coursekit.audit.text import CODE, PROSE, SAMPLES
 from coursekit.llm.pretrained import LanguageModel
 
 __all__ = [

@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from coursekit._files import write_atomically
+from coursekit.audit.schema import FORMAT, VERSION, validate
 from coursekit.calibration import Interval, ReliabilityBins, wilson_interval
-from coursekit.llm.audit.journal import write_atomically
-from coursekit.llm.audit.resampling import LEVEL, Resamples
-from coursekit.llm.audit.schema import FORMAT, VERSION, validate
-from coursekit.llm.audit.sums import EDGES, N_BINS
+from coursekit.calibration.resampling import LEVEL, Resamples
+from coursekit.calibration.sums import EDGES, N_BINS
 
 FILE = "report.json"
 

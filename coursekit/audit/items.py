@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from coursekit.calibration.sums import Sums
 from coursekit.data.ordering import hash_order
-from coursekit.llm.audit.sums import Sums
 from coursekit.llm.pretrained import LanguageModel
 
 Record = dict[str, Any]

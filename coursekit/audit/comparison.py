@@ -15,11 +15,11 @@ from dataclasses import dataclass
 
 import torch
 
+from coursekit.audit.assembling import predictions_of
+from coursekit.audit.report import Report
 from coursekit.calibration import Interval
-from coursekit.llm.audit.assembling import predictions_of
-from coursekit.llm.audit.report import Report
-from coursekit.llm.audit.resampling import Resamples, interval
-from coursekit.llm.audit.sums import metrics_of
+from coursekit.calibration.resampling import Resamples, interval
+from coursekit.calibration.sums import metrics_of
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from coursekit.calibration import (
     bootstrap_interval,
     expected_calibration_error,
 )
-from coursekit.llm.audit.resampling import (
+from coursekit.calibration.resampling import (
     TEMPERATURES,
     Resamples,
     best_temperature,
     interval,
 )
-from coursekit.llm.audit.sums import metrics_of, sums_of, table_of
+from coursekit.calibration.sums import metrics_of, sums_of, table_of
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_intervals_are_those_of_the_bootstrap_of_all_predictions(sample):
 
 @pytest.mark.parametrize("at_a_time", [1, 10**9])
 def test_auroc_too(sample, monkeypatch, at_a_time):
-    from coursekit.llm.audit import resampling
+    from coursekit.calibration import resampling
 
     monkeypatch.setattr(resampling, "_NUMBERS_AT_A_TIME", at_a_time)
     confidence, correct, entity = sample

@@ -15,13 +15,14 @@ import torch
 from scipy.optimize import minimize_scalar
 from torch import nn
 
+from coursekit._files import write_atomically
+from coursekit.audit import TASKS, OutOfMemoryError, Report, audit
+from coursekit.audit.items import calibration_half
+from coursekit.audit.journal import FOLDER, Journal
 from coursekit.calibration import bootstrap_interval, ece_null_distribution
+from coursekit.calibration.sums import METRICS
 from coursekit.data import python_source
 from coursekit.llm import load
-from coursekit.llm.audit import TASKS, OutOfMemoryError, Report, audit
-from coursekit.llm.audit.items import calibration_half
-from coursekit.llm.audit.journal import FOLDER, Journal, write_atomically
-from coursekit.llm.audit.sums import METRICS
 
 ALL = {"limit": 8, "batch_size": 1, "progress": False}
 #: Fast, and with several batches in each half.
@@ -200,7 +201,7 @@ def test_a_kill_in_the_middle_loses_at_most_a_batch(byte_model, some, tmp_path):
     code = f"""
 import time
 from coursekit.llm import load
-from coursekit.llm.audit import audit, running
+from coursekit.audit import audit, running
 append = running.Journal.append
 def slowly(self, *batch):
     append(self, *batch)
@@ -306,7 +307,7 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
 
 
 def test_each_process_reads_its_share_and_all_are_read_once(byte_lm, monkeypatch):
-    from coursekit.llm.audit import running
+    from coursekit.audit import running
 
     task = TASKS["choices"]
     items = task.items(byte_lm, 44, 0)  # eleven batches

@@ -4,9 +4,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from coursekit import audit_report
-from coursekit.audit_report import summary, to_html, verdict
-from coursekit.llm.audit import Report, audit
+from coursekit.audit import Report, audit, page
+from coursekit.audit.page import summary, to_html, verdict
 
 
 class Page(HTMLParser):
@@ -79,7 +78,7 @@ def test_the_same_report_gives_the_same_page(html, report):
 
 
 def test_what_a_model_says_cannot_become_markup(report, monkeypatch):
-    monkeypatch.setattr(audit_report, "_drawn", lambda _, alt: audit_report.Drawn("", "", alt))
+    monkeypatch.setattr(page, "_drawn", lambda _, alt: page.Drawn("", "", alt))
     data = report.data | {"model": report.data["model"] | {"name": "<script>alert(1)</script>"}}
     found = to_html(Report(data))
     assert "<script>" not in found

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from coursekit.llm.audit.sums import BINNED, METRICS, N_BINS, PLAIN
+from coursekit.calibration.sums import BINNED, METRICS, N_BINS, PLAIN
 
 FORMAT, VERSION = "coursekit-audit", 1
 

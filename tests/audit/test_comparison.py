@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from coursekit.audit import Report, audit, compare
 from coursekit.calibration import bootstrap_interval
-from coursekit.llm.audit import Report, audit, compare
 
 SETTINGS = {"tasks": ["code", "samples", "choices"], "limit": 24, "progress": False}
 

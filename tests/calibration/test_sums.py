@@ -10,7 +10,7 @@ from coursekit.calibration import (
     expected_calibration_error,
     reliability_bins,
 )
-from coursekit.llm.audit.sums import bins_of, ece_by_chance, metrics_of, sums_of, table_of
+from coursekit.calibration.sums import bins_of, ece_by_chance, metrics_of, sums_of, table_of
 
 
 @pytest.fixture

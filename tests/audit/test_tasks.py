@@ -7,15 +7,15 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from coursekit.audit import TASKS
+from coursekit.audit.asking import N_SAMPLES
+from coursekit.audit.items import calibration_half, digest_of
 from coursekit.calibration import negative_log_likelihood
+from coursekit.calibration.resampling import TEMPERATURES
+from coursekit.calibration.sums import metrics_of, sums_of, table_of
 from coursekit.data.questions import normalise
 from coursekit.llm import next_token_predictions, score_choices
 from coursekit.llm.answers import sample_answers
-from coursekit.llm.audit import TASKS
-from coursekit.llm.audit.asking import N_SAMPLES
-from coursekit.llm.audit.items import calibration_half, digest_of
-from coursekit.llm.audit.resampling import TEMPERATURES
-from coursekit.llm.audit.sums import metrics_of, sums_of, table_of
 
 TEXTS = ["prose", "code"]
 
@@ -75,7 +75,7 @@ def test_a_record_does_not_depend_on_who_is_read_beside_it(byte_lm, name):
 
 
 def test_a_batch_that_is_reduced_in_parts_gives_the_same(byte_lm, monkeypatch):
-    from coursekit.llm.audit import text
+    from coursekit.audit import text
 
     task, items = TASKS["prose"], TASKS["prose"].items(byte_lm, 3, seed=0)
     whole = task.read(byte_lm, items, 0, 1.2)

@@ -16,10 +16,10 @@ from accelerate import PartialState
 from accelerate.utils import gather_object, parse_flag_from_env
 from tqdm.auto import tqdm
 
+from coursekit.audit.items import Item, Record, Task, calibration_half
+from coursekit.audit.journal import Journal
+from coursekit.calibration.resampling import best_temperature
 from coursekit.llm._shared_work import batches
-from coursekit.llm.audit.items import Item, Record, Task, calibration_half
-from coursekit.llm.audit.journal import Journal
-from coursekit.llm.audit.resampling import best_temperature
 from coursekit.llm.pretrained import LanguageModel, is_out_of_memory
 
 Records = dict[str, Record]  # by the name of the item

@@ -5,8 +5,8 @@ from copy import deepcopy
 
 import pytest
 
-from coursekit.llm.audit import SCHEMA, Report, audit
-from coursekit.llm.audit.schema import validate
+from coursekit.audit import SCHEMA, Report, audit
+from coursekit.audit.schema import validate
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from pathlib import Path
 import torch
 from accelerate import PartialState
 
-from coursekit.audit_report import comparison_summary, summary, write_html
-from coursekit.llm.audit import OutOfMemoryError, Report, audit, compare
-from coursekit.llm.audit.running import processes
+from coursekit.audit import OutOfMemoryError, Report, audit, compare
+from coursekit.audit.page import comparison_summary, summary, write_html
+from coursekit.audit.running import processes
 from coursekit.llm.pretrained import ModelUnavailableError, load
 
 DTYPES = {name: getattr(torch, name) for name in ("float32", "bfloat16", "float16")}

@@ -11,8 +11,9 @@ import torch
 from accelerate.state import AcceleratorState
 from transformers import BertConfig, BertForMaskedLM, GPT2Config, GPT2Model
 
-from coursekit import __main__, audit_command
-from coursekit.llm.audit import TASKS, Report
+from coursekit import __main__
+from coursekit.audit import TASKS, Report
+from coursekit.audit import command as audit_command
 
 SMALL = ["--limit=8", "--device=cpu", "--tasks", "code", "answers"]
 

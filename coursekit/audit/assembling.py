@@ -8,17 +8,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from coursekit.audit.items import Item, Task, calibration_half
+from coursekit.audit.running import Records
 from coursekit.calibration import Interval, ece_null_distribution
-from coursekit.llm.audit.items import Item, Task, calibration_half
-from coursekit.llm.audit.resampling import (
+from coursekit.calibration.resampling import (
     LEVEL,
     TEMPERATURES,
     Resamples,
     best_temperature,
     interval,
 )
-from coursekit.llm.audit.running import Records
-from coursekit.llm.audit.sums import BINNED, N_BINS, bins_of, ece_by_chance, metrics_of, table_of
+from coursekit.calibration.sums import BINNED, N_BINS, bins_of, ece_by_chance, metrics_of, table_of
 
 Numbers = dict[str, Any]
 #: A group of fewer items says too little to be shown.

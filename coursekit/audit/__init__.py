@@ -1,0 +1,53 @@
+"""The calibration report of a causal language model: `from coursekit.audit import audit`.
+
+`audit(lm)` measures, `compare` sets two reports side by side, `Task` is what it asks. Names are
+looked up when they are first asked for, so importing this room costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from coursekit.audit.comparison import TaskComparison, compare
+    from coursekit.audit.items import Item, Task
+    from coursekit.audit.report import Report
+    from coursekit.audit.run import TASKS, audit, default_batch_size
+    from coursekit.audit.running import OutOfMemoryError
+    from coursekit.audit.schema import SCHEMA
+
+#: In which module each name lives.
+_HOMES = {
+    "SCHEMA": "schema",
+    "TASKS": "run",
+    "Item": "items",
+    "OutOfMemoryError": "running",
+    "Report": "report",
+    "Task": "items",
+    "TaskComparison": "comparison",
+    "audit": "run",
+    "compare": "comparison",
+    "default_batch_size": "run",
+}
+
+__all__ = [
+    "SCHEMA",
+    "TASKS",
+    "Item",
+    "OutOfMemoryError",
+    "Report",
+    "Task",
+    "TaskComparison",
+    "audit",
+    "compare",
+    "default_batch_size",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])
