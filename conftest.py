@@ -1,5 +1,7 @@
 """Settings of the whole test session, notebooks included."""
 
+from __future__ import annotations
+
 import os
 import tempfile
 

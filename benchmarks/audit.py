@@ -8,6 +8,8 @@ is a GPU, on it in float32, bfloat16 and float16: the best of three passes after
 Then the same audit in each of them, and how far its numbers are from those of the CPU.
 """
 
+from __future__ import annotations
+
 import argparse
 import gc
 import time

@@ -7,6 +7,8 @@ must agree before anything is timed: data are continuous, so no confidence lies 
     python benchmarks/calibration.py [--subjects error temperature] [--rounds 21]
 """
 
+from __future__ import annotations
+
 import argparse
 import time
 from collections.abc import Callable

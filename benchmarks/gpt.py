@@ -7,6 +7,8 @@ ratio is that of the median times. The losses and the generated tokens of both m
     python benchmarks/gpt.py [--rounds 15] [--threads 2]
 """
 
+from __future__ import annotations
+
 import argparse
 import time
 from collections.abc import Callable

@@ -4,6 +4,8 @@ Every round is a fresh process, as a notebook's kernel is. Prints the median sec
 of `load()` after them, and of the whole process.
 """
 
+from __future__ import annotations
+
 import argparse
 import subprocess
 import sys

@@ -9,6 +9,8 @@ process, taking turns; ratios are of median times.
     python benchmarks/tokenization.py [--vocab-size 1024] [--rounds 5]
 """
 
+from __future__ import annotations
+
 import argparse
 import platform
 import time

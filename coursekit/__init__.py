@@ -3,6 +3,8 @@
 Importing it costs almost nothing: PyTorch is loaded only when a part that needs it is imported.
 """
 
+from __future__ import annotations
+
 from coursekit.lesson import expect, predict
 
 __all__ = ["expect", "predict"]

@@ -4,6 +4,8 @@ Each command imports what it needs when it runs, so that `--help` is instant and
 where half of the packages are missing.
 """
 
+from __future__ import annotations
+
 import argparse
 import sys
 from importlib.metadata import version

@@ -8,10 +8,10 @@ from pathlib import Path
 
 
 def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None:
-    """Write a file in place of the one before, whole or not at all.
+    r"""Write a file in place of the one before, whole or not at all.
 
     The content is on the disk before it takes the name, should the power fail. Text is UTF-8 with
-    `\\n` at the ends of lines, on every system.
+    `\n` at the ends of lines, on every system.
 
     Args:
         path: Where; its folder must exist.

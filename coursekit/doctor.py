@@ -4,6 +4,8 @@ Every check returns a `Finding`: `ok`, `warning` (the course works, with a limit
 does not). Nothing here is downloaded, and a missing package is a finding, not a crash.
 """
 
+from __future__ import annotations
+
 import os
 import re
 import shutil
@@ -44,12 +46,12 @@ def report() -> int:
 
 
 def examine() -> list[Finding]:
-    """The findings of every check, in the order in which they are best mended."""
+    """Return the findings of every check, in the order in which they are best mended."""
     return [_survive(check) for check in CHECKS]
 
 
 def python_version(running: tuple[int, int] = sys.version_info[:2]) -> Finding:
-    """The course is tested on Python 3.11 to 3.13."""
+    """Check for a Python that the course is tested on: 3.11 to 3.13."""
     text = f"Python {running[0]}.{running[1]}"
     if running < OLDEST:
         return Finding("problem", text, "Install Python 3.11 to 3.13 and make a new environment.")
@@ -109,7 +111,7 @@ def memory() -> Finding:
 
 
 def model() -> Finding:
-    """The embedded language model is in the cache and whole, or there is room to put it there."""
+    """Check that the embedded language model is in the cache and whole, or has room there."""
     from coursekit.llm import embedded
 
     folder = embedded.model_dir()
@@ -147,7 +149,7 @@ def jupyter() -> Finding:
 
 
 def progress_file() -> Finding:
-    """The learner's progress can be kept."""
+    """Check that the learner's progress can be kept."""
     from coursekit import progress
 
     path = progress.path()
@@ -166,7 +168,7 @@ CHECKS = (python_version, packages, torch_build, memory, jupyter, model, progres
 
 
 def _survive(check: Callable[[], Finding]) -> Finding:
-    """A check that cannot even import what it looks at has found something."""
+    """Run a check; one that cannot even import what it looks at has found something."""
     try:
         return check()
     except Exception as error:

@@ -5,6 +5,8 @@ asks the learner for the probability p of a statement before its truth y (0 or 1
 scores the answer by the Brier score, (p - y)^2: 0 is perfect, 0.25 is what p = 0.5 always gets.
 """
 
+from __future__ import annotations
+
 import math
 from types import EllipsisType
 from typing import Any
@@ -147,7 +149,7 @@ def predict(name: str, statement: str, probability: float | EllipsisType | None)
         probability: Between 0 and 1; `...` means no answer, which is fine.
 
     Returns:
-        The guess: call its `resolve(outcome)` when the result is known.
+        The guess: Call its `resolve(outcome)` when the result is known.
 
     Raises:
         ValueError: The probability is not a number from 0 to 1.

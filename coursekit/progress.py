@@ -6,6 +6,8 @@ runs on what the file holds *now*, under a lock, so two open notebooks keep each
 Where nothing can be written, the changes are kept for the session and tried again with the next.
 """
 
+from __future__ import annotations
+
 import contextlib
 import json
 import os

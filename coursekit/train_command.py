@@ -5,6 +5,8 @@ The same command goes on from where it was cut off, and runs in many processes w
 environment variable ACCELERATE_USE_CPU=1. (The launcher's own --cpu starts one process only.)
 """
 
+from __future__ import annotations
+
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
@@ -90,7 +92,7 @@ def _from_language(language: HiddenMarkovLanguage, context: int, config: Trainin
 
 
 def _from_text(path: Path, folder: Path) -> Task:
-    """A text as one stream, cut by a tokenizer of its own, which is kept in the folder."""
+    """Return a text as one stream, cut by a tokenizer of its own, which is kept in the folder."""
     if not path.is_file():
         raise FileNotFoundError(
             f"{path}: found no such file, and no such language; expected {' or '.join(LANGUAGES)}, "

@@ -1,5 +1,7 @@
 """Configuration of the site. `docs/build.py` copies this file beside the pages it makes."""
 
+from __future__ import annotations
+
 import importlib
 import sys
 from pathlib import Path

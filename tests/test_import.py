@@ -1,5 +1,7 @@
 """`import coursekit` costs nothing, and no part of the package imports upwards."""
 
+from __future__ import annotations
+
 import ast
 import subprocess
 import sys

@@ -1,5 +1,7 @@
 """`expect` and `predict`: what they print, and what they refuse."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

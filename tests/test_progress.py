@@ -1,5 +1,7 @@
 """The progress file: nothing is lost, whatever happens to it."""
 
+from __future__ import annotations
+
 import json
 import os
 import subprocess

@@ -1,5 +1,7 @@
 """`python -m coursekit train`: what it prints, what it keeps, and how it fails."""
 
+from __future__ import annotations
+
 import os
 import subprocess
 import sys

@@ -4,6 +4,8 @@
 looked up when they are first asked for, so importing this room costs nothing.
 """
 
+from __future__ import annotations
+
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

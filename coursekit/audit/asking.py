@@ -73,11 +73,11 @@ class Questions:
         ]
 
     def before(self, item: Item, record: Record) -> Sums:
-        """Sums of the one prediction, as the model states it."""
+        """Return sums of the one prediction, as the model states it."""
         return self.after(item, record, 1.0)
 
     def after(self, item: Item, record: Record, temperature: float) -> Sums:
-        """Sums of the one prediction at a temperature."""
+        """Return sums of the one prediction at a temperature."""
         confidence, correct, nll = self.prediction(item, record, temperature)
         return sums_of(torch.tensor([confidence]), torch.tensor([correct]), torch.tensor([nll]))
 
@@ -98,7 +98,7 @@ class Choices(Questions):
     def read(
         self, lm: LanguageModel, items: Sequence[Item], seed: int, temperature: float | None
     ) -> list[Record]:
-        """The scores of all options."""
+        """Return the scores of all options."""
         questions = [item.content["question"] for item in items]
         scores = score_choices(
             lm,
@@ -127,7 +127,7 @@ class Answers(Questions):
     def read(
         self, lm: LanguageModel, items: Sequence[Item], seed: int, temperature: float | None
     ) -> list[Record]:
-        """The most frequent answer, how many samples gave it, and whether it is right."""
+        """Return the most frequent answer, how many samples gave it, and whether it is right."""
         sampled = sample_answers(
             lm,
             [item.content["prompt"] for item in items],

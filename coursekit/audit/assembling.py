@@ -119,7 +119,7 @@ def _groups(task: Task, items: Sequence[Item], table: Tensor, seed: int) -> Numb
 
 
 def _temperature(task: Task, items: Sequence[Item], records: Records, seed: int) -> Numbers:
-    """The temperature of the calibration half, and what it does to the held-out half."""
+    """Return the temperature of the calibration half, and what it does to the held-out half."""
     fitted = calibration_half(items, seed)
     calibration = [item for item in items if item.entity in fitted]
     held_out = [item for item in items if item.entity not in fitted]
@@ -156,7 +156,7 @@ def _temperature(task: Task, items: Sequence[Item], records: Records, seed: int)
 
 
 def _surest_wrong(items: Sequence[Item], records: Records) -> list[Numbers]:
-    """The wrong free answers with the highest confidence, in words."""
+    """Return the wrong free answers with the highest confidence, in words."""
     wrong = [
         {
             "question": item.content["question"].question,

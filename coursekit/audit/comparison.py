@@ -27,10 +27,10 @@ class TaskComparison:
     """One task of two reports.
 
     Attributes:
-        title: of the task.
-        first: the metrics of the first model, by name.
-        second: those of the second.
-        difference: second minus first, with its paired interval.
+        title: Of the task.
+        first: The metrics of the first model, by name.
+        second: Those of the second.
+        difference: Second minus first, with its paired interval.
     """
 
     title: str
@@ -47,12 +47,12 @@ def compare(
     Own samples differ between models by their nature, and are left out.
 
     Args:
-        first: the report to start from.
-        second: the other; differences are second minus first.
-        tasks: which ones; by default all that both have.
+        first: The report to start from.
+        second: The other; differences are second minus first.
+        tasks: Which ones; by default all that both have.
 
     Raises:
-        ValueError: if they have no task in common, or a task with other items.
+        ValueError: If they have no task in common, or a task with other items.
     """
     common = [task for task in first.tasks if task in second.tasks]
     chosen = list(common if tasks is None else tasks)

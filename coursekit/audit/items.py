@@ -26,10 +26,10 @@ class Item:
     """What is read at once: a window of a text, a text to be sampled, a question.
 
     Attributes:
-        name: its own, within its task.
-        entity: what the bootstrap draws and the halves are made of: a document, a country.
-        content: what the task needs to read it.
-        labels: the groups that it belongs to, such as `{"continent": "Africa"}`.
+        name: Its own, within its task.
+        entity: What the bootstrap draws and the halves are made of: a document, a country.
+        content: What the task needs to read it.
+        labels: The groups that it belongs to, such as `{"continent": "Africa"}`.
     """
 
     name: str
@@ -52,21 +52,21 @@ class Task(Protocol):
     same_for_all: bool  #: whether every model gets the same items, so that two can be compared
 
     def items(self, lm: LanguageModel, limit: int, seed: int) -> list[Item]:
-        """The items, at most `limit`; the first ones of a larger limit are those of a smaller."""
+        """Return at most `limit` items; the first ones of a larger limit are those of a smaller."""
 
     def read(
         self, lm: LanguageModel, items: Sequence[Item], seed: int, temperature: float | None
     ) -> list[Record]:
-        """A record for each item of one batch."""
+        """Return a record for each item of one batch."""
 
     def before(self, item: Item, record: Record) -> Sums:
-        """The sums of an item for the model as it is."""
+        """Return the sums of an item for the model as it is."""
 
     def after(self, item: Item, record: Record, temperature: float) -> Sums:
-        """The sums of a held-out item once the temperature has been applied."""
+        """Return the sums of a held-out item once the temperature has been applied."""
 
     def nll_at(self, item: Item, record: Record) -> list[float]:
-        """The negative log-likelihood of an item at each of `TEMPERATURES`, in nats."""
+        """Return the negative log-likelihood of an item at each of `TEMPERATURES`, in nats."""
 
 
 def calibration_half(items: Sequence[Item], seed: int) -> set[str]:
@@ -82,7 +82,7 @@ def calibration_half(items: Sequence[Item], seed: int) -> set[str]:
 
 
 def digest_of(items: Sequence[Item]) -> str:
-    """A short name for what was asked: other texts, tokens or questions have another one."""
+    """Return a short name for what was asked: other texts, tokens or questions have another one."""
     content = [[item.name, item.entity, item.labels, item.content] for item in items]
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -31,16 +31,16 @@ class Journal:
         """Say what is audited (by one process, before any appends).
 
         Raises:
-            OSError: if the folder cannot be written.
+            OSError: If the folder cannot be written.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         write_atomically(self.folder / SETTINGS, json.dumps(settings, indent=1))
 
     def settings(self) -> dict[str, Any] | None:
-        """What was being audited here; None where nothing was, or not long enough to say so.
+        """Return what was being audited here; None where nothing was, or not long enough to say so.
 
         Raises:
-            ValueError: if the file is not one of ours.
+            ValueError: If the file is not one of ours.
         """
         path = self.folder / SETTINGS
         if not path.exists():

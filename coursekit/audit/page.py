@@ -62,7 +62,7 @@ def verdict(report: Report, task: str) -> str:
 
 
 def temperature_sentence(report: Report, task: str) -> str:
-    """What the fitted temperature is, and what it did to the half that it did not see."""
+    """Return what the fitted temperature is, and what it did to the half that it did not see."""
     found = report.task(task)["temperature"]
     value, change = report.temperature(task), report.held_out(task, "change")["nll"]
     did = (
@@ -78,7 +78,7 @@ def temperature_sentence(report: Report, task: str) -> str:
 
 
 def summary(report: Report) -> str:
-    """The report as text for a terminal."""
+    """Return the report as text for a terminal."""
     rows = [["", "items", "accuracy", "confidence", "gap", "ECE", "by chance", "T"]]
     for task in report.tasks:
         found, metrics = report.task(task), report.metrics(task)
@@ -142,7 +142,7 @@ def write_html(report: Report, folder: str | Path) -> Path:
     """Write `report.html`, whole or not at all; returns its path.
 
     Raises:
-        OSError: if it cannot be written.
+        OSError: If it cannot be written.
     """
     path = Path(folder) / FILE
     write_atomically(path, to_html(report))
@@ -150,7 +150,7 @@ def write_html(report: Report, folder: str | Path) -> Path:
 
 
 def to_html(report: Report) -> str:
-    """The report as one page that needs nothing else."""
+    """Return the report as one page that needs nothing else."""
     environment = Environment(
         loader=PackageLoader("coursekit.audit"),
         autoescape=True,
@@ -174,7 +174,7 @@ def to_html(report: Report) -> str:
 
 
 def overview(report: Report) -> Axes:
-    """The gap of every task with its interval."""
+    """Return the gap of every task with its interval."""
     gaps = {report.task(task)["title"]: report.metrics(task)["gap"] for task in report.tasks}
     return interval_rows(
         gaps,

@@ -28,7 +28,7 @@ class Report:
     """What an audit found out about a model.
 
     Attributes:
-        data: all of it, as in `report.json`; `schema.SCHEMA` says what each entry is.
+        data: All of it, as in `report.json`; `schema.SCHEMA` says what each entry is.
     """
 
     data: dict[str, Any] = field(repr=False)
@@ -47,17 +47,17 @@ class Report:
         """All that is said about one task.
 
         Raises:
-            ValueError: if it was not done.
+            ValueError: If it was not done.
         """
         if task not in self.data["tasks"]:
             raise ValueError(f"task is {task!r}: this report has {', '.join(self.tasks)}")
         return self.data["tasks"][task]
 
     def metrics(self, task: str, label: str | None = None, group: str | None = None) -> dict:
-        """The metrics of a task by name, each an `Interval`; or those of one of its groups.
+        """Return the metrics of a task by name, each an `Interval`; or those of one of its groups.
 
         Raises:
-            ValueError: if there is no such task, label or group.
+            ValueError: If there is no such task, label or group.
         """
         found = self.task(task)
         if label is not None:
@@ -70,12 +70,12 @@ class Report:
         return as_intervals(found["metrics"])
 
     def groups(self, task: str, label: str) -> dict[str, dict[str, Interval]]:
-        """The metrics of every group of a label, such as "kind"; empty if there are none."""
+        """Return the metrics of every group of a label, such as "kind"; empty if there are none."""
         groups = self.task(task)["groups"].get(label, {})
         return {name: as_intervals(group["metrics"]) for name, group in groups.items()}
 
     def temperature(self, task: str) -> Interval:
-        """The temperature that suits the calibration half best."""
+        """Return the temperature that suits the calibration half best."""
         return as_intervals({"value": self.task(task)["temperature"]["value"]})["value"]
 
     def held_out(self, task: str, when: str) -> dict[str, Interval]:
@@ -85,7 +85,7 @@ class Report:
         return as_intervals(self.task(task)["temperature"][when])
 
     def bins(self, task: str, after: bool = False) -> ReliabilityBins:
-        """The bins of the reliability diagram; `after` those of the mended held-out half."""
+        """Return the bins of the reliability diagram; `after` those of the mended held-out half."""
         found = self.task(task)
         found = found["temperature"]["bins_after"] if after else found["bins"]
         return ReliabilityBins(
@@ -96,7 +96,7 @@ class Report:
         )
 
     def points(self, task: str) -> tuple[ReliabilityBins, Tensor, Tensor]:
-        """The bins of a task, and the ends of the 95 % intervals of their accuracies, each `(B,)`.
+        """Return the bins of a task, and the ends of the 95 % intervals of their accuracies `(B,)`.
 
         Wilson's interval for as many independent outcomes as the resampled entities are worth.
         """
@@ -113,14 +113,14 @@ class Report:
         return bins, *wilson_interval(bins.accuracy, worth.minimum(bins.count.double()), LEVEL)
 
     def to_json(self) -> str:
-        """The report as text; one line an entry, so that two can be compared by eye."""
+        """Return the report as text; one line an entry, so that two can be compared by eye."""
         return json.dumps(self.data, indent=1, allow_nan=False) + "\n"
 
     def save(self, folder: str | Path) -> Path:
         """Write `report.json`, whole or not at all; returns its path.
 
         Raises:
-            OSError: if it cannot be written.
+            OSError: If it cannot be written.
         """
         path = Path(folder) / FILE
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -132,8 +132,8 @@ class Report:
         """Read a report: its file, or the folder that holds it.
 
         Raises:
-            FileNotFoundError: if there is none.
-            ValueError: if the file is damaged, no report, or of another version.
+            FileNotFoundError: If there is none.
+            ValueError: If the file is damaged, no report, or of another version.
         """
         path = Path(path)
         path = path / FILE if path.is_dir() else path
@@ -166,5 +166,5 @@ def as_intervals(numbers: dict[str, Any]) -> dict[str, Interval]:
 
 
 def found_groups(task: dict[str, Any]) -> str:
-    """The groups of a task, for a message."""
+    """Return the groups of a task, for a message."""
     return "; ".join(f"{label}: {', '.join(of)}" for label, of in task["groups"].items()) or "none"

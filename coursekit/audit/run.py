@@ -67,22 +67,22 @@ def audit(
     return the same report. Memory depends on the batch, not on the number of items.
 
     Args:
-        lm: the model.
-        tasks: names of `TASKS`; all of them by default.
-        limit: items of each task, at most; one number for all, or one for some by name. By default
+        lm: The model.
+        tasks: Names of `TASKS`; all of them by default.
+        limit: Items of each task, at most; one number for all, or one for some by name. By default
             what suits a laptop (3 minutes or less for the embedded model). More items, narrower
             intervals.
-        seed: chooses items, halves and samples.
-        batch_size: items read at once; by default 4 on a processor, 16 on a GPU.
-        folder: where `report.json` is written. It also keeps finished batches until then.
-        resume: go on from what an interrupted audit has left in the folder.
-        progress: show a progress bar for each task.
+        seed: Chooses items, halves and samples.
+        batch_size: Items read at once; by default 4 on a processor, 16 on a GPU.
+        folder: Where `report.json` is written. It also keeps finished batches until then.
+        resume: Go on from what an interrupted audit has left in the folder.
+        progress: Show a progress bar for each task.
 
     Raises:
-        ValueError: an unknown task, a limit or batch size out of range, a tokenizer that cannot
+        ValueError: An unknown task, a limit or batch size out of range, a tokenizer that cannot
             write the texts, or a folder with another audit in it.
-        OutOfMemoryError: a batch did not fit; the message says what to try.
-        OSError: the folder cannot be written.
+        OutOfMemoryError: A batch did not fit; the message says what to try.
+        OSError: The folder cannot be written.
     """
     chosen = _chosen(tasks)
     limits = _limits(limit, chosen)
@@ -130,7 +130,7 @@ def _chosen(tasks: Sequence[str] | None) -> list[Task]:
 
 
 def _limits(limit: int | Mapping[str, int] | None, chosen: Sequence[Task]) -> dict[str, int]:
-    """The limit of each task that is done."""
+    """Return the limit of each task that is done."""
     limits = {task.name: task.default_limit for task in chosen}
     if isinstance(limit, Mapping):
         if unknown := sorted(set(limit) - set(limits)):
@@ -155,7 +155,7 @@ def check_tokenizer(lm: LanguageModel) -> None:
     """Check that a tokenizer can write what the audit asks.
 
     Raises:
-        ValueError: if words, digits or new lines are lost.
+        ValueError: If words, digits or new lines are lost.
     """
     probe = "Question: What is the capital of Peru?\nAnswer: Lima, 12"
     ids = lm.tokenizer(probe, add_special_tokens=False).input_ids
@@ -231,7 +231,7 @@ def _model(lm: LanguageModel) -> dict[str, Any]:
 
 
 def fingerprint(lm: LanguageModel) -> str:
-    """A short name for a model's shape and weights: the ends of each tensor, hashed."""
+    """Return a short name for a model's shape and weights: the ends of each tensor, hashed."""
     config = lm.model.config.to_dict()
     for name in ("_name_or_path", "transformers_version", "dtype", "torch_dtype"):
         config.pop(name, None)

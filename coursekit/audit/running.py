@@ -42,7 +42,7 @@ class Run:
     done: dict[str, Records] = field(default_factory=dict)  #: by task, from before
 
     def records(self, task: Task, items: Sequence[Item]) -> Records:
-        """The records of all items of a task, the same in every process."""
+        """Return the records of all items of a task, the same in every process."""
         if not task.two_readings:
             return self._read(task, items, None)
         fitted = calibration_half(items, self.seed)
@@ -78,12 +78,12 @@ class Run:
 
 
 def processes() -> PartialState:
-    """The processes that `accelerate launch` started, this one among them; or this one alone."""
+    """Return the processes that `accelerate launch` started, with this one; or this one alone."""
     return PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))
 
 
 def fit_temperature(task: Task, items: Sequence[Item], records: Records) -> float:
-    """The temperature that suits the calibration half best."""
+    """Return the temperature that suits the calibration half best."""
     nll = torch.tensor(
         [task.nll_at(item, records[item.name]) for item in items], dtype=torch.float64
     )

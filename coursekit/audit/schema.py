@@ -150,7 +150,7 @@ def validate(data: Any) -> None:
     """Check that data has the form of a report.
 
     Raises:
-        ValueError: if not, with the place and the reason.
+        ValueError: If not, with the place and the reason.
     """
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match

@@ -48,11 +48,11 @@ class NextTokens:
     one_prediction: bool = False
 
     def before(self, item: Item, record: Record) -> Sums:
-        """Sums of the window as it was read."""
+        """Return sums of the window as it was read."""
         return record["before"]
 
     def after(self, item: Item, record: Record, temperature: float) -> Sums:
-        """Sums of the window at the fitted temperature."""
+        """Return sums of the window at the fitted temperature."""
         return record["after"]
 
     def nll_at(self, item: Item, record: Record) -> list[float]:
@@ -74,7 +74,7 @@ class Texts(NextTokens):
         return [stable, others]
 
     def items(self, lm: LanguageModel, limit: int, seed: int) -> list[Item]:
-        """The first window of each document, then the second ones, and so on."""
+        """Return the first window of each document, then the second ones, and so on."""
         context = min(CONTEXT, (lm.context_limit or CONTEXT + 1) - 1)
         found: list[Item] = []
         for documents in self.documents():
@@ -121,7 +121,7 @@ class OwnSamples(NextTokens):
         return [Item(f"sample {i}", f"sample {i}", i) for i in range(limit)]
 
     def start_token(self, lm: LanguageModel) -> int:
-        """The token after which anything may begin."""
+        """Return the token after which anything may begin."""
         tokenizer = lm.tokenizer
         vocabulary = tokenizer.get_vocab()
         marks = (vocabulary.get("<|endoftext|>"), tokenizer.bos_token_id, tokenizer.eos_token_id)
@@ -193,7 +193,7 @@ class _Reading:
         return columns
 
     def records(self) -> list[Record]:
-        """A record for each window."""
+        """Return a record for each window."""
         # Only now to the CPU, all at once, as a GPU must not wait for each.
         columns = {
             name: self._by_window(torch.cat([part[name] for part in self.rows]).cpu())
@@ -223,7 +223,7 @@ class _Reading:
 
 
 def _log_totals(below: Tensor) -> list[Tensor]:
-    """The logarithm of the sum of exp(below / T), at each of `TEMPERATURES`, of rows `(N, V)`.
+    """Return the log of the sum of exp(below / T), at each of `TEMPERATURES`, of rows `(N, V)`.
 
     exp(z / T) is the square of exp(z / 2T): an octave costs a multiplication, not an exponential.
     """

@@ -4,6 +4,8 @@ The streaming metrics need torchmetrics, which takes seconds to import; it is im
 first of them is asked for.
 """
 
+from __future__ import annotations
+
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

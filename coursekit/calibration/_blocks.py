@@ -4,6 +4,8 @@ A language model gives 49,152 numbers for every token. In float64 a thousand tok
 so whatever needs a working copy of the table takes it block by block.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 import torch

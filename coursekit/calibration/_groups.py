@@ -1,5 +1,7 @@
 """Sums for each group of rows, such as the documents that tokens belong to."""
 
+from __future__ import annotations
+
 import torch
 from torch import Tensor
 
@@ -21,7 +23,7 @@ def as_groups(value: ArrayLike | None, n_groups: int, rows: Tensor) -> Tensor:
     groups = as_whole_numbers(value, "groups", rows)
     if groups.max() >= n_groups:
         raise ValueError(
-            f"groups must lie in 0 .. {n_groups - 1}; found {groups.max()}. Set n_groups to the "
+            f"groups must lie in 0 .. {n_groups - 1}, found {groups.max()}. Set n_groups to the "
             "number of groups of the whole data set"
         )
     return groups
@@ -31,11 +33,11 @@ def as_whole_numbers(value: ArrayLike, name: str, rows: Tensor) -> Tensor:
     """Return one whole number of at least 0 for each row `(N,)`, int64."""
     numbers = to_tensor(value, name)
     if numbers.is_floating_point() or numbers.dtype == torch.bool:
-        raise TypeError(f"{name} must be integers; found {numbers.dtype}")
+        raise TypeError(f"{name} must be integers, found {numbers.dtype}")
     if numbers.shape != (len(rows),):
         raise ValueError(
-            f"{name} must have shape ({len(rows)},), one entry a row; found {tuple(numbers.shape)}"
+            f"{name} must have shape ({len(rows)},), one entry a row, found {tuple(numbers.shape)}"
         )
     if numbers.min() < 0:
-        raise ValueError(f"{name} must not be negative; found {numbers.min()}")
+        raise ValueError(f"{name} must not be negative, found {numbers.min()}")
     return numbers.to(rows.device, torch.int64)

@@ -5,6 +5,8 @@ error that names the argument, what was found, what was expected and what to do.
 silently repaired: a NaN or a probability of 1.2 is a bug upstream, and clipping would hide it.
 """
 
+from __future__ import annotations
+
 import operator
 from typing import TypeAlias
 
@@ -32,7 +34,7 @@ def to_tensor(value: ArrayLike, name: str) -> Tensor:
                 f"found {type(value).__name__}: {error}"
             ) from error
     if value.is_complex():
-        raise TypeError(f"{name} must hold real numbers; found {value.dtype}")
+        raise TypeError(f"{name} must hold real numbers, found {value.dtype}")
     # The MPS backend has no float64, in which all sums are taken.
     return value.detach().cpu() if value.device.type == "mps" else value.detach()
 
@@ -81,7 +83,7 @@ def as_true_probs(probs: ArrayLike, true_probs: ArrayLike) -> tuple[Tensor, Tens
     probs, truth = as_probs(probs), as_probs(true_probs, "true_probs")
     if probs.shape != truth.shape:
         raise ValueError(
-            "probs and true_probs must have the same shape; found "
+            "probs and true_probs must have the same shape, found "
             f"{tuple(probs.shape)} and {tuple(truth.shape)}"
         )
     return probs, truth.to(probs.device)
@@ -95,7 +97,7 @@ def as_probs(value: ArrayLike, name: str = "probs") -> Tensor:
     deviation = (total - 1).abs().max().item()
     if deviation > SUM_TOLERANCE:
         raise ValueError(
-            f"each row of {name} must sum to 1 within {SUM_TOLERANCE:g}; found a row that is off "
+            f"each row of {name} must sum to 1 within {SUM_TOLERANCE:g}, found a row that is off "
             f"by {deviation:.2g}. Apply softmax over the last axis, in float32 or better"
         )
     return probs
@@ -119,7 +121,7 @@ def as_rows(value: ArrayLike, name: str) -> Tensor:
     rows = to_tensor(value, name)
     _require_shape(rows, 2, "(N, C)", name)
     if rows.shape[1] < 2:
-        raise ValueError(f"{name} must have at least 2 classes; found shape {tuple(rows.shape)}")
+        raise ValueError(f"{name} must have at least 2 classes, found shape {tuple(rows.shape)}")
     return rows if rows.is_floating_point() else rows.double()
 
 
@@ -128,11 +130,11 @@ def as_labels(value: ArrayLike, rows: Tensor, name: str = "labels") -> Tensor:
     labels = to_tensor(value, name)
     _require_shape(labels, 1, "(N,)", name)
     if labels.is_floating_point() or labels.dtype == torch.bool:
-        raise TypeError(f"{name} must be integers (class indices); found {labels.dtype}")
+        raise TypeError(f"{name} must be integers (class indices), found {labels.dtype}")
     labels = labels.to(rows.device, torch.int64)
     if len(labels) != len(rows):
         raise ValueError(
-            f"{name} must have one entry for each of the {len(rows)} rows; found {len(labels)}"
+            f"{name} must have one entry for each of the {len(rows)} rows, found {len(labels)}"
         )
     low, high = (bound.item() for bound in labels.aminmax())
     if low < 0 or high >= rows.shape[1]:
@@ -150,9 +152,9 @@ def as_classes(predicted: ArrayLike, labels: ArrayLike) -> tuple[Tensor, Tensor]
         tensor = to_tensor(value, name)
         _require_shape(tensor, 1, "(N,)", name)
         if tensor.is_floating_point() or tensor.dtype == torch.bool:
-            raise TypeError(f"{name} must be integers (class indices); found {tensor.dtype}")
+            raise TypeError(f"{name} must be integers (class indices), found {tensor.dtype}")
         if tensor.min() < 0:
-            raise ValueError(f"{name} must not be negative; found {tensor.min().item()}")
+            raise ValueError(f"{name} must not be negative, found {tensor.min().item()}")
         classes.append(tensor.long())
     require_same_length(predicted=classes[0], labels=classes[1])
     return classes[0], classes[1].to(classes[0].device)
@@ -163,7 +165,7 @@ def as_group_index(value: ArrayLike, n_rows: int, name: str = "groups") -> Tenso
     groups = np.asarray(value.cpu() if isinstance(value, Tensor) else value)
     if groups.shape != (n_rows,):
         raise ValueError(
-            f"{name} must have shape ({n_rows},), one entry a row; found shape {groups.shape}"
+            f"{name} must have shape ({n_rows},), one entry a row, found shape {groups.shape}"
         )
     return torch.from_numpy(np.unique(groups, return_inverse=True)[1])
 
@@ -173,9 +175,9 @@ def as_count(value: int, name: str) -> int:
     try:
         count = operator.index(value)
     except TypeError as error:
-        raise TypeError(f"{name} must be a whole number; found {value!r}") from error
+        raise TypeError(f"{name} must be a whole number, found {value!r}") from error
     if count < 1:
-        raise ValueError(f"{name} must be at least 1; found {count}")
+        raise ValueError(f"{name} must be at least 1, found {count}")
     return count
 
 
@@ -188,9 +190,9 @@ def as_generator(seed: int, device: torch.device | str = "cpu") -> torch.Generat
     try:
         mixed = np.random.SeedSequence([operator.index(seed), 0x5EED]).generate_state(1, np.uint64)
     except TypeError as error:
-        raise TypeError(f"seed must be a whole number; found {seed!r}") from error
+        raise TypeError(f"seed must be a whole number, found {seed!r}") from error
     except ValueError as error:
-        raise ValueError(f"seed must not be negative; found {seed}") from error
+        raise ValueError(f"seed must not be negative, found {seed}") from error
     return torch.Generator(device).manual_seed(int(mixed[0]))
 
 
@@ -198,27 +200,27 @@ def require_choice(value: str, choices: tuple[str, ...], name: str) -> None:
     """Refuse an option that is not one of `choices`."""
     if value not in choices:
         expected = ", ".join(repr(choice) for choice in choices)
-        raise ValueError(f"{name} must be one of {expected}; found {value!r}")
+        raise ValueError(f"{name} must be one of {expected}, found {value!r}")
 
 
 def require_level(level: float) -> None:
     """Refuse a confidence level outside the open interval (0, 1)."""
     if not 0 < level < 1:
-        raise ValueError(f"level must lie strictly between 0 and 1, such as 0.95; found {level}")
+        raise ValueError(f"level must lie strictly between 0 and 1, such as 0.95, found {level}")
 
 
 def require_same_length(**tensors: Tensor) -> None:
     """Refuse tensors, passed by the name of their argument, whose first axes differ."""
     if len({len(tensor) for tensor in tensors.values()}) > 1:
         found = ", ".join(f"{name} {len(tensor)}" for name, tensor in tensors.items())
-        raise ValueError(f"{' and '.join(tensors)} must have the same length; found {found}")
+        raise ValueError(f"{' and '.join(tensors)} must have the same length, found {found}")
 
 
 def _require_shape(tensor: Tensor, ndim: int, shape: str, name: str) -> None:
     if tensor.ndim != ndim:
-        raise ValueError(f"{name} must have shape {shape}; found shape {tuple(tensor.shape)}")
+        raise ValueError(f"{name} must have shape {shape}, found shape {tuple(tensor.shape)}")
     if tensor.numel() == 0:
-        raise ValueError(f"{name} must not be empty; found shape {tuple(tensor.shape)}")
+        raise ValueError(f"{name} must not be empty, found shape {tuple(tensor.shape)}")
 
 
 def _finite_range(tensor: Tensor, name: str) -> tuple[float, float]:
@@ -226,7 +228,7 @@ def _finite_range(tensor: Tensor, name: str) -> tuple[float, float]:
     low, high = (bound.item() for bound in tensor.aminmax())
     if not np.isfinite([low, high]).all():
         found = next(bound for bound in (low, high) if not np.isfinite(bound))
-        raise ValueError(f"{name} must be finite; found {found}. Look for it where {name} is made")
+        raise ValueError(f"{name} must be finite, found {found}. Look for it where {name} is made")
     return low, high
 
 
@@ -234,6 +236,6 @@ def _require_unit_interval(tensor: Tensor, name: str) -> None:
     low, high = _finite_range(tensor, name)
     if low < 0 or high > 1:
         raise ValueError(
-            f"{name} must lie in [0, 1]; found {low if low < 0 else high:g}. "
+            f"{name} must lie in [0, 1], found {low if low < 0 else high:g}. "
             "For logits apply softmax first, for percentages divide by 100"
         )

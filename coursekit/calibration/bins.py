@@ -6,6 +6,8 @@ diagram and the binned errors need. Sums of disjoint sets of predictions can be 
 evaluation can be cut into shards: `merge_bins`.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -67,7 +69,7 @@ class ReliabilityBins:
         """Share of all predictions `(B,)`, float64; sums to one."""
         return self.count.double() / self.count.sum()
 
-    def __add__(self, other: "ReliabilityBins") -> "ReliabilityBins":
+    def __add__(self, other: ReliabilityBins) -> ReliabilityBins:
         return merge_bins([self, other])
 
 
@@ -125,12 +127,12 @@ def merge_bins(shards: Sequence[ReliabilityBins]) -> ReliabilityBins:
         ValueError: If there are none, or their edges differ.
     """
     if not shards:
-        raise ValueError("shards must hold at least one ReliabilityBins; found none")
+        raise ValueError("shards must hold at least one ReliabilityBins, found none")
     first = shards[0]
     for shard in shards[1:]:
         if not torch.equal(shard.edges, first.edges):
             raise ValueError(
-                "shards must have the same edges to be added; found different ones. Use "
+                "shards must have the same edges to be added, found different ones. Use "
                 'binning="uniform" and one n_bins: the other bins depend on the data'
             )
     sums = zip(*(shard.confidence_sum.tolist() for shard in shards), strict=True)

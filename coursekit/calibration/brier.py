@@ -6,6 +6,8 @@ of surprises, and a share has Wilson's interval:
 $\frac1n \sum (1 - c_i)^2 + \frac1n \sum (2 c_i - 1)(1 - y_i)$.
 """
 
+from __future__ import annotations
+
 import torch
 
 from coursekit.calibration._validation import ArrayLike, as_confidence_and_correct, require_level

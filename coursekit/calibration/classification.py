@@ -9,6 +9,8 @@ They see only which class was predicted. Averaging over classes is a choice, and
 two classes is the positive one: both are arguments here, never guesses.
 """
 
+from __future__ import annotations
+
 from typing import Literal
 
 import torch
@@ -101,7 +103,7 @@ class _Counts:
             )
             return
         if positive is not None:
-            raise ValueError(f'positive is for average="binary"; found average={average!r}')
+            raise ValueError(f'positive is for average="binary", found average={average!r}')
         classes, index = torch.cat([predicted, labels]).unique(return_inverse=True)
         called, truth = index.chunk(2)
         self.predicted = called.bincount(minlength=len(classes))

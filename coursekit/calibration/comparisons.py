@@ -11,6 +11,8 @@ For the milder promise that few of the *findings* are false, SciPy has Benjamini
 method: `scipy.stats.false_discovery_control`.
 """
 
+from __future__ import annotations
+
 import torch
 from torch import Tensor
 
@@ -35,9 +37,9 @@ def holm_adjusted(p_values: ArrayLike) -> Tensor:
     """
     p = to_tensor(p_values, "p_values").double()
     if p.ndim != 1 or len(p) == 0:
-        raise ValueError(f"p_values must have shape (m,), not empty; found {tuple(p.shape)}")
+        raise ValueError(f"p_values must have shape (m,), not empty, found {tuple(p.shape)}")
     if not ((p >= 0) & (p <= 1)).all():
-        raise ValueError("p_values must lie in [0, 1]; found values outside or NaN")
+        raise ValueError("p_values must lie in [0, 1], found values outside or NaN")
     order = p.argsort()
     factors = torch.arange(len(p), 0, -1, dtype=torch.float64, device=p.device)
     adjusted = torch.empty_like(p)
@@ -75,16 +77,16 @@ def group_p_values(
     values, members = to_tensor(values, "values").double(), to_tensor(members, "members")
     if values.ndim != 1 or members.ndim != 2 or members.shape[1] != len(values):
         raise ValueError(
-            "values must have shape (N,) and members (G, N); found "
+            "values must have shape (N,) and members (G, N), found "
             f"{tuple(values.shape)} and {tuple(members.shape)}"
         )
     if not values.isfinite().all():
-        raise ValueError("values must be finite; found NaN or infinity")
+        raise ValueError("values must be finite, found NaN or infinity")
     inside = members.bool().double()
     n, size = len(values), inside.sum(dim=1)
     if not ((size > 0) & (size < n)).all():
         raise ValueError(
-            f"each group must have between 1 and {n - 1} of the {n} items; found "
+            f"each group must have between 1 and {n - 1} of the {n} items, found "
             f"{size.long().tolist()}"
         )
     # Mean inside minus mean outside, as one weight for each item.

@@ -13,6 +13,8 @@ sets and questions; for one held-out set the coverage is itself random, and foll
 Beta(k, n + 1 - k). It says nothing about any one kind of question, and ends where data shift.
 """
 
+from __future__ import annotations
+
 import math
 import warnings
 from typing import Literal, Self
@@ -79,7 +81,7 @@ class ConformalSets:
         require_level(level)
         require_choice(score, ("threshold", "adaptive"), "score")
         if score == "threshold" and seed is not None:
-            raise ValueError(f"seed belongs to score='adaptive'; found seed={seed} without it")
+            raise ValueError(f"seed belongs to score='adaptive', found seed={seed} without it")
         self.level, self.score, self.seed = level, score, seed
         self._generator = None if seed is None else as_generator(seed)
 
@@ -105,7 +107,7 @@ class ConformalSets:
             self.quantile_ = math.inf
             warnings.warn(
                 f"every set will hold all classes: level {self.level} needs at least "
-                f"{math.ceil(self.level / (1 - self.level) - 1e-9)} examples; found {len(labels)}",
+                f"{math.ceil(self.level / (1 - self.level) - 1e-9)} examples, found {len(labels)}",
                 RuntimeWarning,
                 stacklevel=2,
             )
@@ -163,7 +165,7 @@ def mean_set_size(sets: ArrayLike) -> float:
 def _as_sets(value: ArrayLike) -> Tensor:
     sets = to_tensor(value, "sets")
     if sets.dtype != torch.bool:
-        raise TypeError(f"sets must be booleans, as predict_sets returns; found {sets.dtype}")
+        raise TypeError(f"sets must be booleans, as predict_sets returns, found {sets.dtype}")
     if sets.ndim != 2 or sets.numel() == 0:
-        raise ValueError(f"sets must have shape (N, C); found shape {tuple(sets.shape)}")
+        raise ValueError(f"sets must have shape (N, C), found shape {tuple(sets.shape)}")
     return sets

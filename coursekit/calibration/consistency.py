@@ -6,6 +6,8 @@ true with exactly the probability it states. Many such draws show how large a ca
 produces; `calibration_test` asks whether what was observed goes beyond.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -198,7 +200,7 @@ def calibration_test(
         if groups is not None:
             raise ValueError("groups work with the binned error only: leave out statistic")
         if not callable(statistic):
-            raise TypeError(f"statistic must be a function or None; found {statistic!r}")
+            raise TypeError(f"statistic must be a function or None, found {statistic!r}")
         observed = float(statistic(confidence, correct))
         null = _simulated_statistics(confidence, statistic, n_simulations, seed)
     else:
@@ -276,7 +278,7 @@ def _sign_flipped_gaps(
     """Return the gaps `(S, B)` after the residuals of whole groups changed sign at random."""
     n_simulations, n_groups = as_count(n_simulations, "n_simulations"), int(group.max()) + 1
     if n_groups < 2:
-        raise ValueError(f"at least 2 different groups are needed; found {n_groups}")
+        raise ValueError(f"at least 2 different groups are needed, found {n_groups}")
     edges, index = assign_bins(confidence, n_bins, binning)
     n_bins = len(edges) - 1
     residual = correct.double() - confidence.double()

@@ -9,6 +9,8 @@ into reliability, minus resolution, plus uncertainty. Any proper score splits li
 logarithm, squared distances become KL divergences and $\bar a (1 - \bar a)$ an entropy.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 

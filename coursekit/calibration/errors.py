@@ -12,6 +12,8 @@ without an interval (`bootstrap_interval`), means little. `debiased_calibration_
 what chance adds, and where the truth is known, `true_calibration_error` needs no outcomes.
 """
 
+from __future__ import annotations
+
 from typing import Literal
 
 import torch

@@ -5,6 +5,8 @@ such samples by drawing, with replacement, from the one there is. What is drawn 
 independent: tokens of one document are not, so whole documents are drawn (`groups`).
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -90,7 +92,7 @@ def bootstrap_interval(
         section 3.8 (groups).
     """
     if not callable(statistic):
-        raise TypeError(f"statistic must be a function of the arrays; found {statistic!r}")
+        raise TypeError(f"statistic must be a function of the arrays, found {statistic!r}")
     require_level(level)
     n_resamples = as_count(n_resamples, "n_resamples")
     tensors = _as_tensors(arrays)
@@ -99,7 +101,7 @@ def bootstrap_interval(
     n_groups = int(index.max()) + 1
     if n_groups < 2:
         what = "rows" if groups is None else "different groups"
-        raise ValueError(f"at least 2 {what} are needed to draw from; found {n_groups}")
+        raise ValueError(f"at least 2 {what} are needed to draw from, found {n_groups}")
     members = _Groups(index)
 
     generator = as_generator(seed)
@@ -109,7 +111,7 @@ def bootstrap_interval(
         resampled[i] = float(statistic(*(tensor[rows.to(tensor.device)] for tensor in tensors)))
     if resampled.isnan().any():
         raise ValueError(
-            f"statistic must be a number on every resample; found NaN on "
+            f"statistic must be a number on every resample, found NaN on "
             f"{resampled.isnan().sum()} of {n_resamples}. Give it a value for rare cases "
             "(such as a resample with one class only), or use more data"
         )
@@ -156,7 +158,7 @@ def wilson_interval(
     proportion, n = to_tensor(proportion, "proportion").double(), to_tensor(n, "n").double()
     require_same_length(proportion=proportion, n=n)
     if not ((proportion >= 0) & (proportion <= 1)).all():
-        raise ValueError("proportion must lie in [0, 1]; found values outside or NaN")
+        raise ValueError("proportion must lie in [0, 1], found values outside or NaN")
     if not ((n >= 0) & n.isfinite()).all():
         raise ValueError("n must not be negative, infinite or NaN")
     z = torch.special.ndtri(torch.tensor((1 + level) / 2, dtype=torch.float64))
@@ -198,12 +200,12 @@ def effective_sample_size(correct: ArrayLike, groups: ArrayLike) -> float:
 
 def _as_tensors(arrays: tuple[ArrayLike, ...]) -> list[Tensor]:
     if not arrays:
-        raise ValueError("arrays must hold at least one array to resample; found none")
+        raise ValueError("arrays must hold at least one array to resample, found none")
     names = [f"arrays[{i}]" for i in range(len(arrays))]
     tensors = [to_tensor(array, name) for array, name in zip(arrays, names, strict=True)]
     for tensor, name in zip(tensors, names, strict=True):
         if tensor.ndim == 0 or len(tensor) == 0:
-            raise ValueError(f"{name} must have rows; found shape {tuple(tensor.shape)}")
+            raise ValueError(f"{name} must have rows, found shape {tuple(tensor.shape)}")
     require_same_length(**dict(zip(names, tensors, strict=True)))
     return tensors
 

@@ -5,6 +5,8 @@ of each class $c$ in turn: where the model gives it probability $p$, does it com
 Top-k calibration asks it of the event that the truth is among the k most probable classes.
 """
 
+from __future__ import annotations
+
 import torch
 
 from coursekit.calibration._blocks import row_blocks
@@ -109,7 +111,7 @@ def top_k_calibration_error(
     probs, labels = as_probs_and_labels(probs, labels)
     k = as_count(k, "k")
     if k > probs.shape[1]:
-        raise ValueError(f"k must be at most the number of classes, {probs.shape[1]}; found {k}")
+        raise ValueError(f"k must be at most the number of classes, {probs.shape[1]}, found {k}")
     confidence, correct = [], []
     for rows, truth in row_blocks(probs, labels):
         of_truth = rows.gather(1, truth[:, None])

@@ -34,12 +34,12 @@ class Resamples:
     """Resamples of entities: how often each row counts, in each of R draws.
 
     Args:
-        entities: to which entity each row belongs, by name `(N,)`.
+        entities: To which entity each row belongs, by name `(N,)`.
         n_resamples: R.
-        seed: of the draws.
+        seed: Of the draws.
 
     Raises:
-        ValueError: if there are fewer than two entities.
+        ValueError: If there are fewer than two entities.
     """
 
     def __init__(self, entities: Sequence[str], n_resamples: int = N_RESAMPLES, seed: int = 0):

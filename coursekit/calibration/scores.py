@@ -8,6 +8,8 @@ $$\mathrm{NLL} = -\frac1N \sum_i \ln p_i(y_i), \qquad
   \mathrm{Brier} = \frac1N \sum_i \sum_c \bigl(p_i(c) - [c = y_i]\bigr)^2 .$$
 """
 
+from __future__ import annotations
+
 import math
 import sys
 

@@ -13,6 +13,8 @@ Equal confidences have no order. Sorting gives them one by accident, and then th
 on how the rows happen to be arranged; here tied predictions are always treated alike.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 
@@ -65,7 +67,7 @@ def auroc(confidence: ArrayLike, correct: ArrayLike) -> float:
     if n_right == 0 or n_wrong == 0:
         raise ValueError(
             "correct must hold both right and wrong predictions, since auroc compares one with "
-            f"the other; found {n_right} right and {n_wrong} wrong"
+            f"the other, found {n_right} right and {n_wrong} wrong"
         )
     # Every wrong prediction loses to the right ones above it; times two, all counts are whole.
     right_above = ties.right.cumsum(0) - ties.right
@@ -168,7 +170,7 @@ def selective_threshold(confidence: ArrayLike, coverage: float) -> float:
         TypeError: If `confidence` does not hold numbers.
     """
     if not 0 < coverage <= 1:
-        raise ValueError(f"coverage must lie in (0, 1], such as 0.8; found {coverage}")
+        raise ValueError(f"coverage must lie in (0, 1], such as 0.8, found {coverage}")
     confidence = as_confidence(confidence)
     # 0.07 * 100 is 7.000000000000001 in floating point; seven answers are meant.
     n_answered = max(1, math.ceil(coverage * len(confidence) - 1e-9))

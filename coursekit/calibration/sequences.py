@@ -9,6 +9,8 @@ A model whose entropy is the smaller of the two is overconfident. Looked at by p
 tells whether the model gets worse or better at knowing what it knows as its context grows.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -104,7 +106,7 @@ class EntropyRateCalibration(SumsMetric):
         super().__init__(**kwargs)
         self.borders = tuple(as_count(border, "borders") for border in borders)
         if not self.borders or sorted(set(self.borders)) != list(self.borders):
-            raise ValueError(f"borders must be one or more rising numbers; found {self.borders}")
+            raise ValueError(f"borders must be one or more rising numbers, found {self.borders}")
         self.n_groups = as_count(n_groups, "n_groups")
         shape = (self.n_groups, len(self.borders) + 1)
         self._add_sums("positions", shape=shape, dtype=torch.int64)

@@ -9,6 +9,8 @@ $$\mathrm{smECE}_\sigma = \int_0^1 \Bigl|\frac1N \sum_i K_\sigma(c_i, t)\, r_i\B
   \mathrm{KCE}^2 = \frac1{N^2} \sum_{i, j} r_i\, r_j\, e^{-|c_i - c_j| / h} .$$
 """
 
+from __future__ import annotations
+
 import math
 
 import torch
@@ -49,7 +51,7 @@ def smooth_calibration_error(
         a bandwidth within 1/1024; here the equation is solved.
     """
     if bandwidth is not None and not (isinstance(bandwidth, int | float) and bandwidth >= 1e-3):
-        raise ValueError(f"bandwidth must be a number of at least 0.001; found {bandwidth!r}")
+        raise ValueError(f"bandwidth must be a number of at least 0.001, found {bandwidth!r}")
     spectrum = _residual_spectrum(*_residuals(confidence, correct))
     if bandwidth is not None:
         return _smoothed_error(spectrum, bandwidth)
@@ -92,11 +94,11 @@ def kernel_calibration_error(
     """
     number = isinstance(bandwidth, int | float)
     if not (number and _SMALLEST_BANDWIDTH <= bandwidth < math.inf):
-        raise ValueError(f"bandwidth must be a number of at least 0.01; found {bandwidth!r}")
+        raise ValueError(f"bandwidth must be a number of at least 0.01, found {bandwidth!r}")
     confidence, residual = _residuals(confidence, correct)
     n = len(residual)
     if debiased and n < 2:
-        raise ValueError("at least 2 predictions are needed for a debiased error; found 1")
+        raise ValueError("at least 2 predictions are needed for a debiased error, found 1")
     confidence, order = confidence.sort()
     residual = residual[order]
     # For c_j <= c_i the kernel is a product, exp(c_j / h) exp(-c_i / h): one running sum.

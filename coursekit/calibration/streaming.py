@@ -11,6 +11,8 @@ order differ in their last bits at most. A count in float32 stops at 2^24: one m
 changes nothing, and the result of a long run is quietly wrong.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -69,7 +71,7 @@ class SumsMetric(Metric):
                 ours, theirs = getattr(self, name), getattr(incoming_state, name)
                 if ours != theirs:
                     raise ValueError(
-                        f"incoming_state must have the same {name}; found {theirs}, not {ours}"
+                        f"incoming_state must have the same {name}, found {theirs}, not {ours}"
                     )
             incoming_state = incoming_state.metric_state
         if isinstance(incoming_state, dict):
@@ -82,7 +84,7 @@ class SumsMetric(Metric):
         self._computed = None
         self._update_count = max(1, self._update_count)
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Any = "") -> "SumsMetric":
+    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Any = "") -> SumsMetric:
         # Whatever fn does to dtypes, follow it to its device only. MPS has no float64.
         device = fn(torch.zeros(1, device=self.device)).device
         device = torch.device("cpu") if device.type == "mps" else device
@@ -114,7 +116,7 @@ class SumsMetric(Metric):
             raise ValueError(f"{type(self).__name__} has no state {name!r}")
         if (value.shape, value.dtype) != (default.shape, default.dtype):
             raise ValueError(
-                f"state {name!r} must be {default.dtype} of shape {tuple(default.shape)}; found "
+                f"state {name!r} must be {default.dtype} of shape {tuple(default.shape)}, found "
                 f"{value.dtype} of shape {tuple(value.shape)}. Use a metric with the arguments of "
                 "the one that it comes from"
             )
@@ -225,7 +227,7 @@ class StreamingScores(SumsMetric):
         """
         if (logits is None) == (probs is None):
             found = "neither" if logits is None else "both"
-            raise ValueError(f"give either logits or probs, by name; found {found}")
+            raise ValueError(f"give either logits or probs, by name, found {found}")
         if probs is not None:
             table, labels = as_probs_and_labels(probs, labels)
         else:

@@ -8,6 +8,8 @@ $$\text{expected}_b = \sum_{(t, v) \in b} p_{tv}, \qquad
   \text{observed}_b = \#\{(t, v) \in b : v \text{ came at } t\} .$$
 """
 
+from __future__ import annotations
+
 import math
 from typing import Any, NamedTuple
 
@@ -91,13 +93,13 @@ class VocabularyBins(NamedTuple):
     def _between(self, low: float, high: float) -> slice:
         first, last = (self._edge(value, name) for value, name in ((low, "low"), (high, "high")))
         if first >= last:
-            raise ValueError(f"low must be smaller than high; found {low:g} and {high:g}")
+            raise ValueError(f"low must be smaller than high, found {low:g} and {high:g}")
         return slice(first, last)
 
     def _edge(self, value: float, name: str) -> int:
         near = (self.edges - value).abs() <= 1e-9 * self.edges
         if not near.any():
-            raise ValueError(f"{name} must be one of the edges of the bins; found {value:g}")
+            raise ValueError(f"{name} must be one of the edges of the bins, found {value:g}")
         return int(near.nonzero()[0])
 
 

@@ -3,6 +3,8 @@
 The languages need PyTorch; it is imported when the first of them is asked for.
 """
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Any
 
 from coursekit.data.corpora import (

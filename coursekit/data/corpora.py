@@ -16,6 +16,8 @@ is the same, character for character, in CPython 3.11.2, 3.11.7, 3.12.1 and 3.13
 releases may still reword a sentence: compare numbers across versions with a tolerance.
 """
 
+from __future__ import annotations
+
 import ast
 import inspect
 import re
@@ -93,7 +95,7 @@ def reference_documents(stable: bool = False) -> list[Document]:
     word, in one longer topic that stays (shorter paragraphs are headings and one-line examples).
 
     Args:
-        stable: only `STABLE_TOPICS`, for numbers that must agree across Python versions.
+        stable: Only `STABLE_TOPICS`, for numbers that must agree across Python versions.
     """
     kept: dict[str, set[str]] = {}
     for name in sorted(topics, key=lambda name: (-len(topics[name]), name)):
@@ -128,7 +130,7 @@ def source_documents() -> list[Document]:
     """Return the source of `SOURCE_MODULES`, one document a file, in alphabetical order.
 
     Raises:
-        FileNotFoundError: this Python was installed without the source of its standard library.
+        FileNotFoundError: This Python was installed without the source of its standard library.
     """
     library = Path(sysconfig.get_path("stdlib"))
     documents = []
@@ -149,7 +151,7 @@ def python_source(max_characters: int | None = None) -> str:
     """Return the documents of `source_documents` as one text.
 
     Args:
-        max_characters: stop after that many characters; None for all (about 370,000).
+        max_characters: Stop after that many characters; None for all (about 370,000).
 
     Raises:
         ValueError: `max_characters` is less than 1.
@@ -168,7 +170,7 @@ def docstrings(minimum_body: int = 80) -> list[Docstring]:
     Pairs of text and true summary, made by people: labelled data for summarization.
 
     Args:
-        minimum_body: shortest body, in characters.
+        minimum_body: Shortest body, in characters.
     """
     found = []
     for document in source_documents():
@@ -198,12 +200,12 @@ def split_documents(
     text tell about the test text. Each part keeps the order of `documents`.
 
     Args:
-        documents: at least two, with distinct names.
-        fraction: share of the documents (not of the characters) that goes to training.
-        seed: another seed, another split.
+        documents: At least two, with distinct names.
+        fraction: Share of the documents (not of the characters) that goes to training.
+        seed: Another seed, another split.
 
     Raises:
-        ValueError: fewer than two documents, repeated names, `fraction` outside (0, 1).
+        ValueError: Fewer than two documents, repeated names, `fraction` outside (0, 1).
     """
     names = [document.name for document in documents]
     if len(names) < 2:

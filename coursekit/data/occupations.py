@@ -10,6 +10,8 @@ References:
     coreference resolution (the two papers that made such templates known).
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 PRONOUNS = (" he", " she", " they")
@@ -43,11 +45,11 @@ def filled(words: Sequence[str], templates: Sequence[str] = TEMPLATES) -> list[s
     """
     for name, texts in (("words", words), ("templates", templates)):
         if isinstance(texts, str):
-            raise TypeError(f"{name} must be a list of strings; found one string: write [text].")
+            raise TypeError(f"{name} must be a list of strings, found one string: write [text].")
     for template in templates:
         if template.count("{}") != 1:
-            raise ValueError(f"templates must have exactly one place {{}}; found {template!r}.")
+            raise ValueError(f"templates must have exactly one place {{}}, found {template!r}.")
     for word in words:
         if not word.strip():
-            raise ValueError(f"words must say something; found {word!r}.")
+            raise ValueError(f"words must say something, found {word!r}.")
     return [template.replace("{}", word) for word in words for template in templates]

@@ -5,6 +5,8 @@ not: the order of two items depends on their names and the seed alone, on every 
 version, so that splits and questions hardly change when an update adds a country or a topic.
 """
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
@@ -24,8 +26,8 @@ def hash_order(
     """Return the items in a random-looking but reproducible order.
 
     Args:
-        items: anything with distinct names; the order they come in does not matter.
-        salt: the seed, and what the order is for, so that two uses of one seed are unrelated.
-        name: gives the name of an item that is hashed with the salt.
+        items: Anything with distinct names; the order they come in does not matter.
+        salt: The seed, and what the order is for, so that two uses of one seed are unrelated.
+        name: Gives the name of an item that is hashed with the salt.
     """
     return sorted(items, key=lambda item: hash_place(name(item), *salt))

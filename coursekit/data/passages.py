@@ -5,6 +5,8 @@ great many pages. The fresh ones were written for this course. Neither tells whe
 came from; together they show whether it has read what everybody quotes.
 """
 
+from __future__ import annotations
+
 FAMOUS = {
     "Genesis, King James Version": "In the beginning God created the heaven and the earth. And the "
     "earth was without form, and void; and darkness was upon the face of the deep. And the Spirit "

@@ -8,6 +8,8 @@ Every question says which *entities* it is about (a country, an element), and a 
 entities, not questions: half of the countries calibrate, the others test, whatever is asked.
 """
 
+from __future__ import annotations
+
 import re
 import unicodedata
 from collections import defaultdict
@@ -135,12 +137,12 @@ def split_questions(
     A question's options do not change, so answers scored once can be split with many seeds.
 
     Args:
-        questions: with distinct keys within each kind.
-        fraction: share of each group that goes to calibration.
-        seed: another seed, another split.
+        questions: With distinct keys within each kind.
+        fraction: Share of each group that goes to calibration.
+        seed: Another seed, another split.
 
     Raises:
-        ValueError: repeated keys, `fraction` outside (0, 1), or a question about two entities that
+        ValueError: Repeated keys, `fraction` outside (0, 1), or a question about two entities that
             fall on different sides (draw pairs within one side: `comparison_questions`, `split`).
     """
     keys = [(question.kind, question.key) for question in questions]
@@ -191,7 +193,7 @@ def choose_split(questions: list[Question], split: str, seed: int) -> list[Quest
     """Return all questions, or one half: those of "calibration" or of "test".
 
     Raises:
-        ValueError: an unknown split.
+        ValueError: An unknown split.
     """
     check_split(split)
     if split == "all":

@@ -4,6 +4,8 @@ In a notebook: `from coursekit.exercises import next_token_calibration as exerci
 `coursekit.exercises.progress()` shows what is done. How to write exercises: `engine`.
 """
 
+from __future__ import annotations
+
 import importlib
 import pkgutil
 from types import ModuleType
@@ -22,17 +24,17 @@ def modules() -> list[ModuleType]:
 
 
 def title_of(module: ModuleType) -> str:
-    """The notebook's number and title: the first line of the module's docstring."""
+    """Return the notebook's number and title: the first line of the module's docstring."""
     return (module.__doc__ or "").strip().partition("\n")[0].rstrip(".")
 
 
 def exercises_of(module: ModuleType) -> list[Exercise]:
-    """The exercises of one notebook, in the order of definition."""
+    """Return the exercises of one notebook, in the order of definition."""
     return [value for value in vars(module).values() if isinstance(value, Exercise)]
 
 
 def all_exercises() -> dict[str, list[Exercise]]:
-    """The exercises of every notebook, by the name of its module."""
+    """Return the exercises of every notebook, by the name of its module."""
     return {_notebook(module): exercises_of(module) for module in modules()}
 
 

@@ -4,6 +4,8 @@ A kind of exercise overrides `_judge`, which turns an answer into a `Result`. It
 limit, in a thread of its own, so it may call and compare whatever the learner hands in.
 """
 
+from __future__ import annotations
+
 import ast
 import sys
 import textwrap
@@ -111,7 +113,7 @@ class Exercise:
         Nothing is recorded.
 
         Raises:
-            AssertionError: if the answer is not right, with the message that `check` prints.
+            AssertionError: If the answer is not right, with the message that `check` prints.
         """
         result, _ = self._examine(answer, seconds)
         if result.status is not Status.CORRECT:
@@ -133,7 +135,7 @@ class Exercise:
         self._record(lambda entry: entry.update(solution_seen=True))
 
     def wrong_answer(self, mistake: Mistake) -> Any:
-        """What a learner who makes this mistake gives to `check`."""
+        """Return what a learner who makes this mistake gives to `check`."""
         return mistake.wrong
 
     def _examine(self, answer: Any, seconds: float) -> tuple[Result, str]:
@@ -173,7 +175,7 @@ class Exercise:
 
 
 def not_attempted(returned_none: bool = False) -> Result:
-    """The result for an untouched stub."""
+    """Return the result for an untouched stub."""
     why = "Your function returns None: fill it in, and `return` the result." * returned_none
     return Result(
         Status.NOT_ATTEMPTED,
@@ -182,12 +184,12 @@ def not_attempted(returned_none: bool = False) -> Result:
 
 
 def not_yet(message: str, status: Status = Status.WRONG, mistake: str | None = None) -> Result:
-    """The result for a wrong answer."""
+    """Return the result for a wrong answer."""
     return Result(status, f"Not yet: {message}", mistake)
 
 
 def _notebook_of(exercise: Exercise) -> str | None:
-    """The name of the exercise module that holds the exercise under its name."""
+    """Return the name of the exercise module that holds the exercise under its name."""
     for name, module in list(sys.modules.items()):
         package, _, notebook = name.rpartition(".")
         if package == "coursekit.exercises" and getattr(module, exercise.name, None) is exercise:
@@ -203,7 +205,7 @@ def print_wrapped(text: str, indent: str = "") -> None:
 
 
 def answer_name(source: str) -> str:
-    """The name that a stub or a solution binds last, at top level.
+    """Return the name that a stub or a solution binds last, at top level.
 
     Raises:
         ValueError: It binds none.

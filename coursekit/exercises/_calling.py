@@ -4,6 +4,8 @@ The function gets a copy of the arguments, so that whatever it does to them harm
 changed them is noted.
 """
 
+from __future__ import annotations
+
 import copy
 import inspect
 import textwrap
@@ -72,7 +74,7 @@ def misfit(function: Function, args: tuple[Any, ...]) -> str | None:
 
 
 def shown(function: Function, args: tuple[Any, ...]) -> str:
-    """The arguments of a call as text: "probs = [0.2, 0.8], label = 1"."""
+    """Return the arguments of a call as text: "probs = [0.2, 0.8], label = 1"."""
     try:
         names = list(inspect.signature(function).parameters)
     except (TypeError, ValueError):
@@ -83,7 +85,7 @@ def shown(function: Function, args: tuple[Any, ...]) -> str:
 
 
 def what_was_raised(function: Function, error: BaseException) -> str:
-    """The error and the learner's own line: "ZeroDivisionError: ... (line 3: `return 1 / 0`)"."""
+    """Return the error and the learner's line: "ZeroDivisionError: ... (line 3: `return 1 / 0`)"."""
     text = textwrap.shorten(" ".join(str(error).split()), 160)
     said = f"{type(error).__name__}: {text}" if text else type(error).__name__
     file = getattr(getattr(function, "__code__", None), "co_filename", None)

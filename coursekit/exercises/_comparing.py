@@ -5,6 +5,8 @@ numbers have rtol = 0. Python numbers, NumPy numbers and tensors of shape () cou
 and so do tensors and arrays, lists and tuples. NaN agrees with NaN only.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping, Set
 from typing import Any
@@ -77,7 +79,7 @@ def _plain(value: Any) -> Any:
 
 
 def kind(value: Any) -> str:
-    """What a value counts as: "number", "tensor", "list", "dict", or the name of its type."""
+    """Return what a value counts as: "number", "tensor", "list", "dict", or its type's name."""
     value = _plain(value)
     if isinstance(value, (bool, int, float)):
         return "number"
@@ -94,7 +96,7 @@ def is_data(value: Any) -> bool:
 
 
 def a_kind(value: Any) -> str:
-    """The kind of a value as a noun: "a tensor of shape (2, 3)"."""
+    """Return the kind of a value as a noun: "a tensor of shape (2, 3)"."""
     value = _plain(value)
     if hasattr(value, "detach"):
         return f"a tensor of shape {tuple(value.shape)}"
@@ -109,7 +111,7 @@ def _items(values: Any) -> str:
 
 
 def show(value: Any, limit: int = 80) -> str:
-    """A value in one short line, tensors in four digits; a large tensor by its shape."""
+    """Return a value in one short line, tensors in four digits; a large tensor by its shape."""
     value = _plain(value)
     text = " ".join(_text(value, digits=6).split())
     if len(text) <= limit:

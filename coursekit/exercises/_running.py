@@ -5,6 +5,8 @@ platform and inside a notebook, where signals cannot. What it prints is caught, 
 Python, NumPy and PyTorch is put back afterwards.
 """
 
+from __future__ import annotations
+
 import contextlib
 import ctypes
 import io

@@ -1,5 +1,7 @@
 """14 Applications."""
 
+from __future__ import annotations
+
 from collections import Counter
 
 import torch
@@ -315,7 +317,7 @@ def _word_overlap(written, true):
 
 
 def _two_lines(rng):
-    """A written and a true line of a small vocabulary: words are shared, and repeat."""
+    """Return a written and a true line of a small vocabulary: words are shared, and repeat."""
     words = ("return", "the", "list", "of", "values", "sorted", "a", "in")
     written = list(rng.choice(words, size=6))
     true = list(rng.choice(words, size=9))

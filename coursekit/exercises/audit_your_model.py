@@ -1,5 +1,7 @@
 """16 Audit your model."""
 
+from __future__ import annotations
+
 import torch
 
 from coursekit.exercises.engine import ChoiceExercise, FunctionExercise, Mistake
@@ -64,7 +66,7 @@ what_belongs_to_calibration = ChoiceExercise(
 
 
 def _two_shards(rng):
-    """Counts, correct ones and confidences of two processes, each (2, B)."""
+    """Return counts, correct ones and confidences of two processes, each (2, B)."""
     count = torch.tensor(rng.integers(5, 60, size=(2, 6)))
     count[1, :2] = 0  # a bin that one process never met
     confidence = count * torch.tensor(rng.uniform(0.1, 0.9, size=(2, 6)))

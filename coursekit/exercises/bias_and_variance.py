@@ -1,5 +1,7 @@
 """09 Bias and variance."""
 
+from __future__ import annotations
+
 import numpy as np
 import torch
 

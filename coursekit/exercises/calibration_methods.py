@@ -1,5 +1,7 @@
 """10 Calibration methods."""
 
+from __future__ import annotations
+
 import torch
 
 from coursekit.exercises.engine import ChoiceExercise, FunctionExercise, Mistake

@@ -1,5 +1,7 @@
 """08 Calibration metrics."""
 
+from __future__ import annotations
+
 import numpy as np
 import torch
 

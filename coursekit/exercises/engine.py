@@ -37,6 +37,8 @@ A `ValueExercise` asks for a number, its stub is `my_<name> = ...`. A `ChoiceExe
 question: the cell is `exercises.<name>.ask()` and `exercises.<name>.check(...)`.
 '''
 
+from __future__ import annotations
+
 import copy
 import inspect
 import zlib
@@ -126,7 +128,7 @@ class FunctionExercise(Exercise):
         self._seed = [zlib.crc32(name.encode())]
 
     def with_other_inputs(self, seed: int) -> Self:
-        """The same exercise on other hidden inputs, for a grader who trusts nobody's memory."""
+        """Return the exercise on other hidden inputs, for a grader who trusts nobody's memory."""
         other = copy.copy(self)
         other.__dict__.pop("cases", None)
         other._seed = [*self._seed, seed]
@@ -183,7 +185,7 @@ class FunctionExercise(Exercise):
         return made.error is None and not made.changed and self._agree(case[1], made.output)
 
     def _recognised(self, calls: list[Call]) -> Result | None:
-        """The known mistake that does what the learner's function did, on every input."""
+        """Return the known mistake that does what the learner's function did, on every input."""
         for mistake in self.mistakes:
             theirs = (call(mistake.wrong, args) for args, _ in self.cases)
             if all(self._alike(one, other) for one, other in zip(theirs, calls, strict=False)):
@@ -202,7 +204,7 @@ class FunctionExercise(Exercise):
             return False
 
     def _explained(self, answer: Callable[..., Any], calls: list[Call]) -> Result:
-        """The message for a mistake that nobody foresaw."""
+        """Return the message for a mistake that nobody foresaw."""
         if calls[-1].error is not None:
             raised = what_was_raised(answer, calls[-1].error)
             return not_yet(f"your function raised {raised}.", Status.FAILED)
@@ -257,7 +259,7 @@ class ValueExercise(Exercise):
         self.mistakes = tuple(mistakes)
 
     def wrong_answer(self, mistake: Mistake) -> Any:
-        """What a learner who makes this mistake gives to `check`."""
+        """Return what a learner who makes this mistake gives to `check`."""
         return _value_of(mistake.wrong)
 
     @cached_property

@@ -1,5 +1,7 @@
 """13 Free-form answers."""
 
+from __future__ import annotations
+
 import math
 
 import torch
@@ -71,7 +73,7 @@ _FORMS = ("{}", "{}.", " {}", "{}!", "the {}")
 
 
 def _answer_and_samples(rng):
-    """An answer, and ten samples that spell it in many ways, say something else, or nothing."""
+    """Return an answer, and ten samples that spell it in many ways, or say something else."""
     cities = ["Porto", "Bergen", "Sofia", "Lagos"]
     answer = cities[rng.integers(4)]
     samples = []

@@ -1,5 +1,7 @@
 """06 Generation."""
 
+from __future__ import annotations
+
 import torch
 
 from coursekit.exercises.engine import ChoiceExercise, FunctionExercise, Mistake
@@ -191,7 +193,7 @@ def _nucleus(probs, p, crossing=True, normalised=True):
 
 
 def _probs_and_p(rng):
-    """A law of 6 words with probabilities well apart, shuffled, and a p between its sums."""
+    """Return a law of 6 words with probabilities well apart, shuffled, and a p between its sums."""
     probs = torch.tensor([0.36, 0.25, 0.17, 0.11, 0.07, 0.04], dtype=torch.float64)
     probs = probs[torch.tensor(rng.permutation(6))]
     return probs, float(rng.choice([0.5, 0.7, 0.85]))

@@ -1,5 +1,7 @@
 """05 Maximum likelihood."""
 
+from __future__ import annotations
+
 import math
 
 import torch
@@ -72,7 +74,7 @@ def _logits_and_ids(rng):
 
 
 def _nll(logits, ids):
-    """The reference, by an explicit walk over all words."""
+    """Return the reference, by an explicit walk over all words."""
     nats = [
         float(logits[b, t].logsumexp(0) - logits[b, t, ids[b, t + 1]])
         for b in range(len(ids))

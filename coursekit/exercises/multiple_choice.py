@@ -1,5 +1,7 @@
 """12 Multiple choice."""
 
+from __future__ import annotations
+
 import torch
 
 from coursekit.exercises.engine import ChoiceExercise, FunctionExercise, Mistake

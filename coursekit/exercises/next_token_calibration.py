@@ -1,5 +1,7 @@
 """11 Next-token calibration."""
 
+from __future__ import annotations
+
 import torch
 
 from coursekit.exercises.engine import ChoiceExercise, FunctionExercise, Mistake

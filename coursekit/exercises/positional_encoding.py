@@ -1,5 +1,7 @@
 """02 Positional encoding."""
 
+from __future__ import annotations
+
 import math
 
 import torch
@@ -65,7 +67,7 @@ what_fifty_percent_scores = ChoiceExercise(
 
 
 def _sinusoidal(length, width):
-    """The table by plain loops."""
+    """Return the table by plain loops."""
     rows = []
     for t in range(length):
         row = []
@@ -148,7 +150,7 @@ def _halves(x):
 
 
 def _turned(x, angle):
-    """Turning a pair is multiplying a complex number by another of length one."""
+    """Turn a pair: multiply a complex number by another of length one."""
     first, second = _halves(x)
     turned = torch.complex(first, second) * torch.exp(1j * angle)
     return torch.cat((turned.real, turned.imag), dim=-1)

@@ -1,5 +1,7 @@
 """15 Safety and limits."""
 
+from __future__ import annotations
+
 import math
 
 import torch

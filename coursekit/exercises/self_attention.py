@@ -1,5 +1,7 @@
 """03 Self-attention."""
 
+from __future__ import annotations
+
 import math
 
 import torch

@@ -1,5 +1,7 @@
 """00 Start here."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from coursekit.exercises.engine import ChoiceExercise, FunctionExercise, Mistake, ValueExercise

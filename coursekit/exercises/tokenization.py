@@ -1,5 +1,7 @@
 """01 Tokenization."""
 
+from __future__ import annotations
+
 import math
 from collections import Counter
 from itertools import pairwise
@@ -126,7 +128,7 @@ apply_merge = FunctionExercise(
 
 
 def _words(rng):
-    """A few words with how often each occurs; one of them holds a pair twice."""
+    """Return a few words with how often each occurs; one of them holds a pair twice."""
     words = {tuple("banana"): int(rng.integers(2, 6)), tuple("ban"): int(rng.integers(2, 6))}
     for _ in range(2):
         words[tuple(rng.choice(list("abn"), size=4).tolist())] = int(rng.integers(2, 6))
@@ -199,7 +201,7 @@ count_pairs = FunctionExercise(
 
 
 def _word_and_merges(rng):
-    """A word in which the age of the merges decides; new letters each time."""
+    """Return a word in which the age of the merges decides; new letters each time."""
     a, b, c, d = rng.permutation(list("abcdefgh"))[:4].tolist()
     return "".join([a, b, c, a, b, d, b, c, d]), [(b, c), (a, b), (a + b, d), (b + c, a)]
 

@@ -1,5 +1,7 @@
 """04 Transformer."""
 
+from __future__ import annotations
+
 import torch
 from torch import nn
 

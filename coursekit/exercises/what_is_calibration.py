@@ -1,5 +1,7 @@
 """07 What is calibration."""
 
+from __future__ import annotations
+
 import math
 
 import torch

@@ -1,5 +1,7 @@
 """Part III: ask a pretrained language model, and read its confidence."""
 
+from __future__ import annotations
+
 from coursekit.llm.answers import Answer, greedy_answers, sample_answers
 from coursekit.llm.choice_scores import (
     average_over_orders,

@@ -16,7 +16,7 @@ Ids = tuple[int, ...]
 
 
 def shared_prefix(lm: LanguageModel, contexts: Collection[Ids]) -> tuple[Ids, Cache | None]:
-    """Tokens that every context begins with, and their key-value cache ``(1, ...)``."""
+    """Tokens that every context begins with, and their key-value cache `(1, ...)`."""
     # Every context keeps at least one token of its own, off which its answers are read.
     n_prefix = min(n_shared(contexts), min(map(len, contexts)) - 1)
     prefix = next(iter(contexts))[:n_prefix]
@@ -35,7 +35,7 @@ def n_shared(sequences: Iterable[Sequence[int]]) -> int:
 
 
 def rows_of(cache: Cache | None, rows: Tensor) -> Cache | None:
-    """A new cache made of the given rows, with repeats; the original stays as it is."""
+    """Return a new cache made of the given rows, with repeats; the original stays as it is."""
     if cache is None:
         return None
     # Copying the layers but not their tensors is enough: selecting rows makes new tensors.

@@ -31,11 +31,11 @@ class Answer:
     """One answer in the model's own words.
 
     Attributes:
-        text: what it said, up to the stop, without space around it; may be empty.
+        text: What it said, up to the stop, without space around it; may be empty.
         log_prob: log-probability of all its tokens, the stopping one included, in nats. It is the
             model's own, at temperature 1, whatever the answer was sampled with.
-        n_tokens: how many tokens these are.
-        finished: whether it came to a stop; False where `max_new_tokens` cut it off.
+        n_tokens: How many tokens these are.
+        finished: Whether it came to a stop; False where `max_new_tokens` cut it off.
     """
 
     text: str
@@ -68,22 +68,22 @@ def sample_answers(
     where a dart falls within 1e-6 of a border, another one may see another word.
 
     Args:
-        lm: the model to ask.
-        prompts: the texts to continue; best with a few answered examples in the form wanted.
-        n_samples: answers to each prompt.
-        temperature: divides the logits before sampling. 1 keeps the model's probabilities.
-        stop: a character that ends the answer; so does the model's end-of-text token.
-        max_new_tokens: where an answer is cut off if nothing stops it.
-        seed: another seed, other answers.
-        numbers: one for each prompt; by default its place in the list. Prompts that are asked in
+        lm: The model to ask.
+        prompts: The texts to continue; best with a few answered examples in the form wanted.
+        n_samples: Answers to each prompt.
+        temperature: Divides the logits before sampling. 1 keeps the model's probabilities.
+        stop: A character that ends the answer; so does the model's end-of-text token.
+        max_new_tokens: Where an answer is cut off if nothing stops it.
+        seed: Another seed, other answers.
+        numbers: One for each prompt; by default its place in the list. Prompts that are asked in
             several calls keep their answers if each keeps its number.
 
     Returns:
         For each prompt its `n_samples` answers.
 
     Raises:
-        TypeError: if a prompt is no string, `prompts` is a single string, or a count no integer.
-        ValueError: if a prompt is empty or does not fit into the model's context with its answer, a
+        TypeError: If a prompt is no string, `prompts` is a single string, or a count no integer.
+        ValueError: If a prompt is empty or does not fit into the model's context with its answer, a
             count is below 1, the temperature is not positive, or `stop` is not one character.
     """
     n_samples = _as_count(n_samples, "n_samples")
@@ -124,13 +124,13 @@ def greedy_answers(
     """Let the model answer each prompt with the most probable token at every step.
 
     Args:
-        lm: the model to ask.
-        prompts: the texts to continue.
-        stop: a character that ends the answer, as in `sample_answers`.
-        max_new_tokens: where an answer is cut off if nothing stops it.
+        lm: The model to ask.
+        prompts: The texts to continue.
+        stop: A character that ends the answer, as in `sample_answers`.
+        max_new_tokens: Where an answer is cut off if nothing stops it.
 
     Raises:
-        TypeError, ValueError: as `sample_answers`.
+        TypeError, ValueError: As `sample_answers`.
     """
     max_new_tokens = _as_count(max_new_tokens, "max_new_tokens")
 
@@ -163,7 +163,7 @@ def _answers(
     max_new_tokens: int,
 ) -> list[list[Answer]]:
     if not isinstance(stop, str) or len(stop) != 1:
-        raise ValueError(f"stop must be one character, such as a new line; found {stop!r}.")
+        raise ValueError(f"stop must be one character, such as a new line, found {stop!r}.")
     contexts = _tokenize(lm, prompts, max_new_tokens)
     if not contexts:
         return []

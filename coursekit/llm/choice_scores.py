@@ -23,33 +23,33 @@ Scores = ArrayLike | Sequence[Tensor]
 
 
 def choice_probs(scores: Scores) -> Tensor:
-    """Probabilities ``(N, C)`` of the options, given that one of them is the answer.
+    """Probabilities `(N, C)` of the options, given that one of them is the answer.
 
     What the model gives to all other texts is divided out, so these sum to one however little it
     thinks of any of them.
 
     Args:
-        scores: log-probabilities in nats, or corrected ones ``(N, C)``.
+        scores: log-probabilities in nats, or corrected ones `(N, C)`.
 
     Raises:
-        ValueError: if the questions have different numbers of options, or a score is not finite.
-        TypeError: if the scores hold no numbers.
+        ValueError: If the questions have different numbers of options, or a score is not finite.
+        TypeError: If the scores hold no numbers.
     """
     return _table(scores, "scores").softmax(dim=-1)
 
 
 def length_normalised(scores: Scores, lengths: ArrayLike) -> Tensor:
-    """Scores ``(N, C)`` for each unit of length, so that long answers are no longer punished.
+    """Scores `(N, C)` for each unit of length, so that long answers are no longer punished.
 
     The product of an answer's n probabilities becomes their geometric mean. That is a ranking, not
     a probability: the softmax of it is as sure as the unit of length makes it.
 
     Args:
-        scores: log-probabilities ``(N, C)``, in nats.
-        lengths: tokens or bytes of each answer ``(N, C)``, positive; see `answer_lengths`.
+        scores: log-probabilities `(N, C)`, in nats.
+        lengths: Tokens or bytes of each answer `(N, C)`, positive; see `answer_lengths`.
 
     Raises:
-        ValueError: if the shapes differ, or a length is not positive.
+        ValueError: If the shapes differ, or a length is not positive.
 
     Reference:
         Y. Wu et al., Google's neural machine translation system, arXiv:1609.08144, 2016.
@@ -58,25 +58,25 @@ def length_normalised(scores: Scores, lengths: ArrayLike) -> Tensor:
     _require_same_shape(scores, lengths, "lengths")
     if not (lengths > 0).all():
         raise ValueError(
-            f"lengths must be positive; found {lengths.min().item():g}. An answer has at least one "
+            f"lengths must be positive, found {lengths.min().item():g}. An answer has at least one "
             "token, and one byte."
         )
     return scores / lengths.to(scores.dtype)
 
 
 def pmi_scores(scores: Scores, prior_scores: Scores) -> Tensor:
-    """Scores ``(N, C)`` divided by the answers' prior: how much the question raises each answer.
+    """Scores `(N, C)` divided by the answers' prior: how much the question raises each answer.
 
     log P(answer | question) - log P(answer | neutral prompt) is the pointwise mutual information of
     question and answer: a common answer no longer wins for being common.
 
     Args:
-        scores: log-probabilities after the question ``(N, C)``, in nats.
+        scores: log-probabilities after the question `(N, C)`, in nats.
         prior_scores: log-probabilities of the same answers after a prompt in the same form that
-            asks about nothing in particular ``(N, C)``.
+            asks about nothing in particular `(N, C)`.
 
     Raises:
-        ValueError: if the shapes differ, or a score is not finite.
+        ValueError: If the shapes differ, or a score is not finite.
 
     Reference:
         A. Holtzman et al., Surface form competition, EMNLP 2021 (domain conditional PMI).
@@ -87,17 +87,17 @@ def pmi_scores(scores: Scores, prior_scores: Scores) -> Tensor:
 
 
 def contextual_calibration(scores: Scores, content_free: Scores) -> Tensor:
-    """Scores ``(N, C)`` divided by what each option gets when the question says nothing.
+    """Scores `(N, C)` divided by what each option gets when the question says nothing.
 
     For options that every question shares, such as the letters A to D. The prior of an option is
     its mean probability over M questions without content ("N/A").
 
     Args:
-        scores: scores of the letters after real questions ``(N, C)``.
-        content_free: their scores after questions without content ``(M, C)``.
+        scores: Scores of the letters after real questions `(N, C)`.
+        content_free: Their scores after questions without content `(M, C)`.
 
     Raises:
-        ValueError: if the numbers of options differ, or a score is not finite.
+        ValueError: If the numbers of options differ, or a score is not finite.
 
     Reference:
         Z. Zhao et al., Calibrate before use, ICML 2021. As in their code, the quotients are only
@@ -107,18 +107,18 @@ def contextual_calibration(scores: Scores, content_free: Scores) -> Tensor:
 
 
 def batch_calibration(scores: Scores, batch: Scores) -> Tensor:
-    """Scores ``(N, C)`` divided by what each option gets on average over a batch of questions.
+    """Scores `(N, C)` divided by what each option gets on average over a batch of questions.
 
     As `contextual_calibration`, with real questions in place of empty ones. It takes for granted
     that in the batch every option is right equally often. No label is used; still, a batch that
     contains the questions to be judged has been looked at, so take another.
 
     Args:
-        scores: scores of the letters ``(N, C)``.
-        batch: their scores after M other questions ``(M, C)``.
+        scores: Scores of the letters `(N, C)`.
+        batch: Their scores after M other questions `(M, C)`.
 
     Raises:
-        ValueError: if the numbers of options differ, or a score is not finite.
+        ValueError: If the numbers of options differ, or a score is not finite.
 
     Reference:
         H. Zhou et al., Batch calibration: rethinking calibration for in-context learning and prompt
@@ -128,34 +128,34 @@ def batch_calibration(scores: Scores, batch: Scores) -> Tensor:
 
 
 def cyclic_orders(n_options: int) -> Tensor:
-    """The orders ``(C, C)`` in which every option stands at every place exactly once.
+    """Return the orders `(C, C)` in which every option stands at every place exactly once.
 
-    ``orders[k, place]`` is the option at that place: each order turns the one before by a place.
+    `orders[k, place]` is the option at that place: each order turns the one before by a place.
 
     Raises:
-        ValueError: if there are fewer than two options.
+        ValueError: If there are fewer than two options.
     """
     if n_options < 2:
-        raise ValueError(f"n_options must be at least 2 to have an order; found {n_options}.")
+        raise ValueError(f"n_options must be at least 2 to have an order, found {n_options}.")
     places = torch.arange(n_options)
     return (places + places.unsqueeze(-1)) % n_options
 
 
 def average_over_orders(scores: Sequence[Scores] | Tensor, orders: ArrayLike) -> Tensor:
-    """Mean log-probability ``(N, C)`` of each option, over the orders in which all were listed.
+    """Mean log-probability `(N, C)` of each option, over the orders in which all were listed.
 
     A bias that adds the same to a place's log-probability whatever stands there cancels exactly, if
     every option stood at every place equally often.
 
     Args:
-        scores: for each of K orders, the scores by *place* ``(K, N, C)``.
-        orders: which option stood at each place ``(K, C)``, as in `cyclic_orders`.
+        scores: For each of K orders, the scores by *place* `(K, N, C)`.
+        orders: Which option stood at each place `(K, C)`, as in `cyclic_orders`.
 
     Returns:
         Log-probabilities by *option*, averaged; not normalised.
 
     Raises:
-        ValueError: if the shapes differ, or an order does not name every option once.
+        ValueError: If the shapes differ, or an order does not name every option once.
 
     Reference:
         C. Zheng et al., Large language models are not robust multiple choice selectors, ICLR 2024.
@@ -166,11 +166,11 @@ def average_over_orders(scores: Sequence[Scores] | Tensor, orders: ArrayLike) ->
     if orders.shape != (n_orders, n_options):
         raise ValueError(
             f"orders must have shape ({n_orders}, {n_options}), an option for each place of each "
-            f"order; found {tuple(orders.shape)}."
+            f"order, found {tuple(orders.shape)}."
         )
     if not (orders.sort(dim=-1).values == torch.arange(n_options)).all():
         raise ValueError(
-            f"orders must name each of the options 0 .. {n_options - 1} once; found "
+            f"orders must name each of the options 0 .. {n_options - 1} once, found "
             f"{orders.tolist()}."
         )
     # Where an option stood: argsort inverts a permutation.
@@ -189,7 +189,7 @@ def _divided_by_mean(scores: Scores, others: Scores, name: str) -> Tensor:
 
 
 def _table(scores: Scores, name: str) -> Tensor:
-    """The scores as one finite table ``(N, C)``."""
+    """Return the scores as one finite table `(N, C)`."""
     if isinstance(scores, Sequence) and all(isinstance(row, Tensor) for row in scores):
         sizes = sorted({row.numel() for row in scores})
         if len(sizes) > 1:
@@ -204,6 +204,6 @@ def _table(scores: Scores, name: str) -> Tensor:
 def _require_same_shape(scores: Tensor, others: Tensor, name: str) -> None:
     if scores.shape != others.shape:
         raise ValueError(
-            f"{name} must have the shape of scores, {tuple(scores.shape)}; found "
+            f"{name} must have the shape of scores, {tuple(scores.shape)}, found "
             f"{tuple(others.shape)}."
         )

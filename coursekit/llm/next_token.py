@@ -22,7 +22,7 @@ TOKENS_PER_BLOCK = 512
 
 @dataclass(frozen=True)
 class NextTokenPredictions:
-    """One row for every predicted token; every tensor has shape ``(N,)`` and lives on the CPU."""
+    """One row for every predicted token; every tensor has shape `(N,)` and lives on the CPU."""
 
     confidence: Tensor
     """Probability of the most likely token, in [0, 1]."""
@@ -53,17 +53,17 @@ def token_windows(
     """Take a few windows from each of many texts: an equal say for each, whatever its length.
 
     Args:
-        lm: the model whose tokenizer is used.
-        texts: the documents. One shorter than a window gives none.
-        context: inputs in a window, as in `next_token_logits`.
-        per_text: windows to take from the beginning of each text, at most.
+        lm: The model whose tokenizer is used.
+        texts: The documents. One shorter than a window gives none.
+        context: Inputs in a window, as in `next_token_logits`.
+        per_text: Windows to take from the beginning of each text, at most.
 
     Returns:
-        Token ids ``(W, context + 1)``, and for each window the index of its text ``(W,)``: windows
+        Token ids `(W, context + 1)`, and for each window the index of its text `(W,)`: windows
         of one text are related, so resample and split by text.
 
     Raises:
-        ValueError: if no text is long enough, or ``per_text`` or ``context`` is not positive.
+        ValueError: If no text is long enough, or `per_text` or `context` is not positive.
     """
     _check_context(lm, context)
     if per_text < 1:
@@ -88,23 +88,23 @@ def next_token_logits(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield the logits of a text block by block, with the tokens that really came.
 
-    The tokens are cut into windows of ``context`` inputs, each predicting the ``context`` tokens
+    The tokens are cut into windows of `context` inputs, each predicting the `context` tokens
     that follow its own; so every token but the first of the text is predicted exactly once, from
-    1 to ``context`` tokens of what precedes it.
+    1 to `context` tokens of what precedes it.
 
     Args:
-        lm: the model to ask.
-        text: a string, or token ids ``(T,)``, or several documents of one length ``(D, T)``, which
+        lm: The model to ask.
+        text: A string, or token ids `(T,)`, or several documents of one length `(D, T)`, which
             are never read across their border.
-        context: inputs in a window, from 1 to the model's own limit.
+        context: Inputs in a window, from 1 to the model's own limit.
 
     Yields:
-        ``(logits (W, L, V), targets (W, L))``: W windows of L tokens, on the model's device. Some
+        `(logits (W, L, V), targets (W, L))`: W windows of L tokens, on the model's device. Some
         hundred tokens a block, whatever the length of the text.
 
     Raises:
-        TypeError: if ``text`` is neither a string nor a tensor of integers.
-        ValueError: if ``text`` has fewer than two tokens, or ``context`` is out of range.
+        TypeError: If `text` is neither a string nor a tensor of integers.
+        ValueError: If `text` has fewer than two tokens, or `context` is out of range.
     """
     ids = _token_ids(lm, text)
     _check_context(lm, context)
@@ -119,17 +119,17 @@ def next_token_predictions(
     """Confidence, correctness, log-probability, entropy and rank at every token of a text.
 
     Args:
-        lm: the model to ask.
-        text: a string, or token ids ``(T,)``, or several documents of one length ``(D, T)``.
-        context: inputs in a window, as in `next_token_logits`.
-        temperature: divides the logits; 1 leaves the model as it is.
+        lm: The model to ask.
+        text: A string, or token ids `(T,)`, or several documents of one length `(D, T)`.
+        context: Inputs in a window, as in `next_token_logits`.
+        temperature: Divides the logits; 1 leaves the model as it is.
 
     Returns:
-        `NextTokenPredictions`, tensors ``(N,)`` with N the number of predicted tokens: T - 1 for
+        `NextTokenPredictions`, tensors `(N,)` with N the number of predicted tokens: T - 1 for
         one document.
 
     Raises:
-        TypeError, ValueError: as `next_token_logits`; also if ``temperature`` is not positive.
+        TypeError, ValueError: As `next_token_logits`; also if `temperature` is not positive.
     """
     if not temperature > 0:
         raise ValueError(f"temperature must be a positive number, found {temperature!r}.")
@@ -145,7 +145,7 @@ def next_token_predictions(
 
 
 def _read_block(logits: Tensor, targets: Tensor, first_window: int) -> NextTokenPredictions:
-    """Reduce one block of logits ``(W, L, V)`` to one row a token."""
+    """Reduce one block of logits `(W, L, V)` to one row a token."""
     log_probs = logits.float().log_softmax(dim=-1)
     top_log_prob, guess = log_probs.max(dim=-1)
     log_prob = log_probs.gather(-1, targets.unsqueeze(-1))
@@ -171,7 +171,7 @@ def _read_block(logits: Tensor, targets: Tensor, first_window: int) -> NextToken
 
 
 def _blocks(documents: Tensor, context: int) -> Iterator[Tensor]:
-    """Cut ``(D, T)`` token ids into blocks of windows ``(W, L + 1)``: L inputs, one target more."""
+    """Cut `(D, T)` token ids into blocks of windows `(W, L + 1)`: L inputs, one target more."""
     n_predicted = documents.shape[1] - 1
     n_full = n_predicted // context
     windows_per_block = max(1, TOKENS_PER_BLOCK // context)
@@ -185,7 +185,7 @@ def _blocks(documents: Tensor, context: int) -> Iterator[Tensor]:
 
 
 def _token_ids(lm: LanguageModel, text: str | Tensor) -> Tensor:
-    """Token ids ``(D, T)`` of a string or a tensor, with T at least 2."""
+    """Token ids `(D, T)` of a string or a tensor, with T at least 2."""
     if isinstance(text, str):
         # `verbose=False`: the tokenizer would warn that the text is longer than the model's limit.
         ids = lm.tokenizer(text, return_tensors="pt", verbose=False).input_ids.long()
@@ -200,7 +200,7 @@ def _token_ids(lm: LanguageModel, text: str | Tensor) -> Tensor:
         raise ValueError(f"text must have shape (T,) or (D, T), found {tuple(ids.shape)}.")
     if ids.shape[0] == 0 or ids.shape[1] < 2:
         raise ValueError(
-            f"text must hold at least two tokens, since the first is only context; found "
+            f"text must hold at least two tokens, since the first is only context, found "
             f"{ids.numel()}. Give a longer text."
         )
     vocab_size = lm.model.config.vocab_size

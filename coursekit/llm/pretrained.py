@@ -5,6 +5,8 @@ A causal language model gives P(w_i | w_1 .. w_{i-1}) for every word piece w_i o
 and offline after the first time.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,7 +38,7 @@ class LanguageModel:
 
 
 def default_device() -> torch.device:
-    """The first of CUDA, MPS (Apple) and CPU that this machine has."""
+    """Return the first of CUDA, MPS (Apple) and CPU that this machine has."""
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
@@ -53,16 +55,16 @@ def load(
         name: `"smollm2-135m-instruct"` (comes with the course), a folder that `save_pretrained`
             wrote, a GGUF file (expanded to full precision), or the name of a model on the Hugging
             Face hub, such as `"gpt2"`.
-        device: where to put it; by default CUDA, MPS or CPU, in that order. `"auto"` spreads a
+        device: Where to put it; by default CUDA, MPS or CPU, in that order. `"auto"` spreads a
             model over all devices of the machine, where one is too small for it.
-        dtype: precision of the weights; by default float32, in which probabilities are exact to
+        dtype: Precision of the weights; by default float32, in which probabilities are exact to
             about 1e-6 and which most CPUs compute fastest.
 
     Raises:
         TypeError: `name` is not a string, or `dtype` not a floating-point `torch.dtype`.
         ValueError: `name` is empty, `device` cannot be used, or the model is not a causal language
             model with safetensors weights and without code of its own.
-        ModelUnavailableError: the model is not on this machine and cannot be fetched, or does not
+        ModelUnavailableError: The model is not on this machine and cannot be fetched, or does not
             fit into the device's memory.
     """
     if not isinstance(name, str):
@@ -119,7 +121,7 @@ def _require_causal(lm: LanguageModel) -> None:
 
 
 def _usable(device: str | torch.device) -> torch.device:
-    """The device, found out before a model is fetched for it."""
+    """Return the device, found out before a model is fetched for it."""
     try:
         return torch.empty(0, device=device).device
     except (RuntimeError, AssertionError) as error:
@@ -162,7 +164,7 @@ def _read_other(name: str, dtype: torch.dtype, **options: Any) -> Pair:
 
 
 def _read_file(path: Path, dtype: torch.dtype, **options: Any) -> Pair:
-    """A single file: GGUF, since no other kind brings its tokenizer and its shape along."""
+    """Return a single file: GGUF, since no other kind brings its tokenizer and its shape along."""
     if not path.is_file():
         raise ValueError(f"{str(path)!r}: there is no such file; give the path of a GGUF file")
     if path.suffix != ".gguf":

@@ -29,14 +29,14 @@ def few_shot_prompts(
     Braces in questions and answers mean nothing special.
 
     Args:
-        questions: what to ask, one prompt each.
-        examples: pairs of a question and its answer, in the order in which the model reads them.
-        template: how question and answer stand together; each placeholder once.
-        separator: what stands between two examples, and before the question.
+        questions: What to ask, one prompt each.
+        examples: Pairs of a question and its answer, in the order in which the model reads them.
+        template: How question and answer stand together; each placeholder once.
+        separator: What stands between two examples, and before the question.
 
     Raises:
-        TypeError: if a text is no string, `questions` is a single string, or an example no pair.
-        ValueError: if a question or an answer has no text in it, or the template lacks a
+        TypeError: If a text is no string, `questions` is a single string, or an example no pair.
+        ValueError: If a question or an answer has no text in it, or the template lacks a
             placeholder, has one twice or in the wrong order, or no space before `{answer}`.
 
     Reference:
@@ -63,19 +63,19 @@ def few_shot_prompts(
 
 
 def lettered(question: str, options: Sequence[str], letters: str = ascii_uppercase) -> str:
-    """The text of a question with its options listed below it, a letter before each.
+    """Return the text of a question with its options listed below it, a letter before each.
 
     `lettered("Which is a capital?", ["Paris", "Lyon"])` gives three lines: the question, "A. Paris"
     and "B. Lyon".
 
     Args:
-        question: what is asked.
-        options: the answers to choose from, each another one.
-        letters: a character for each option, in order; there may be more than are needed.
+        question: What is asked.
+        options: The answers to choose from, each another one.
+        letters: A character for each option, in order; there may be more than are needed.
 
     Raises:
-        TypeError: if a text is no string, or `options` is a single string.
-        ValueError: if a text has nothing in it, there are fewer than two options or more than
+        TypeError: If a text is no string, or `options` is a single string.
+        ValueError: If a text has nothing in it, there are fewer than two options or more than
             letters, or two options or two letters are the same.
     """
     _check_text(question, "question")
@@ -111,23 +111,23 @@ def lettered_prompts(
     """Put each question with its options listed, after examples of the same form.
 
     Args:
-        questions: what to ask, one prompt each.
-        options: for each question the answers to choose from, in the order in which to list them.
-        examples: triples of a question, its options and the right one of them.
-        answer_with: what the examples answer with: "letter" as in "B", or "text" as in "Lyon".
-        letters: as in `lettered`.
-        template: as in `few_shot_prompts`.
+        questions: What to ask, one prompt each.
+        options: For each question the answers to choose from, in the order in which to list them.
+        examples: Triples of a question, its options and the right one of them.
+        answer_with: What the examples answer with: "letter" as in "B", or "text" as in "Lyon".
+        letters: As in `lettered`.
+        template: As in `few_shot_prompts`.
 
     Raises:
-        TypeError, ValueError: as `lettered` and `few_shot_prompts`; or if there is not one list of
+        TypeError, ValueError: As `lettered` and `few_shot_prompts`; or if there is not one list of
             options for each question, an example's answer is none of its options, or `answer_with`
             is unknown.
     """
     if answer_with not in ("letter", "text"):
-        raise ValueError(f'answer_with must be "letter" or "text"; found {answer_with!r}.')
+        raise ValueError(f'answer_with must be "letter" or "text", found {answer_with!r}.')
     if len(questions) != len(options):
         raise ValueError(
-            f"options must hold one list for each of the {len(questions)} questions; found "
+            f"options must hold one list for each of the {len(questions)} questions, found "
             f"{len(options)}."
         )
     shots = []
@@ -142,7 +142,7 @@ def lettered_prompts(
 
 
 def _parts(template: str) -> tuple[str, str, str]:
-    """What stands before the question, between it and the space of the answer, and after."""
+    """Return what stands before the question, between it and the space of the answer, and after."""
     _check_text(template, "template")
     for placeholder in (QUESTION, ANSWER):
         if (n := template.count(placeholder)) != 1:

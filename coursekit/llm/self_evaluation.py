@@ -30,8 +30,8 @@ class PTrue:
     """What a model thinks of its answers, read off the position after the question.
 
     Attributes:
-        probs: P(True), where only True and False compete ``(N,)``.
-        mass: the probability of both words together ``(N,)``. Where it is small, the model was not
+        probs: P(True), where only True and False compete `(N,)`.
+        mass: The probability of both words together `(N,)`. Where it is small, the model was not
             about to say either, and `probs` compares two words that it did not think of.
     """
 
@@ -45,15 +45,15 @@ def p_true(
     """Read P(True) after each prompt.
 
     Args:
-        lm: the model to ask.
-        prompts: texts that show a question with a proposed answer and end right before the verdict;
+        lm: The model to ask.
+        prompts: Texts that show a question with a proposed answer and end right before the verdict;
             best with a few judged examples, right and wrong ones.
-        true: the word for a right answer.
-        false: the word for a wrong one.
+        true: The word for a right answer.
+        false: The word for a wrong one.
 
     Raises:
-        TypeError: a prompt is no string, or `prompts` a single string.
-        ValueError: a prompt is empty, or the two words are the same or say nothing.
+        TypeError: A prompt is no string, or `prompts` a single string.
+        ValueError: A prompt is empty, or the two words are the same or say nothing.
 
     Reference:
         S. Kadavath et al., Language models (mostly) know what they know, arXiv:2207.05221, 2022.
@@ -76,9 +76,9 @@ class StatedConfidences:
     """Confidences that a model put into words, with those that nobody can read.
 
     Attributes:
-        confidence: what was stated, as a probability ``(N,)``; NaN where it could not be read.
-        parsed: where it could be read ``(N,)``, bool.
-        texts: what the model wrote ``(N,)``.
+        confidence: What was stated, as a probability `(N,)`; NaN where it could not be read.
+        parsed: Where it could be read `(N,)`, bool.
+        texts: What the model wrote `(N,)`.
     """
 
     confidence: Tensor
@@ -91,7 +91,7 @@ class StatedConfidences:
         return tuple(text for text, ok in zip(self.texts, self.parsed, strict=True) if not ok)
 
     def filled(self, value: float) -> Tensor:
-        """Return the confidences ``(N,)`` with `value` in place of those that could not be read.
+        """Return the confidences `(N,)` with `value` in place of those that could not be read.
 
         Every answer keeps its place in the evaluation. Which value is a decision to state: 0 says
         that a model which names no number shall not be trusted, 0.5 that we do not know.
@@ -112,8 +112,8 @@ def parse_confidence(text: str, scale: float = 100.0) -> float | None:
     its sign, "0.9 %" is 0.009.
 
     Args:
-        text: what the model wrote.
-        scale: the number that stands for certainty, as the prompt asked: 100, or 1.
+        text: What the model wrote.
+        scale: The number that stands for certainty, as the prompt asked: 100, or 1.
 
     Raises:
         TypeError: `text` is no string.
@@ -142,12 +142,12 @@ def read_confidences(texts: Sequence[str], scale: float = 100.0) -> StatedConfid
     """Read what a model wrote about its confidence in many answers; nothing is dropped.
 
     Args:
-        texts: what it wrote ``(N,)``.
-        scale: as in `parse_confidence`.
+        texts: What it wrote `(N,)`.
+        scale: As in `parse_confidence`.
 
     Raises:
-        TypeError: a text is no string, or `texts` a single string.
-        ValueError: there are no texts.
+        TypeError: A text is no string, or `texts` a single string.
+        ValueError: There are no texts.
     """
     if isinstance(texts, str):
         raise TypeError("texts must be a list of strings, found one string: write [text].")

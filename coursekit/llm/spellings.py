@@ -35,16 +35,16 @@ def score_spellings(
     letters cut in another way are a different text to the model, and not counted.
 
     Args:
-        lm: the model to ask.
-        prompts: the texts to continue.
-        answers: for each prompt its answers, and for each answer its spellings.
+        lm: The model to ask.
+        prompts: The texts to continue.
+        answers: For each prompt its answers, and for each answer its spellings.
 
     Returns:
-        For each prompt a float32 tensor ``(n_answers,)`` on the CPU, in nats.
+        For each prompt a float32 tensor `(n_answers,)` on the CPU, in nats.
 
     Raises:
-        TypeError: if an answer is one string instead of a list of spellings, or as `score_choices`.
-        ValueError: if an answer has no spelling, two answers of a prompt share a spelling or one
+        TypeError: If an answer is one string instead of a list of spellings, or as `score_choices`.
+        ValueError: If an answer has no spelling, two answers of a prompt share a spelling or one
             contains the other, or as `score_choices`.
 
     Reference:

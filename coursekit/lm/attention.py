@@ -8,6 +8,8 @@ of the future (a model that predicts the next token must not see it), and may ho
 distance.
 """
 
+from __future__ import annotations
+
 import math
 from typing import Literal
 
@@ -217,7 +219,7 @@ class CausalSelfAttention(nn.Module):
 def _fast_causal_attention(
     query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, dropout: float
 ) -> Tensor:
-    """The output of `scaled_dot_product_attention` by PyTorch's fused kernels."""
+    """Return the output of `scaled_dot_product_attention` by PyTorch's fused kernels."""
     n_queries, n_keys = query.shape[-2], key.shape[-2]
     if bias is None and n_queries == n_keys:  # the kernels know this mask: nothing to build
         return F.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=True)

@@ -8,6 +8,8 @@ Data come in two forms: sequences `(N, T)`, read in shuffled epochs, or one long
 which random windows are read. A sequence may end in padding, -100: no token is there, and no loss.
 """
 
+from __future__ import annotations
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -70,7 +72,7 @@ def _check_padding(name: str, tokens: Tensor) -> None:
 
 
 def as_sequences(tokens: Tensor, context: int) -> Tensor:
-    """The same tokens as sequences `(n, T)`, to predict each but the first of all exactly once.
+    """Cut the tokens into sequences `(n, T)` that predict each but the very first exactly once.
 
     A stream becomes windows of context + 1 that share their end tokens; the last one is padded.
     """
@@ -82,7 +84,7 @@ def as_sequences(tokens: Tensor, context: int) -> Tensor:
 
 
 def inputs_and_targets(sequences: Tensor) -> tuple[Tensor, Tensor]:
-    """What the model reads and what it should predict, both `(B, T - 1)`, of sequences `(B, T)`.
+    """Return what the model reads and should predict, both `(B, T - 1)`, of sequences `(B, T)`.
 
     Padding is read as token 0, which does no harm: nothing that counts comes after it.
     """

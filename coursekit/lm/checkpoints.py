@@ -7,6 +7,8 @@ another name and then renamed: whatever is killed, the folder holds a whole chec
 before.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
@@ -133,7 +135,7 @@ def load_checkpoint(folder: PathLike) -> tuple[dict[str, Tensor], dict[str, Any]
 
 
 def load_gpt(folder: PathLike) -> GPT:
-    """A GPT as it was at its last checkpoint, on the CPU, in evaluation mode.
+    """Return a GPT as it was at its last checkpoint, on the CPU, in evaluation mode.
 
     Raises:
         FileNotFoundError: If the folder holds no checkpoint.
@@ -179,7 +181,7 @@ def restore_optimizer(optimizer: torch.optim.AdamW, model: GPT, tensors: dict[st
 
 
 def _no_moments(parameter: Tensor) -> dict[str, Tensor]:
-    """What AdamW holds before its first step."""
+    """Return what AdamW holds before its first step."""
     zeros = torch.zeros_like(parameter)
     return {"step": torch.tensor(0.0), "exp_avg": zeros, "exp_avg_sq": zeros.clone()}
 

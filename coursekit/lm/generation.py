@@ -13,6 +13,8 @@ A model is a `GPT` or any callable from ids `(B, T)` to logits `(B, T, V)`, such
 `lambda ids: llm(ids).logits`. A `GPT` reads every token once, by its key-value cache.
 """
 
+from __future__ import annotations
+
 import math
 import operator
 from collections.abc import Collection, Sequence
@@ -201,7 +203,7 @@ def beam_search(
 def _extend(
     running: list[Beam], log_probs: Tensor, n: int, length_penalty: float
 ) -> list[tuple[Beam, int]]:
-    """The n most probable texts that are one token longer, each with the row of its parent."""
+    """Return the n most probable texts one token longer, each with the row of its parent."""
     total = torch.tensor([beam.log_prob for beam in running]).to(log_probs)[:, None] + log_probs
     best = total.flatten().topk(min(n, total.numel()))
     candidates = []
@@ -377,7 +379,7 @@ def _check_stop(stop: Collection[int]) -> set[int]:
 
 
 def _check_ids(name: str, ids: Collection[int] | Tensor) -> list[int]:
-    """The ids as a list of integers."""
+    """Return the ids as a list of integers."""
     try:
         ids = ids.tolist() if isinstance(ids, Tensor) else ids
         if any(isinstance(i, bool) for i in ids):
@@ -390,7 +392,7 @@ def _check_ids(name: str, ids: Collection[int] | Tensor) -> list[int]:
 def _check_prompt(
     name: str, prompt: Sequence[int] | Tensor, model: Model, max_new_tokens: int
 ) -> list[int]:
-    """The prompt as a list, if the model can read it and continue it so far."""
+    """Return the prompt as a list, if the model can read it and continue it so far."""
     prompt = _check_ids(name, prompt)
     if not prompt:
         raise ValueError(

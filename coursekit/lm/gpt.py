@@ -10,6 +10,8 @@ and both only ever *add* to the residual stream $x$. With learned positions this
 (Radford et al. 2019), and `from_transformers` / `to_transformers` carry its weights over and back.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
@@ -189,7 +191,7 @@ class GPT(nn.Module):
         return self.head(self.final_norm(x))
 
     def new_cache(self, capacity: int | None = None) -> list[KeyValueCache]:
-        """An empty cache for one batch: one entry a layer, room for `capacity` tokens (context)."""
+        """Return an empty cache for one batch: an entry a layer, room for `capacity` tokens."""
         return [KeyValueCache(capacity or self.config.context) for _ in self.blocks]
 
     def _check_ids(self, ids: Tensor, start: int) -> None:
@@ -210,7 +212,7 @@ class GPT(nn.Module):
                 )
 
     @classmethod
-    def from_transformers(cls, model: "GPT2LMHeadModel") -> "GPT":
+    def from_transformers(cls, model: GPT2LMHeadModel) -> GPT:
         """Our GPT with the weights of a GPT-2 of transformers (copied; same dtype and device).
 
         Raises:
@@ -226,8 +228,8 @@ class GPT(nn.Module):
         )
         return ours.train(model.training)
 
-    def to_transformers(self) -> "GPT2LMHeadModel":
-        """A GPT2LMHeadModel with these weights (copied; same dtype and device).
+    def to_transformers(self) -> GPT2LMHeadModel:
+        """Return a GPT2LMHeadModel with these weights (copied; same dtype and device).
 
         Special token ids are the tokenizer's business, and are left unset.
 
@@ -331,7 +333,7 @@ def _exchange(name: str, weight: Tensor) -> Tensor:
     return weight.T if name.startswith("blocks") and weight.ndim == 2 else weight
 
 
-def _config_from_transformers(model: "GPT2LMHeadModel") -> GPTConfig:
+def _config_from_transformers(model: GPT2LMHeadModel) -> GPTConfig:
     from transformers import GPT2LMHeadModel
 
     if not isinstance(model, GPT2LMHeadModel):

@@ -4,6 +4,8 @@ Python raises KeyboardInterrupt wherever it happens to be: perhaps when half of 
 moved. A loop that asks `interrupt.requested` after each step stops where everything is consistent.
 """
 
+from __future__ import annotations
+
 import signal
 import threading
 from typing import Any, Self

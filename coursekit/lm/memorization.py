@@ -14,6 +14,8 @@ Reference:
     networks.
 """
 
+from __future__ import annotations
+
 import math
 
 import torch
@@ -57,7 +59,7 @@ def secret_log_probs(
     ):
         if ids.ndim != ndim or ids.numel() == 0 or ids.is_floating_point():
             raise ValueError(
-                f"{name} must be token ids {shape}, not empty; found shape {tuple(ids.shape)}, "
+                f"{name} must be token ids {shape}, not empty, found shape {tuple(ids.shape)}, "
                 f"{ids.dtype}."
             )
     n_tokens = len(alphabet)
@@ -109,14 +111,14 @@ def exposure(log_probs: Tensor, secrets: Tensor) -> Tensor:
     """
     if log_probs.ndim != 2 or log_probs.numel() == 0 or secrets.shape != log_probs.shape[:1]:
         raise ValueError(
-            "log_probs must be (C, R) and secrets (C,); found "
+            "log_probs must be (C, R) and secrets (C,), found "
             f"{tuple(log_probs.shape)} and {tuple(secrets.shape)}."
         )
     n = log_probs.shape[1]
     if int(secrets.min()) < 0 or int(secrets.max()) >= n:
-        raise ValueError(f"secrets must lie in 0 .. {n - 1}; found {secrets.tolist()[:5]} ...")
+        raise ValueError(f"secrets must lie in 0 .. {n - 1}, found {secrets.tolist()[:5]} ...")
     if log_probs.isnan().any():
-        raise ValueError("log_probs must be numbers; found NaN. Did the training diverge?")
+        raise ValueError("log_probs must be numbers, found NaN. Did the training diverge?")
     own = log_probs.gather(1, secrets[:, None])
     above = (log_probs > own).sum(dim=1)
     equal = (log_probs == own).sum(dim=1)  # the secret itself among them
@@ -148,6 +150,6 @@ def without_duplicates(documents: Tensor) -> Tensor:
         Lee et al. 2022, Deduplicating training data makes language models better.
     """
     if documents.ndim != 2:
-        raise ValueError(f"documents must be (N, T); found shape {tuple(documents.shape)}.")
+        raise ValueError(f"documents must be (N, T), found shape {tuple(documents.shape)}.")
     found = {tuple(document): i for i, document in reversed(list(enumerate(documents.tolist())))}
     return documents[sorted(found.values())]

@@ -14,6 +14,8 @@ Reference:
     empirical study of smoothing techniques for language modeling.
 """
 
+from __future__ import annotations
+
 import math
 import operator
 from dataclasses import dataclass
@@ -145,15 +147,15 @@ class NGram:
     def _as_batch(self, tokens: Tensor) -> Tensor:
         if not isinstance(tokens, Tensor) or tokens.dtype not in (torch.int64, torch.int32):
             found = tokens.dtype if isinstance(tokens, Tensor) else type(tokens).__name__
-            raise TypeError(f"tokens must be a tensor of token ids, int64 or int32; found {found}.")
+            raise TypeError(f"tokens must be a tensor of token ids, int64 or int32, found {found}.")
         if tokens.ndim not in (1, 2) or tokens.numel() == 0:
             raise ValueError(
-                f"tokens must have shape (T,) or (n, T), not empty; found {tuple(tokens.shape)}."
+                f"tokens must have shape (T,) or (n, T), not empty, found {tuple(tokens.shape)}."
             )
         low, high = (int(bound) for bound in tokens.aminmax())
         if low < 0 or high >= self.vocab_size:
             raise ValueError(
-                f"tokens must lie in 0 .. {self.vocab_size - 1}; found {low if low < 0 else high}. "
+                f"tokens must lie in 0 .. {self.vocab_size - 1}, found {low if low < 0 else high}. "
                 "Is this the tokenizer that the model was made for?"
             )
         return torch.atleast_2d(tokens.cpu().long())
@@ -163,7 +165,7 @@ def _at_least(name: str, count: int, least: int) -> int:
     try:
         count = operator.index(count)
     except TypeError as error:
-        raise TypeError(f"{name} must be a whole number; found {count!r}.") from error
+        raise TypeError(f"{name} must be a whole number, found {count!r}.") from error
     if count < least:
-        raise ValueError(f"{name} must be at least {least}; found {count}.")
+        raise ValueError(f"{name} must be at least {least}, found {count}.")
     return count

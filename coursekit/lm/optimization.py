@@ -13,6 +13,8 @@ References:
     Goyal et al. 2017, Accurate, large minibatch SGD: training ImageNet in 1 hour (the warm-up).
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from typing import Literal, get_args

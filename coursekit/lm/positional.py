@@ -12,6 +12,8 @@ coordinates $i$ and width $d$, with the angles $\theta_{t,i} = t \, / \, 10000^{
 In the first and the last two, a dot product or score sees positions through $t - s$ alone.
 """
 
+from __future__ import annotations
+
 import torch
 from torch import Tensor
 
@@ -123,7 +125,7 @@ def alibi_slopes(n_heads: int, device: torch.device | str | None = None) -> Tens
 def alibi_bias(
     length: int, n_heads: int, *, start: int = 0, device: torch.device | str | None = None
 ) -> Tensor:
-    """What ALiBi adds to the attention scores: minus the slope times the distance.
+    """Return what ALiBi adds to the attention scores: minus the slope times the distance.
 
     Args:
         length: Number of keys; queries are the positions from `start` to length - 1.

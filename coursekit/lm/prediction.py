@@ -5,6 +5,8 @@ $$\text{loss} = -\frac{1}{n} \sum_t \log P(w_{t+1} \mid w_1 \dots w_t)$$
 in nats a token. No gradients, no dropout, and the model is left as it was.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 

@@ -11,6 +11,8 @@ Reference: Sennrich, Haddow and Birch (2016), "Neural Machine Translation of Rar
 Units"; on bytes: Radford et al. (2019), "Language Models are Unsupervised Multitask Learners".
 """
 
+from __future__ import annotations
+
 import json
 import operator
 import os
@@ -74,9 +76,9 @@ class ByteLevelBPE:
     Every string round-trips: `decode(encode(text)) == text`.
 
     Attributes:
-        vocab: the id of each ordinary token, a byte string.
-        merges: pairs of byte strings, oldest (most urgent) first.
-        special_tokens: the id of each token that is matched whole, before anything is split.
+        vocab: The id of each ordinary token, a byte string.
+        merges: Pairs of byte strings, oldest (most urgent) first.
+        special_tokens: The id of each token that is matched whole, before anything is split.
     """
 
     def __init__(
@@ -117,9 +119,7 @@ class ByteLevelBPE:
         return len(self._token_bytes)
 
     @classmethod
-    def train(
-        cls, text: str, vocab_size: int, special_tokens: Sequence[str] = ()
-    ) -> "ByteLevelBPE":
+    def train(cls, text: str, vocab_size: int, special_tokens: Sequence[str] = ()) -> ByteLevelBPE:
         """Learn the merges of a text.
 
         The most frequent pair is merged first; of equally frequent pairs, the one with the smaller
@@ -127,15 +127,15 @@ class ByteLevelBPE:
         same merges. Special tokens found in the text are boundaries and teach nothing.
 
         Args:
-            text: at least one character.
+            text: At least one character.
             vocab_size: 256 bytes + special tokens + merges. When each word of the text has become
                 a single token there is nothing left to merge, and training stops early, as in
                 `tokenizers`: the tokenizer's `vocab_size` is then smaller than this.
-            special_tokens: for example ["<|endoftext|>"]; they get the last ids.
+            special_tokens: For example ["<|endoftext|>"]; they get the last ids.
 
         Raises:
-            TypeError: for arguments of another type.
-            ValueError: if the text is empty or holds a lone surrogate, `vocab_size` is too small,
+            TypeError: For arguments of another type.
+            ValueError: If the text is empty or holds a lone surrogate, `vocab_size` is too small,
                 or special tokens are empty, repeated or clash with a learned token.
         """
         special_tokens = _check_special_tokens(special_tokens)
@@ -155,7 +155,7 @@ class ByteLevelBPE:
     @classmethod
     def from_merges(
         cls, merges: Iterable[Merge], special_tokens: Sequence[str] = ()
-    ) -> "ByteLevelBPE":
+    ) -> ByteLevelBPE:
         """Build the tokenizer from its merges, with ids in GPT-2's order.
 
         Ids 0 to 255 are the bytes (printable ones first: "!" is 0), then one id for each merge,
@@ -173,8 +173,8 @@ class ByteLevelBPE:
         """Turn a text into token ids; the text of a special token becomes its one id.
 
         Raises:
-            TypeError: if `text` is not a string.
-            ValueError: if it holds a lone surrogate (half a character), saying where.
+            TypeError: If `text` is not a string.
+            ValueError: If it holds a lone surrogate (half a character), saying where.
         """
         _utf8(text)
         ids: list[int] = []
@@ -204,8 +204,8 @@ class ByteLevelBPE:
         """Return the bytes that a token stands for; they may be a part of a character.
 
         Raises:
-            TypeError: if `token_id` is not an integer.
-            ValueError: if it is negative or not below `vocab_size`.
+            TypeError: If `token_id` is not an integer.
+            ValueError: If it is negative or not below `vocab_size`.
         """
         index = _integer(token_id, "token id")
         if not 0 <= index < self.vocab_size:
@@ -226,7 +226,7 @@ class ByteLevelBPE:
         replacement character U+FFFD, as in `tokenizers`; so `decode` alone cannot be inverted.
 
         Raises:
-            TypeError, ValueError: for ids that `token_bytes` refuses.
+            TypeError, ValueError: For ids that `token_bytes` refuses.
         """
         ids = ids.tolist() if hasattr(ids, "tolist") else ids
         return b"".join(map(self.token_bytes, ids)).decode("utf-8", errors="replace")
@@ -256,12 +256,12 @@ class ByteLevelBPE:
         _write(folder / "tokenizer_config.json", json.dumps(config, indent=2))
 
     @classmethod
-    def from_pretrained(cls, folder: str | os.PathLike[str]) -> "ByteLevelBPE":
+    def from_pretrained(cls, folder: str | os.PathLike[str]) -> ByteLevelBPE:
         """Read the `tokenizer.json` of a folder: ours, GPT-2's, or another of its kind.
 
         Raises:
-            FileNotFoundError: if there is no such file.
-            ValueError: if it is not JSON, or describes another kind of tokenizer.
+            FileNotFoundError: If there is no such file.
+            ValueError: If it is not JSON, or describes another kind of tokenizer.
         """
         path = Path(folder) / "tokenizer.json"
         if not path.is_file():

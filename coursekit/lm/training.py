@@ -11,6 +11,8 @@ References:
     Szegedy et al. 2016, Rethinking the inception architecture (label smoothing).
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import math
@@ -394,7 +396,7 @@ def _seed(device: torch.device, *numbers: int) -> None:
 
 
 def _short_dtype(precision: str, device: torch.device) -> torch.dtype | None:
-    """The dtype of the forward pass, or None for that of the weights."""
+    """Return the dtype of the forward pass, or None for that of the weights."""
     if precision != "auto":
         return None if precision == "float32" else getattr(torch, precision)
     if device.type != "cuda":

@@ -1,5 +1,7 @@
 """Every figure of the course: takes data, returns matplotlib axes."""
 
+from __future__ import annotations
+
 from coursekit.plots.applications import gap_rows, overlap_against_likelihood
 from coursekit.plots.attention import (
     attention_map,

@@ -18,9 +18,9 @@ def gap_rows(series: Mapping[str, Mapping[str, Interval]], title: str) -> Axes:
     """Draw the gap between confidence and accuracy of each task, before and after a repair.
 
     Args:
-        series: name of each way to calibrate, at most three, and its gap for every task; all have
+        series: Name of each way to calibrate, at most three, and its gap for every task; all have
             the same tasks, drawn from top to bottom.
-        title: title of the figure.
+        title: Title of the figure.
     """
     tasks = list(next(iter(series.values())))
     ax = new_axes(8.0, 0.6 * len(tasks) + 2.0)
@@ -49,10 +49,10 @@ def overlap_against_likelihood(
     """Draw how much written texts agree with a reference, against how likely the model found them.
 
     Args:
-        series: name of each group of texts, at most three, their log-probabilities a token
-            ``(N,)`` in nats, and their overlaps with the reference ``(N,)``, from 0 to 1.
-        baseline: the mean overlap of a simple rule, and what the rule is.
-        title: title of the figure.
+        series: Name of each group of texts, at most three, their log-probabilities a token
+            `(N,)` in nats, and their overlaps with the reference `(N,)`, from 0 to 1.
+        baseline: The mean overlap of a simple rule, and what the rule is.
+        title: Title of the figure.
     """
     ax = new_axes(8.0, 5.0)
     with style():

@@ -24,14 +24,14 @@ def attention_map(
     """Draw attention weights: a row for each token that looks, a column for each looked at.
 
     Args:
-        weights: of one head ``(T, T)``; rows sum to one.
-        tokens: texts of the T tokens; a space is shown as `␣`.
-        title: title of the figure.
-        marked: row to frame, counted from 0.
-        numbers: write each weight into its cell, for small maps.
+        weights: Of one head `(T, T)`; rows sum to one.
+        tokens: Texts of the T tokens; a space is shown as `␣`.
+        title: Title of the figure.
+        marked: Row to frame, counted from 0.
+        numbers: Write each weight into its cell, for small maps.
 
     Raises:
-        ValueError: if `weights` has another shape, or `marked` is no row.
+        ValueError: If `weights` has another shape, or `marked` is no row.
     """
     n = len(tokens)
     if weights.shape != (n, n):
@@ -67,12 +67,12 @@ def head_grid(values: Tensor, label: str, title: str) -> Axes:
     """Draw one number between 0 and 1 for every head of a model, layer by layer.
 
     Args:
-        values: ``(layers, heads)``.
-        label: what the number is.
-        title: title of the figure.
+        values: `(layers, heads)`.
+        label: What the number is.
+        title: Title of the figure.
 
     Raises:
-        ValueError: if `values` is not a matrix.
+        ValueError: If `values` is not a matrix.
     """
     if values.ndim != 2:
         raise ValueError(
@@ -96,13 +96,13 @@ def entropy_curves(
     """Draw the mean entropy of attention weights against the width d of queries and keys.
 
     Args:
-        widths: values of d; the axis is logarithmic.
-        curves: name of each rule for the scores, and its entropies in nats, one for each d.
-        uniform: entropy of equal weights, in nats: the most that is possible.
-        title: title of the figure.
+        widths: Values of d; the axis is logarithmic.
+        curves: Name of each rule for the scores, and its entropies in nats, one for each d.
+        uniform: Entropy of equal weights, in nats: the most that is possible.
+        title: Title of the figure.
 
     Raises:
-        ValueError: if a curve has another length than `widths`.
+        ValueError: If a curve has another length than `widths`.
     """
     ax = _curves(widths, curves, "width d of queries and keys", "entropy of the weights (nats)")
     with style():
@@ -119,12 +119,12 @@ def multiply_add_curves(
     """Draw multiply-adds against the number of tokens written, both axes logarithmic.
 
     Args:
-        lengths: numbers of tokens.
-        curves: name of each way to compute, and its multiply-adds, one for each length.
-        title: title of the figure.
+        lengths: Numbers of tokens.
+        curves: Name of each way to compute, and its multiply-adds, one for each length.
+        title: Title of the figure.
 
     Raises:
-        ValueError: if a curve has another length than `lengths`.
+        ValueError: If a curve has another length than `lengths`.
     """
     ax = _curves(lengths, curves, "tokens written one by one", "multiply-adds in all")
     with style():

@@ -18,12 +18,12 @@ def binned_diagrams(panels: Mapping[str, Points], title: str | None = None) -> A
     """Draw reliability diagrams side by side from bins, each with its number of predictions.
 
     Args:
-        panels: for each heading the bins, and the lower and upper ends of the intervals (95 %) of
+        panels: For each heading the bins, and the lower and upper ends of the intervals (95 %) of
             their accuracies `(B,)`.
-        title: above all panels; none for a single one.
+        title: Above all panels; none for a single one.
 
     Raises:
-        ValueError: if there is no panel.
+        ValueError: If there is no panel.
     """
     if not panels:
         raise ValueError("panels is empty: give at least one diagram")

@@ -18,10 +18,10 @@ def answers_of_many(answers: Mapping[str, Tensor], truth: float, xlabel: str, ti
     """Draw what many models answered to one question: a row of dots for each kind of model.
 
     Args:
-        answers: for each kind, from top to bottom, the answers of its models ``(M,)``.
-        truth: the right answer.
-        xlabel: what was asked, with its unit.
-        title: title of the figure.
+        answers: For each kind, from top to bottom, the answers of its models `(M,)`.
+        truth: The right answer.
+        xlabel: What was asked, with its unit.
+        title: Title of the figure.
     """
     ax = new_axes(8.0, 0.8 * len(answers) + 2.2)
     with style():
@@ -65,21 +65,21 @@ def error_parts(
     """Draw errors as bars of two parts: the bias below, the variance on it.
 
     Args:
-        names: of the K bars, from left to right.
-        bias: lower part of each ``(K,)``.
-        variance: upper part of each ``(K,)``.
-        xlabel: what the names are.
-        ylabel: the error, with its unit.
-        title: title of the figure.
-        bias_interval: intervals of the lower parts, or none.
-        error_interval: intervals of the sums, or none.
-        bias_name: what the lower part is called.
-        marked: which bar to frame, counted from 0.
-        legend: name the parts above the bars; one panel of a row is enough.
-        ax: where to draw; by default on a new figure.
+        names: Of the K bars, from left to right.
+        bias: Lower part of each `(K,)`.
+        variance: Upper part of each `(K,)`.
+        xlabel: What the names are.
+        ylabel: The error, with its unit.
+        title: Title of the figure.
+        bias_interval: Intervals of the lower parts, or none.
+        error_interval: Intervals of the sums, or none.
+        bias_name: What the lower part is called.
+        marked: Which bar to frame, counted from 0.
+        legend: Name the parts above the bars; one panel of a row is enough.
+        ax: Where to draw; by default on a new figure.
 
     Raises:
-        ValueError: if the lengths differ.
+        ValueError: If the lengths differ.
     """
     lengths = {len(names), len(bias), len(variance)}
     lengths |= {len(given) for given in (bias_interval, error_interval) if given}
@@ -118,11 +118,11 @@ def ensemble_lines(
     """Draw the error of averages of models against one over their number: a straight line.
 
     Args:
-        members: how many models were averaged ``(K,)``.
-        measured: for each kind of ensemble, its errors ``(K,)``; at most four kinds.
-        predicted: for each kind, its bias squared and its variance.
-        ylabel: the error, with its unit.
-        title: title of the figure.
+        members: How many models were averaged `(K,)`.
+        measured: For each kind of ensemble, its errors `(K,)`; at most four kinds.
+        predicted: For each kind, its bias squared and its variance.
+        ylabel: The error, with its unit.
+        title: Title of the figure.
     """
     ax = new_axes(8.0, 4.8)
     with style():
@@ -153,16 +153,16 @@ def lines_with_intervals(
     """Draw values, some of them with an interval, from left to right.
 
     Args:
-        names: what stands below the K points.
-        lines: for each name of a line its values ``(K,)``; at most four lines.
-        xlabel: what the names are.
-        ylabel: what is drawn, with its unit.
-        title: title of the figure.
-        zero: what a value of zero means, written at its line; empty for no line.
-        ax: where to draw; by default on a new figure.
+        names: What stands below the K points.
+        lines: For each name of a line its values `(K,)`; at most four lines.
+        xlabel: What the names are.
+        ylabel: What is drawn, with its unit.
+        title: Title of the figure.
+        zero: What a value of zero means, written at its line; empty for no line.
+        ax: Where to draw; by default on a new figure.
 
     Raises:
-        ValueError: if there are no lines or more than four, or one has another length.
+        ValueError: If there are no lines or more than four, or one has another length.
     """
     if not 1 <= len(lines) <= len(_LOOKS):
         raise ValueError(f"lines: expected 1 to {len(_LOOKS)} of them, found {len(lines)}.")

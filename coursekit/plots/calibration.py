@@ -8,6 +8,8 @@ The numbers come from `binned_data` and `reliability_data`, apart from the drawi
 can be tested.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 

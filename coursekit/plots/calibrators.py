@@ -20,9 +20,9 @@ def ece_against_divergence(
     """Draw what the diagram sees against what only the known truth sees, a point a method.
 
     Args:
-        methods: for each method its ECE with interval, and its KL divergence in nats.
-        start: the one of them that is the model without any repair.
-        title: title of the figure.
+        methods: For each method its ECE with interval, and its KL divergence in nats.
+        start: The one of them that is the model without any repair.
+        title: Title of the figure.
     """
     ax = new_axes(8.5, 5.4)
     with style():
@@ -64,12 +64,12 @@ def score_against_data(
     """Draw the test loss of calibrators against how much data they were fitted on.
 
     Args:
-        sizes: numbers of words to fit on ``(K,)``.
-        scores: for each method its loss in nats a word, for D draws of the data ``(D, K)``; the
+        sizes: Numbers of words to fit on `(K,)`.
+        scores: For each method its loss in nats a word, for D draws of the data `(D, K)`; the
             line joins the medians, the whiskers reach from the best draw to the worst.
-        reference: a loss to compare with.
-        reference_label: what it is.
-        title: title of the figure.
+        reference: A loss to compare with.
+        reference_label: What it is.
+        title: Title of the figure.
     """
     ax = new_axes(8.0, 5.0)
     with style():

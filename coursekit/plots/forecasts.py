@@ -39,12 +39,12 @@ def attributes_diagram(
     which takes the forecasts as independent.
 
     Args:
-        stated: probabilities ``(N,)`` that take few different values.
-        happened: whether the event happened ``(N,)``.
-        title: title of the figure.
-        at_least: how often a value must have been stated to be drawn: rare ones are all interval.
-        legend: whether to explain the lines.
-        ax: where to draw; without it a new figure is made.
+        stated: Probabilities `(N,)` that take few different values.
+        happened: Whether the event happened `(N,)`.
+        title: Title of the figure.
+        at_least: How often a value must have been stated to be drawn: rare ones are all interval.
+        legend: Whether to explain the lines.
+        ax: Where to draw; without it a new figure is made.
     """
     bins = reliability_bins(stated, happened, binning="discrete")
     base_rate = happened.double().mean().item()
@@ -90,9 +90,9 @@ def attributes_panels(
     """Draw an attributes diagram of each forecaster, three in a row; returns the first axes.
 
     Args:
-        forecasters: what each stated ``(N,)``.
-        happened: whether the event happened ``(N,)``, the same for all.
-        at_least: as in `attributes_diagram`.
+        forecasters: What each stated `(N,)`.
+        happened: Whether the event happened `(N,)`, the same for all.
+        at_least: As in `attributes_diagram`.
     """
     n_rows = -(-len(forecasters) // 3)
     grid = new_axes(12.5, 4.4 * n_rows, nrows=n_rows, ncols=3, sharex=True, sharey=True)
@@ -114,9 +114,9 @@ def brier_parts(
     """Draw how reliability and resolution lead from the uncertainty to the Brier score.
 
     Args:
-        parts: for each forecaster, from top to bottom: reliability, resolution and uncertainty.
-        title: title of the figure.
-        ax: where to draw; without it a new figure is made.
+        parts: For each forecaster, from top to bottom: reliability, resolution and uncertainty.
+        title: Title of the figure.
+        ax: Where to draw; without it a new figure is made.
     """
     names = [_with_score(name, *three) for name, three in parts.items()]
     with style():
@@ -161,10 +161,10 @@ def expected_score_curves(
     The lowest point of each curve is marked, unless many points are as low.
 
     Args:
-        stated: probabilities that could be stated ``(K,)``.
-        curves: name of each score and its expectation ``(K,)``.
-        truth: the true probability.
-        title: title of the figure.
+        stated: Probabilities that could be stated `(K,)`.
+        curves: Name of each score and its expectation `(K,)`.
+        truth: The true probability.
+        title: Title of the figure.
     """
     axes = np.atleast_1d(new_axes(4.3 * len(curves), 4.3, ncols=len(curves)))
     with style():
@@ -188,18 +188,18 @@ def loss_parts(bars: Mapping[str, Mapping[str, float]], xlabel: str, title: str)
     """Draw what a loss is made of: one bar a forecaster, the parts side by side, in their units.
 
     Args:
-        bars: for each forecaster, from top to bottom, its parts; all have the same parts.
-        xlabel: the loss with its unit.
-        title: title of the figure.
+        bars: For each forecaster, from top to bottom, its parts; all have the same parts.
+        xlabel: The loss with its unit.
+        title: Title of the figure.
 
     Raises:
-        ValueError: if there are no bars, they have different parts, or too many for the colours.
+        ValueError: If there are no bars, they have different parts, or too many for the colours.
     """
     names = [list(parts) for parts in bars.values()]
     if not names or any(parts != names[0] for parts in names) or len(names[0]) > len(_PARTS):
         raise ValueError(
             f"bars: expected one or more, all with the same parts and at most {len(_PARTS)} of "
-            f"them; found {names}"
+            f"them, found {names}"
         )
     ax = new_axes(9.5, 0.62 * len(bars) + 2.0)
     with style():

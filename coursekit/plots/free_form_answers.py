@@ -27,9 +27,9 @@ def sample_panels(
     """Draw how often each answer was sampled, one panel a question; the right one is ticked.
 
     Args:
-        samples: for each question, at most three, its answers and how often each came.
-        right: for each question the answer that is right; it need not have come.
-        most: bars a panel; what is left is shown as one bar.
+        samples: For each question, at most three, its answers and how often each came.
+        right: For each question the answer that is right; it need not have come.
+        most: Bars a panel; what is left is shown as one bar.
 
     Returns:
         The axes of the first panel.
@@ -62,12 +62,12 @@ def risk_coverage_bands(
     """Draw the risk at each coverage with its interval as a band.
 
     Args:
-        coverage: shares of the questions that are answered ``(K,)``, rising to 1.
-        risks: name of each confidence, at most three, and the risk at each coverage ``(K,)``.
-        title: title of the figure.
+        coverage: Shares of the questions that are answered `(K,)`, rising to 1.
+        risks: Name of each confidence, at most three, and the risk at each coverage `(K,)`.
+        title: Title of the figure.
 
     Raises:
-        ValueError: if a name has not one risk for each coverage.
+        ValueError: If a name has not one risk for each coverage.
     """
     for name, intervals in risks.items():
         if len(intervals) != len(coverage):
@@ -95,10 +95,10 @@ def abstention_curve(curve: RiskCoverage, coverage: float, risk: float, title: s
     """Draw a risk-coverage curve and the point on it where a threshold puts the model.
 
     Args:
-        curve: the whole curve.
-        coverage: share of the questions that this threshold answers; 0 if none.
-        risk: share of these answers that are wrong; NaN if none is given.
-        title: title of the figure.
+        curve: The whole curve.
+        coverage: Share of the questions that this threshold answers; 0 if none.
+        risk: Share of these answers that are wrong; NaN if none is given.
+        title: Title of the figure.
     """
     ax = new_axes(7.5, 4.8)
     with style():
@@ -120,18 +120,18 @@ def coverage_histogram(
     """Draw the coverage of conformal sets over many splits, and the law that theory gives it.
 
     Args:
-        coverages: share of the test questions whose set held the truth, by split ``(S,)``.
-        n_calibration: calibration questions of a split, n.
-        n_test: test questions of a split, m.
-        rank: which smallest calibration score was the quantile, k: the number of covered test
+        coverages: Share of the test questions whose set held the truth, by split `(S,)`.
+        n_calibration: Calibration questions of a split, n.
+        n_test: Test questions of a split, m.
+        rank: Which smallest calibration score was the quantile, k: the number of covered test
             questions follows BetaBinomial(m, k, n + 1 - k).
-        title: title of the figure.
+        title: Title of the figure.
 
     Raises:
-        ValueError: if the rank is not between 1 and n.
+        ValueError: If the rank is not between 1 and n.
     """
     if not 1 <= rank <= n_calibration:
-        raise ValueError(f"rank must be between 1 and {n_calibration}; found {rank}")
+        raise ValueError(f"rank must be between 1 and {n_calibration}, found {rank}")
     covered = (coverages * n_test).round().long()
     counts = covered.bincount(minlength=n_test + 1) / len(covered)
     law = betabinom(n_test, rank, n_calibration + 1 - rank)

@@ -27,16 +27,16 @@ def law_bars(
     """Draw the law that a rule samples from as bars, and the truth as marks beside them.
 
     Args:
-        words: the vocabulary, V words.
-        truth: true probabilities of the next word ``(V,)``.
-        bent: the probabilities it is drawn with ``(V,)``.
-        title: the rule.
-        n_words: how many words to show, those first that the truth makes most probable.
-        order: the ids of the words to show instead, from top to bottom.
-        ax: where to draw; a new figure without it.
+        words: The vocabulary, V words.
+        truth: True probabilities of the next word `(V,)`.
+        bent: The probabilities it is drawn with `(V,)`.
+        title: The rule.
+        n_words: How many words to show, those first that the truth makes most probable.
+        order: The ids of the words to show instead, from top to bottom.
+        ax: Where to draw; a new figure without it.
 
     Raises:
-        ValueError: a law does not have one probability for each word.
+        ValueError: A law does not have one probability for each word.
     """
     for name, law in (("truth", truth), ("bent", bent)):
         if law.shape != (len(words),):
@@ -63,10 +63,10 @@ def law_grid(words: Sequence[str], truth: Tensor, bent: Mapping[str, Tensor], ti
     """Draw `law_bars` for several rules side by side, on the same axes.
 
     Args:
-        words: the vocabulary, V words.
-        truth: true probabilities of the next word ``(V,)``.
-        bent: for each rule the probabilities that it samples with ``(V,)``.
-        title: what is being continued.
+        words: The vocabulary, V words.
+        truth: True probabilities of the next word `(V,)`.
+        bent: For each rule the probabilities that it samples with `(V,)`.
+        title: What is being continued.
     """
     panels = new_axes(3.3 * len(bent) + 0.8, 5.2, ncols=len(bent), sharex=True, squeeze=False)[0]
     largest = max(law.max().item() for law in (truth, *bent.values()))
@@ -87,9 +87,9 @@ def surprise_histogram(surprise: Tensor, marks: Mapping[str, float], title: str)
     """Draw how surprising whole texts are, and where single texts fall.
 
     Args:
-        surprise: of each text of a sample, in nats a word ``(N,)``.
-        marks: name and surprise of single texts, at most four.
-        title: title of the figure.
+        surprise: Of each text of a sample, in nats a word `(N,)`.
+        marks: Name and surprise of single texts, at most four.
+        title: Title of the figure.
     """
     ax = new_axes(8.5, 4.8)
     colors = [COLORS[name] for name in ("vermillion", "green", "purple", "black")]
@@ -112,12 +112,12 @@ def decoding_panels(
     """Draw several measures of several rules: a panel a measure, a row a rule.
 
     Args:
-        measures: for each measure, with its unit, the interval of each rule; the same rules in all.
-        marked: the rule whose values a line marks in every panel.
-        title: title of the figure.
+        measures: For each measure, with its unit, the interval of each rule; the same rules in all.
+        marked: The rule whose values a line marks in every panel.
+        title: Title of the figure.
 
     Raises:
-        ValueError: the measures do not have the same rules, or none is called `marked`.
+        ValueError: The measures do not have the same rules, or none is called `marked`.
     """
     rules = list(next(iter(measures.values())))
     for name, values in measures.items():
@@ -153,15 +153,15 @@ def report_matrix(ece: Mapping[str, Mapping[str, float]], title: str) -> Axes:
     """Draw the calibration error of several reports (columns) on several texts (rows).
 
     Args:
-        ece: for each text, the error of each report; the same reports in all.
-        title: title of the figure.
+        ece: For each text, the error of each report; the same reports in all.
+        title: Title of the figure.
 
     Raises:
-        ValueError: the texts do not have the same reports.
+        ValueError: The texts do not have the same reports.
     """
     reports = list(next(iter(ece.values())))
     if any(list(row) != reports for row in ece.values()):
-        raise ValueError(f"every text needs the same reports, {reports}; found {dict(ece)}.")
+        raise ValueError(f"every text needs the same reports, {reports}, found {dict(ece)}.")
     values = torch.tensor([list(row.values()) for row in ece.values()])
     ax = new_axes(2.0 * len(reports) + 3.2, 0.9 * len(ece) + 2.2)
     with style():
@@ -186,13 +186,13 @@ def panels_against_temperature(
     """Draw several quantities against the temperature, one above the other.
 
     Args:
-        temperatures: the ones tried, K of them.
-        curves: for each quantity, with its unit, its K values.
-        fitted: the temperature that calibration finds, marked in every panel.
-        title: title of the figure.
+        temperatures: The ones tried, K of them.
+        curves: For each quantity, with its unit, its K values.
+        fitted: The temperature that calibration finds, marked in every panel.
+        title: Title of the figure.
 
     Raises:
-        ValueError: a quantity does not have one value for each temperature.
+        ValueError: A quantity does not have one value for each temperature.
     """
     for name, values in curves.items():
         if len(values) != len(temperatures):

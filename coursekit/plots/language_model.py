@@ -17,9 +17,9 @@ def next_token_bars(tokens: Sequence[str], probs: Tensor, title: str) -> Axes:
     """Draw the most likely next tokens as bars, best on top.
 
     Args:
-        tokens: their texts; a space is shown as `␣` and a new line as `⏎`.
-        probs: their probabilities ``(K,)``.
-        title: what is being continued.
+        tokens: Their texts; a space is shown as `␣` and a new line as `⏎`.
+        probs: Their probabilities `(K,)`.
+        title: What is being continued.
     """
     ax = new_axes(7.5, 0.55 * len(tokens) + 1.6)
     names = [visible(token.encode()) for token in tokens]
@@ -38,9 +38,9 @@ def null_histogram(null: Tensor, observed: Mapping[str, float], title: str) -> A
     """Draw what an estimate does by chance alone, and where observed values fall.
 
     Args:
-        null: values of the estimate under the null hypothesis ``(S,)``.
-        observed: name and value of each observed estimate, at most three.
-        title: title of the figure.
+        null: Values of the estimate under the null hypothesis `(S,)`.
+        observed: Name and value of each observed estimate, at most three.
+        title: Title of the figure.
     """
     ax = new_axes(7.5, 4.6)
     colors = [COLORS["blue"], COLORS["vermillion"], COLORS["green"]]
@@ -65,10 +65,10 @@ def accuracy_and_confidence(
     """Draw, for each group, how often the model is right and how sure it is, with intervals.
 
     Args:
-        accuracy: for each group, from top to bottom, its accuracy.
-        confidence: the same groups, their mean confidence.
-        title: title of the figure.
-        of: what was counted.
+        accuracy: For each group, from top to bottom, its accuracy.
+        confidence: The same groups, their mean confidence.
+        title: Title of the figure.
+        of: What was counted.
     """
     ax = new_axes(7.5, 0.8 * len(accuracy) + 2.0)
     series = [(accuracy, -0.12, "blue", "o", "accuracy")]
@@ -97,10 +97,10 @@ def temperature_curve(temperatures: Tensor, nll: Tensor, best: float, title: str
     """Draw the negative log-likelihood against the temperature, and mark the best.
 
     Args:
-        temperatures: the ones tried ``(K,)``.
-        nll: mean negative log-likelihood at each, in nats a token ``(K,)``.
-        best: the one of them to mark.
-        title: title of the figure.
+        temperatures: The ones tried `(K,)`.
+        nll: Mean negative log-likelihood at each, in nats a token `(K,)`.
+        best: The one of them to mark.
+        title: Title of the figure.
     """
     ax = new_axes(7.5, 4.6)
     with style():
@@ -123,10 +123,10 @@ def frequency_against_probability(
     """Draw observed frequency against predicted probability on logarithmic axes, over decades.
 
     Args:
-        probability: mean predicted probability of each bin ``(B,)``.
-        frequency: fraction of its predictions that came true ``(B,)``; bins with 0 are left out.
-        count: how many of its predictions came true ``(B,)``; the interval is Poisson's.
-        title: title of the figure.
+        probability: Mean predicted probability of each bin `(B,)`.
+        frequency: Fraction of its predictions that came true `(B,)`; bins with 0 are left out.
+        count: How many of its predictions came true `(B,)`; the interval is Poisson's.
+        title: Title of the figure.
     """
     used = count > 0
     probability, frequency, count = probability[used], frequency[used], count[used].double()

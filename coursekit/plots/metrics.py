@@ -30,19 +30,19 @@ def error_estimates(
     """Draw the mean and the middle 95 % of many estimates of an error against what they depend on.
 
     Args:
-        x: sizes of the sample, or numbers of bins ``(K,)``; the axis is logarithmic.
-        estimates: name of each model, at most four, and S estimates at each x ``(K, S)``.
-        true_error: the true value of each model, drawn as a dashed line.
-        xlabel: what x is.
-        title: title of the figure.
+        x: Sizes of the sample, or numbers of bins `(K,)`; the axis is logarithmic.
+        estimates: Name of each model, at most four, and S estimates at each x `(K, S)`.
+        true_error: The true value of each model, drawn as a dashed line.
+        xlabel: What x is.
+        title: Title of the figure.
 
     Raises:
-        ValueError: if the estimates do not have one row for each x.
+        ValueError: If the estimates do not have one row for each x.
     """
     for name, values in estimates.items():
         if values.ndim != 2 or len(values) != len(x):
             raise ValueError(
-                f"estimates[{name!r}] must have {len(x)} rows, one for each x; found shape "
+                f"estimates[{name!r}] must have {len(x)} rows, one for each x, found shape "
                 f"{tuple(values.shape)}"
             )
     ax = new_axes(8.0, 5.0)
@@ -75,12 +75,12 @@ def consistency_diagram(
     """Draw a reliability diagram with the band in which a calibrated model's points would lie.
 
     Args:
-        confidence: predicted probabilities ``(N,)``.
-        correct: whether each came true ``(N,)``.
-        title: title of the figure.
-        n_bins: number of bins of equal width.
-        n_simulations: how many calibrated samples are drawn for the band.
-        ax: where to draw; without it a new figure is made.
+        confidence: Predicted probabilities `(N,)`.
+        correct: Whether each came true `(N,)`.
+        title: Title of the figure.
+        n_bins: Number of bins of equal width.
+        n_simulations: How many calibrated samples are drawn for the band.
+        ax: Where to draw; without it a new figure is made.
     """
     bins = reliability_bins(confidence, correct, n_bins)
     bands = consistency_bands(confidence, n_bins, level=0.95, n_simulations=n_simulations)
@@ -123,10 +123,10 @@ def estimates_histogram(
     """Draw how often each estimate came out, their mean, and the true error.
 
     Args:
-        estimates: one for each of S samples ``(S,)``.
-        true_error: what they estimate.
-        title: title of the figure.
-        ax: where to draw; without it a new figure is made.
+        estimates: One for each of S samples `(S,)`.
+        true_error: What they estimate.
+        title: Title of the figure.
+        ax: Where to draw; without it a new figure is made.
     """
     mean = estimates.double().mean().item()
     with style():
@@ -148,10 +148,10 @@ def rejection_curves(
     """Draw how often a test of calibration rejects, against the size of the sample.
 
     Args:
-        sizes: predictions in a sample ``(K,)``.
-        shares: name of each model, at most four, and the share of samples rejected ``(K,)``.
+        sizes: Predictions in a sample `(K,)`.
+        shares: Name of each model, at most four, and the share of samples rejected `(K,)`.
         level: p-values up to this reject; a calibrated model should be rejected that often.
-        title: title of the figure.
+        title: Title of the figure.
     """
     ax = new_axes(8.0, 4.6)
     with style():
@@ -170,8 +170,8 @@ def risk_coverage_curves(curves: Mapping[str, RiskCoverage], title: str) -> Axes
     """Draw which share of the answers is wrong when only the surest ones are given.
 
     Args:
-        curves: name of each model, at most four, and its curve.
-        title: title of the figure.
+        curves: Name of each model, at most four, and its curve.
+        title: Title of the figure.
     """
     ax = new_axes(7.5, 4.8)
     with style():
@@ -199,12 +199,12 @@ def interval_rows(
     """Draw one estimate with its interval for each name, from top to bottom.
 
     Args:
-        rows: name and estimate; one interval that excludes the reference is drawn full, one that
+        rows: Name and estimate; one interval that excludes the reference is drawn full, one that
             includes it hollow.
-        xlabel: what is estimated, with its unit.
-        title: title of the figure.
-        reference: a value to compare with, and its name in the legend.
-        row_height: in inches; less where there are many rows.
+        xlabel: What is estimated, with its unit.
+        title: Title of the figure.
+        reference: A value to compare with, and its name in the legend.
+        row_height: In inches; less where there are many rows.
     """
     ax = new_axes(7.5, row_height * len(rows) + 1.9)
     with style():

@@ -25,12 +25,12 @@ def scores_by_method(
     """Draw several scores of several methods side by side, each with its interval.
 
     Args:
-        panels: from left to right, what each panel measures (with its unit) and its series, at
+        panels: From left to right, what each panel measures (with its unit) and its series, at
             most two; a series has an interval for each method. All have the same methods.
-        marks: for a panel, a value for each method to compare with, drawn as a gray tick, such as
+        marks: For a panel, a value for each method to compare with, drawn as a gray tick, such as
             what chance alone would give. A panel may be absent.
-        guessing: for a panel, what a blind guess gets, drawn as a dashed line; or absent.
-        title: title of the figure.
+        guessing: For a panel, what a blind guess gets, drawn as a dashed line; or absent.
+        title: Title of the figure.
     """
     methods = list(next(iter(next(iter(panels.values())).values())))
     axes = new_axes(
@@ -68,9 +68,9 @@ def prior_bars(answers: Sequence[str], probs: Tensor, title: str) -> Axes:
     """Draw how probable answers are before any question, on a logarithmic axis.
 
     Args:
-        answers: their texts, from top to bottom.
-        probs: their probabilities ``(K,)``, positive.
-        title: title of the figure.
+        answers: Their texts, from top to bottom.
+        probs: Their probabilities `(K,)`, positive.
+        title: Title of the figure.
     """
     ax = new_axes(7.5, 0.42 * len(answers) + 1.6)
     with style():
@@ -91,10 +91,10 @@ def spread_over_splits(
     """Draw what many random splits of the same questions give, and what one of them gave.
 
     Args:
-        values: name of each method, at most two, and its value in each of S splits ``(S,)``.
-        of_one: the value of each method in the one split shown elsewhere.
-        xlabel: what the values are.
-        title: title of the figure.
+        values: Name of each method, at most two, and its value in each of S splits `(S,)`.
+        of_one: The value of each method in the one split shown elsewhere.
+        xlabel: What the values are.
+        title: Title of the figure.
     """
     ax = new_axes(7.5, 4.6)
     low = min(part.min().item() for part in values.values())
@@ -121,10 +121,10 @@ def asked_panels(
     """Draw how one way of asking came out: right, sure, and at which place the answers stood.
 
     Args:
-        accuracy: fraction of questions answered right.
-        confidence: mean confidence.
-        shares: for each place in the list of options, the share of answers that came from there.
-        title: how the model was asked.
+        accuracy: Fraction of questions answered right.
+        confidence: Mean confidence.
+        shares: For each place in the list of options, the share of answers that came from there.
+        title: How the model was asked.
     """
     left, right = new_axes(10.0, 3.8, ncols=2)
     with style():

@@ -24,8 +24,8 @@ def position_heatmap(table: Tensor, title: str) -> Axes:
     """Draw a table of positions: a row for each position, a column for each coordinate.
 
     Args:
-        table: what is added to the tokens ``(T, width)``.
-        title: title of the figure.
+        table: What is added to the tokens `(T, width)`.
+        title: Title of the figure.
 
     Raises:
         ValueError: If the table is not a matrix.
@@ -45,8 +45,8 @@ def products_by_distance(products: Sequence[float], title: str) -> Axes:
     """Draw the dot product of two positions against their distance.
 
     Args:
-        products: at distance 0, 1, 2 and so on.
-        title: title of the figure.
+        products: At distance 0, 1, 2 and so on.
+        title: Title of the figure.
     """
     ax = new_axes(7.5, 4.4)
     with style():
@@ -61,10 +61,10 @@ def turned_pairs(
     """Draw one pair of coordinates of a query and a key, turned by their positions.
 
     Args:
-        query: the pair before turning ``(2,)``.
-        key: the pair before turning ``(2,)``.
-        places: for each panel, the positions of query and key.
-        frequency: angle per position, in radians.
+        query: The pair before turning `(2,)`.
+        key: The pair before turning `(2,)`.
+        places: For each panel, the positions of query and key.
+        frequency: Angle per position, in radians.
 
     Returns:
         The first panel's axes.
@@ -118,12 +118,12 @@ def pair_and_score(
     """Draw one turned pair of a query and a key, and beside it the score of the whole vectors.
 
     Args:
-        query: the pair before turning ``(2,)``.
-        key: the pair before turning ``(2,)``.
-        frequency: angle per position of this pair, in radians.
-        scores: of the whole vectors, with the key 0, 1, ... tokens before the query; the query
+        query: The pair before turning `(2,)`.
+        key: The pair before turning `(2,)`.
+        frequency: Angle per position of this pair, in radians.
+        scores: Of the whole vectors, with the key 0, 1, ... tokens before the query; the query
             stands at the last of these positions.
-        distance: which of them to mark.
+        distance: Which of them to mark.
 
     Returns:
         The left panel's axes.
@@ -152,14 +152,14 @@ def bias_heatmaps(bias: Tensor, heads: Sequence[int]) -> Axes:
     """Draw what ALiBi adds to the scores of some heads; the future stays empty.
 
     Args:
-        bias: ``(n_heads, T, T)``.
-        heads: which to draw, counted from 0.
+        bias: `(n_heads, T, T)`.
+        heads: Which to draw, counted from 0.
 
     Returns:
         The first panel's axes.
 
     Raises:
-        ValueError: If the bias is not ``(n_heads, T, T)``.
+        ValueError: If the bias is not `(n_heads, T, T)`.
     """
     if bias.ndim != 3 or bias.shape[1] != bias.shape[2]:
         raise ValueError(f"bias has shape {tuple(bias.shape)}: expected (n_heads, T, T).")
@@ -182,10 +182,10 @@ def accuracy_by_position(
     """Draw how accurate each scheme is at each position, inside and beyond the trained length.
 
     Args:
-        tasks: for each task, a panel: for each scheme the accuracy of each seed ``(S, T)``, NaN
+        tasks: For each task, a panel: for each scheme the accuracy of each seed `(S, T)`, NaN
             where a position is not judged. Lines are means, bands reach from worst to best seed.
-        trained: the length of the training sequences, in tokens.
-        chance: for each task, the accuracy of guessing.
+        trained: The length of the training sequences, in tokens.
+        chance: For each task, the accuracy of guessing.
 
     Returns:
         The first panel's axes.
@@ -214,10 +214,10 @@ def loss_against_gap(
     """Draw the loss on a repeated passage against the gap of positions before it.
 
     Args:
-        gaps: positions skipped between the two copies ``(K,)``, at least 1.
-        lines: for each kind of passage, its loss in nats a token ``(K,)``.
-        context: the longest distance the model was configured for, marked by a line.
-        title: title of the figure.
+        gaps: Positions skipped between the two copies `(K,)`, at least 1.
+        lines: For each kind of passage, its loss in nats a token `(K,)`.
+        context: The longest distance the model was configured for, marked by a line.
+        title: Title of the figure.
     """
     ax = new_axes(7.8, 4.6)
     with style():

@@ -5,6 +5,8 @@ gives, and says how many answers stand behind each point: `reliability_diagram` 
 that a newcomer does not know yet.
 """
 
+from __future__ import annotations
+
 import torch
 from matplotlib.axes import Axes
 from matplotlib.ticker import MultipleLocator, PercentFormatter
@@ -41,7 +43,7 @@ def answers_diagram(
     """
     confidence, correct = as_confidence_and_correct(confidence, correct)
     if not 0 <= chance < 1:
-        raise ValueError(f"chance must be at least 0 and below 1; found {chance}")
+        raise ValueError(f"chance must be at least 0 and below 1, found {chance}")
     own_figure = ax is None
     data = binned_data(confidence, correct, n_bins=10)
     with style():

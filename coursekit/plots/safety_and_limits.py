@@ -25,12 +25,12 @@ def secret_ranks(curves: Mapping[str, tuple[Tensor, int]], title: str) -> Axes:
     """Draw the probability of every candidate secret, sorted, and mark the one that is true.
 
     Args:
-        curves: for each canary the log-probabilities of its R candidates in nats ``(R,)``, and the
+        curves: For each canary the log-probabilities of its R candidates in nats `(R,)`, and the
             index of its true secret; at most five.
-        title: title of the figure.
+        title: Title of the figure.
 
     Raises:
-        ValueError: if there is no curve, or there are more than five.
+        ValueError: If there is no curve, or there are more than five.
     """
     if not 1 <= len(curves) <= len(_LOOKS):
         raise ValueError(f"curves: expected 1 to {len(_LOOKS)} of them, found {len(curves)}.")
@@ -73,16 +73,16 @@ def scaling_curves(
     """Draw how a loss falls with what is spent on it, both axes logarithmic.
 
     Args:
-        x: tokens, parameters or operations ``(K,)``.
-        lines: for each kind of model its values ``(K,)``; at most five kinds.
-        xlabel: what x is, with its unit.
-        ylabel: the loss, with its unit.
-        title: title of the figure.
-        own_x: other values of x for single lines.
-        ax: where to draw; by default on a new figure.
+        x: tokens, parameters or operations `(K,)`.
+        lines: For each kind of model its values `(K,)`; at most five kinds.
+        xlabel: What x is, with its unit.
+        ylabel: The loss, with its unit.
+        title: Title of the figure.
+        own_x: Other values of x for single lines.
+        ax: Where to draw; by default on a new figure.
 
     Raises:
-        ValueError: if there are no lines or more than five, a line has another length than its x,
+        ValueError: If there are no lines or more than five, a line has another length than its x,
             or a value is not above 0.
     """
     if not 1 <= len(lines) <= len(_LOOKS):

@@ -5,6 +5,8 @@ were, and a notebook shows the result with `show(axes, alt="...")`, so that whoe
 the picture hears or reads what it says.
 """
 
+from __future__ import annotations
+
 import base64
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -114,13 +116,13 @@ def show(figure: Figure | Axes, alt: str) -> None:
         figure = figure.get_figure(root=True)
     if not isinstance(figure, Figure):
         raise TypeError(
-            f"figure must be a matplotlib Figure or Axes; found {type(figure).__name__}"
+            f"figure must be a matplotlib Figure or Axes, found {type(figure).__name__}"
         )
     if not isinstance(alt, str):
-        raise TypeError(f"alt must be a string; found {type(alt).__name__}")
+        raise TypeError(f"alt must be a string, found {type(alt).__name__}")
     if len(alt.strip()) < _SHORTEST_ALT:
         raise ValueError(
-            f"alt must say in a sentence what the figure shows; found {alt!r}. "
+            f"alt must say in a sentence what the figure shows, found {alt!r}. "
             "Name the kind of figure, its axes, and what a reader should see"
         )
     image = BytesIO()
@@ -147,10 +149,10 @@ class _DescribedImage:
 
 
 def image_html(png: bytes, alt: str) -> str:
-    """A picture as HTML that needs no file, never wider than its place."""
+    """Return a picture as HTML that needs no file, never wider than its place."""
     return f'<img alt="{escape(alt)}" style="max-width: 100%" src="{data_address(png)}">'
 
 
 def data_address(png: bytes) -> str:
-    """The address of a picture that carries the picture itself, for pages without files."""
+    """Return the address of a picture that carries the picture itself, for pages without files."""
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"

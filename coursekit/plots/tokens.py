@@ -16,10 +16,10 @@ _MARKERS = ("o", "s", "D", "^")
 
 
 def visible(token: bytes) -> str:
-    r"""A token as text that can be seen: `␣` for a space, `⏎` for a new line, `\xe5` for a part.
+    r"""Show a token as text: `␣` for a space, `⏎` for a new line, `\xe5` for a part of a letter.
 
     Raises:
-        TypeError: if the token is not a byte string.
+        TypeError: If the token is not a byte string.
     """
     if not isinstance(token, bytes):
         raise TypeError(f"token: found {token!r:.40}, expected bytes, as ByteLevelBPE.tokens gives")
@@ -31,11 +31,11 @@ def token_strips(rows: Mapping[str, Sequence[bytes]], title: str) -> Axes:
     """Draw one text cut in several ways, each token in a box of its own.
 
     Args:
-        rows: name of each way, from top to bottom, and its tokens.
-        title: title of the figure.
+        rows: Name of each way, from top to bottom, and its tokens.
+        title: Title of the figure.
 
     Raises:
-        ValueError: if there are no rows, or a row has no tokens.
+        ValueError: If there are no rows, or a row has no tokens.
     """
     if not rows or not all(rows.values()):
         raise ValueError("rows: found none, or one without tokens; expected names with tokens.")
@@ -79,13 +79,13 @@ def vocabulary_curves(
     """Draw quantities against the size of the vocabulary, which is on a logarithmic axis.
 
     Args:
-        sizes: sizes of the vocabulary, in tokens.
-        curves: name and values of each quantity, one value for each size; at most four.
-        ylabel: what the values are, with their unit.
-        title: title of the figure.
+        sizes: Sizes of the vocabulary, in tokens.
+        curves: Name and values of each quantity, one value for each size; at most four.
+        ylabel: What the values are, with their unit.
+        title: Title of the figure.
 
     Raises:
-        ValueError: if a curve has another length than `sizes`, or there are more than four.
+        ValueError: If a curve has another length than `sizes`, or there are more than four.
     """
     _check_count(curves)
     for name, values in curves.items():
@@ -109,13 +109,13 @@ def language_dots(series: Mapping[str, Mapping[str, float]], xlabel: str, title:
     """Draw one or more numbers for each language, a row a language.
 
     Args:
-        series: name of each number, and its value for each language, from top to bottom; at most
+        series: Name of each number, and its value for each language, from top to bottom; at most
             four numbers, all for the same languages.
-        xlabel: what the numbers are, with their unit.
-        title: title of the figure.
+        xlabel: What the numbers are, with their unit.
+        title: Title of the figure.
 
     Raises:
-        ValueError: if the languages differ from number to number, or there are too many numbers.
+        ValueError: If the languages differ from number to number, or there are too many numbers.
     """
     _check_count(series)
     languages = list(next(iter(series.values())))

@@ -19,19 +19,19 @@ def likelihood_curve(count: int, total: int, marks: Mapping[str, float], title: 
     """Draw the loss of saying p about an event, for every p, against how often it happened.
 
     Args:
-        count: how often the event happened; at least once.
-        total: how often it could have happened; at least once it did not.
-        marks: for each name a probability to mark on the curve, at most four.
-        title: title of the figure.
+        count: How often the event happened; at least once.
+        total: How often it could have happened; at least once it did not.
+        marks: For each name a probability to mark on the curve, at most four.
+        title: Title of the figure.
 
     Raises:
-        ValueError: if the event never happened, or always, or a mark lies outside (0, 1).
+        ValueError: If the event never happened, or always, or a mark lies outside (0, 1).
     """
     if not 0 < count < total:
         raise ValueError(f"count is {count} of {total}: expected at least 1 and below the total.")
     wrong = {name: p for name, p in marks.items() if not 0 < p < 1}
     if wrong or len(marks) > len(_LINES):
-        raise ValueError(f"marks: expected at most {len(_LINES)} inside (0, 1); found {marks}.")
+        raise ValueError(f"marks: expected at most {len(_LINES)} inside (0, 1), found {marks}.")
     frequency = count / total
 
     def loss(p: Tensor) -> Tensor:
@@ -67,13 +67,13 @@ def belief_bars(words: Sequence[str], belief: Tensor, names: Sequence[str], titl
     """Draw what is believed about something hidden, after each word, as stacked bars.
 
     Args:
-        words: what was read, T words.
-        belief: probabilities of the S hidden possibilities after each word ``(T, S)``.
-        names: of the S possibilities, at most six.
-        title: title of the figure.
+        words: What was read, T words.
+        belief: Probabilities of the S hidden possibilities after each word `(T, S)`.
+        names: Of the S possibilities, at most six.
+        title: Title of the figure.
 
     Raises:
-        ValueError: if the shapes do not fit, or there are more possibilities than colours.
+        ValueError: If the shapes do not fit, or there are more possibilities than colours.
     """
     if tuple(belief.shape) != (len(words), len(names)) or len(names) > len(_STACK):
         raise ValueError(
@@ -114,21 +114,21 @@ def training_curves(
     """Draw how quantities change with the number of tokens read, one thin line for each run.
 
     Args:
-        tokens: tokens read at each record ``(K,)``.
-        lines: for each name its runs, each with K values; at most four names.
-        ylabel: what is drawn, with its unit.
-        title: title of the figure.
-        levels: for each name a value to mark by a horizontal line, at most four.
-        log: draw the values on a logarithmic axis.
-        ax: where to draw; by default on a new figure.
+        tokens: Tokens read at each record `(K,)`.
+        lines: For each name its runs, each with K values; at most four names.
+        ylabel: What is drawn, with its unit.
+        title: Title of the figure.
+        levels: For each name a value to mark by a horizontal line, at most four.
+        log: Draw the values on a logarithmic axis.
+        ax: Where to draw; by default on a new figure.
 
     Raises:
-        ValueError: if there are no lines, too many, or a run has another length.
+        ValueError: If there are no lines, too many, or a run has another length.
     """
     levels = levels or {}
     if not 1 <= len(lines) <= len(_LINES) or len(levels) > len(_DASHES):
         raise ValueError(
-            f"expected 1 to {len(_LINES)} lines and at most {len(_DASHES)} levels; found "
+            f"expected 1 to {len(_LINES)} lines and at most {len(_DASHES)} levels, found "
             f"{len(lines)} and {len(levels)}."
         )
     for name, runs in lines.items():
@@ -162,15 +162,15 @@ def stated_against_true(
     Only a language whose truth is known has such a figure: it needs no outcomes and no bins.
 
     Args:
-        stages: for each name the stated and the true probabilities, both ``(N,)``.
-        title: title of the figure.
-        most: how many points to draw at most: every so manyth of the N.
+        stages: For each name the stated and the true probabilities, both `(N,)`.
+        title: Title of the figure.
+        most: How many points to draw at most: every so manyth of the N.
 
     Returns:
         The axes of the first stage.
 
     Raises:
-        ValueError: if there is no stage, or two shapes differ.
+        ValueError: If there is no stage, or two shapes differ.
     """
     if not stages:
         raise ValueError("stages is empty: expected at least one, a name and two tensors.")

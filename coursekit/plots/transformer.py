@@ -27,16 +27,16 @@ def lines_against_depth(
     """Draw one or more quantities against the depth of a network.
 
     Args:
-        depth: the depths ``(K,)``.
-        lines: for each name of a line its values ``(K,)``; at most four lines.
-        ylabel: what is drawn, with its unit.
-        title: title of the figure.
-        xlabel: what depth means here.
-        log: draw the values on a logarithmic axis.
-        ax: where to draw; by default on a new figure.
+        depth: The depths `(K,)`.
+        lines: For each name of a line its values `(K,)`; at most four lines.
+        ylabel: What is drawn, with its unit.
+        title: Title of the figure.
+        xlabel: What depth means here.
+        log: Draw the values on a logarithmic axis.
+        ax: Where to draw; by default on a new figure.
 
     Raises:
-        ValueError: if there are no lines or more than four, or one has another length.
+        ValueError: If there are no lines or more than four, or one has another length.
     """
     if not 1 <= len(lines) <= len(_LOOKS):
         raise ValueError(f"lines: expected 1 to {len(_LOOKS)} of them, found {len(lines)}.")
@@ -58,9 +58,9 @@ def activation_curves(x: Tensor, curves: Mapping[str, Tensor], title: str) -> Ax
     """Draw functions that are applied to each number alone.
 
     Args:
-        x: where they are evaluated ``(K,)``.
-        curves: for each name its values ``(K,)``.
-        title: title of the figure.
+        x: Where they are evaluated `(K,)`.
+        curves: For each name its values `(K,)`.
+        title: Title of the figure.
     """
     ax = new_axes(7.0, 4.4)
     with style():
@@ -82,14 +82,14 @@ def guess_table(
     """Draw the most likely next token at every depth and position, darker where it is surer.
 
     Args:
-        tokens: texts of the T tokens that were read.
-        depth: the K depths, from the first to the last.
-        guesses: for each depth the text of the best token at each position, K times T.
-        probs: their probabilities ``(K, T)``.
-        title: title of the figure.
+        tokens: Texts of the T tokens that were read.
+        depth: The K depths, from the first to the last.
+        guesses: For each depth the text of the best token at each position, K times T.
+        probs: Their probabilities `(K, T)`.
+        title: Title of the figure.
 
     Raises:
-        ValueError: if the shapes do not fit.
+        ValueError: If the shapes do not fit.
     """
     shape = (len(depth), len(tokens))
     if tuple(probs.shape) != shape or [len(row) for row in guesses] != [shape[1]] * shape[0]:
@@ -120,18 +120,18 @@ def stacked_shares(bars: Mapping[str, Mapping[str, float]], xlabel: str, title: 
     """Draw how totals are made of parts: one bar a total, as shares, the total beside its name.
 
     Args:
-        bars: for each total, from top to bottom, its name and its parts; all have the same parts.
-        xlabel: what is shared out.
-        title: title of the figure.
+        bars: For each total, from top to bottom, its name and its parts; all have the same parts.
+        xlabel: What is shared out.
+        title: Title of the figure.
 
     Raises:
-        ValueError: if there are no bars, they have different parts, or too many for the colours.
+        ValueError: If there are no bars, they have different parts, or too many for the colours.
     """
     names = [list(parts) for parts in bars.values()]
     if not names or any(parts != names[0] for parts in names) or len(names[0]) > len(_PARTS):
         raise ValueError(
             f"bars: expected one or more, all with the same parts and at most {len(_PARTS)} of "
-            f"them; found {names}."
+            f"them, found {names}."
         )
     ax = new_axes(8.5, 0.75 * len(bars) + 2.1)
     with style():

@@ -1,5 +1,7 @@
 """What a learner moves. The figure that stands above each widget is its static form."""
 
+from __future__ import annotations
+
 from coursekit.widgets._explore import explore
 from coursekit.widgets.applications import task_explorer, task_view
 from coursekit.widgets.attention import attention_explorer, head_map

@@ -15,9 +15,9 @@ def explore(draw: Callable[..., Axes], alt: str, **controls: ipywidgets.Widget) 
     """Show controls, and under them a figure that is drawn anew whenever one of them moves.
 
     Args:
-        draw: takes the controls' values by name and returns the axes it drew.
-        alt: what the figure shows, for those who cannot see it.
-        **controls: one widget for each argument of ``draw``.
+        draw: Takes the controls' values by name and returns the axes it drew.
+        alt: What the figure shows, for those who cannot see it.
+        **controls: One widget for each argument of `draw`.
     """
     for control in controls.values():
         # Redraw when the slider is let go, not at every pixel: a laptop keeps up.

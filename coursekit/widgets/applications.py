@@ -13,7 +13,7 @@ from coursekit.plots import consistency_diagram, style
 from coursekit.plots.style import title_above_legend
 from coursekit.widgets._explore import explore
 
-#: Of each task its scores ``(N, C)`` and its labels ``(N,)``.
+#: Of each task its scores `(N, C)` and its labels `(N,)`.
 Tasks = Mapping[str, tuple[Tensor, Tensor]]
 
 
@@ -21,17 +21,17 @@ def task_view(tasks: Tasks, task: str, temperature: float) -> Axes:
     """Draw the reliability diagram of one task at a temperature, with its numbers in the title.
 
     Args:
-        tasks: name of each task, its scores ``(N, C)`` in nats and its labels ``(N,)``.
-        task: which of them.
-        temperature: divides the scores; positive.
+        tasks: Name of each task, its scores `(N, C)` in nats and its labels `(N,)`.
+        task: Which of them.
+        temperature: Divides the scores; positive.
 
     Raises:
-        ValueError: if there is no such task, or the temperature is not positive.
+        ValueError: If there is no such task, or the temperature is not positive.
     """
     if task not in tasks:
         raise ValueError(f"task is {task!r}; expected one of {sorted(tasks)}")
     if not temperature > 0:
-        raise ValueError(f"temperature must be positive; found {temperature}")
+        raise ValueError(f"temperature must be positive, found {temperature}")
     scores, labels = tasks[task]
     probs = (scores / temperature).softmax(dim=-1)
     confidence, correct = top_label(probs, labels)
@@ -50,7 +50,7 @@ def task_explorer(tasks: Tasks) -> None:
     """Choose a task, slide the temperature, and see the reliability diagram move.
 
     Args:
-        tasks: as in `task_view`.
+        tasks: As in `task_view`.
     """
     explore(
         lambda task, temperature: task_view(tasks, task, temperature),

@@ -13,14 +13,14 @@ from coursekit.widgets._explore import explore
 
 
 def head_map(weights: Tensor, tokens: Sequence[str], layer: int, head: int, token: int) -> Axes:
-    """The map of one head, with the row of one token framed and its strongest look named.
+    """Return the map of one head, with the row of one token framed and its strongest look named.
 
     Args:
-        weights: ``(layers, heads, T, T)``.
-        tokens: texts of the T tokens.
-        layer: counted from 0, as are head and token.
-        head: which head of the layer.
-        token: the token that looks.
+        weights: `(layers, heads, T, T)`.
+        tokens: Texts of the T tokens.
+        layer: Counted from 0, as are head and token.
+        head: Which head of the layer.
+        token: The token that looks.
     """
     row = weights[layer, head, token]
     best = int(row.argmax())
@@ -32,17 +32,17 @@ def head_map(weights: Tensor, tokens: Sequence[str], layer: int, head: int, toke
 def attention_explorer(
     weights: Tensor, tokens: Sequence[str], layer: int = 0, head: int = 0, token: int = -1
 ) -> None:
-    """Pick layer, head and token of attention weights ``(layers, heads, T, T)``; see the map.
+    """Pick layer, head and token of attention weights `(layers, heads, T, T)`; see the map.
 
     Args:
-        weights: of every head on one text.
-        tokens: texts of its T tokens.
-        layer: where the sliders start, as are head and token.
-        head: which head of the layer.
-        token: the token that looks; -1 is the last.
+        weights: Of every head on one text.
+        tokens: Texts of its T tokens.
+        layer: Where the sliders start, as are head and token.
+        head: Which head of the layer.
+        token: The token that looks; -1 is the last.
 
     Raises:
-        ValueError: if `weights` does not have these four dimensions.
+        ValueError: If `weights` does not have these four dimensions.
     """
     n = len(tokens)
     if weights.ndim != 4 or weights.shape[2:] != (n, n):

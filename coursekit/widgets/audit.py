@@ -13,7 +13,7 @@ from coursekit.widgets._explore import explore
 
 
 def diagrams_of(reports: Mapping[str, Report], task: str) -> Axes:
-    """The reliability diagrams of one task in several reports, by the names of their models."""
+    """Draw the reliability diagrams of one task in several reports, by the names of models."""
     title = next(iter(reports.values())).task(task)["title"]
     return binned_diagrams({name: report.points(task) for name, report in reports.items()}, title)
 
@@ -22,7 +22,7 @@ def report_explorer(reports: Mapping[str, Report]) -> None:
     """Choose a task that all reports have, and see how calibrated each model is on it.
 
     Raises:
-        ValueError: if there is no report, or no task that all have.
+        ValueError: If there is no report, or no task that all have.
     """
     if not reports:
         raise ValueError("reports is empty: give at least one, by the name of its model")

@@ -19,15 +19,15 @@ ORDERS = range(6)
 def order_view(
     parts: Parts, order: int, sequences: int, smoothing: float, backoff: bool, words: int = 64
 ) -> Axes:
-    """The two parts of the squared error of n-gram models of order 0 to 5, one of them framed.
+    """Draw the two parts of the squared error of n-gram models of order 0 to 5, one framed.
 
     Args:
-        parts: gives bias squared and variance of a kind of model.
-        order: the one to frame.
-        sequences: on how many the models are trained.
-        smoothing: how many words of evidence the prior is worth.
-        backoff: whether the prior is the next lower order, not the uniform law.
-        words: in a sequence.
+        parts: Gives bias squared and variance of a kind of model.
+        order: The one to frame.
+        sequences: On how many the models are trained.
+        smoothing: How many words of evidence the prior is worth.
+        backoff: Whether the prior is the next lower order, not the uniform law.
+        words: In a sequence.
 
     Raises:
         ValueError: If the order is not drawn.
@@ -51,8 +51,8 @@ def order_explorer(parts: Parts, sequences: Sequence[int] = (5, 20, 100, 500)) -
     """Slide order, training sequences and smoothing, and choose the prior.
 
     Args:
-        parts: as in `order_view`.
-        sequences: numbers of training sequences to choose from.
+        parts: As in `order_view`.
+        sequences: Numbers of training sequences to choose from.
     """
     explore(
         lambda **choice: order_view(parts, **choice),

@@ -12,7 +12,7 @@ from coursekit.widgets._explore import explore
 
 
 def diagram_at_temperature(logits: Tensor, labels: Tensor, temperature: float) -> Axes:
-    """The reliability diagram of logits ``(N, C)`` divided by a temperature, with its NLL."""
+    """Return the reliability diagram of logits `(N, C)` divided by a temperature, with its NLL."""
     probs = (logits / temperature).softmax(dim=-1)
     nll = negative_log_likelihood(probs, labels)
     title = f"T = {temperature:.2f}, NLL = {nll:.3f} nats"
@@ -20,7 +20,7 @@ def diagram_at_temperature(logits: Tensor, labels: Tensor, temperature: float) -
 
 
 def temperature_slider(logits: Tensor, labels: Tensor) -> None:
-    """Slide the temperature of logits ``(N, C)`` with labels ``(N,)``, and see the diagram move."""
+    """Slide the temperature of logits `(N, C)` with labels `(N,)`, and see the diagram move."""
     explore(
         lambda temperature: diagram_at_temperature(logits, labels, temperature),
         alt="Reliability diagram at the temperature of the slider: accuracy against confidence.",

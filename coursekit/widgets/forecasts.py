@@ -24,22 +24,22 @@ def turned(truth: Tensor, power: float, bias: float) -> Tensor:
     """Return what a forecaster states who turns the truth `(N,)` in log-odds, to the nearest 2 %.
 
     Raises:
-        ValueError: if power or bias is not finite.
+        ValueError: If power or bias is not finite.
     """
     if not (math.isfinite(power) and math.isfinite(bias)):
-        raise ValueError(f"power and bias must be finite; found {power} and {bias}")
+        raise ValueError(f"power and bias must be finite, found {power} and {bias}")
     stated = torch.sigmoid(power * torch.logit(truth) + bias)
     return (STEPS * stated).round() / STEPS
 
 
 def dial_view(truth: Tensor, happened: Tensor, power: float, bias: float) -> Axes:
-    """The attributes diagram of a turned forecaster beside the parts of its Brier score.
+    """Return the attributes diagram of a turned forecaster beside the parts of its Brier score.
 
     Args:
-        truth: true probabilities ``(N,)``, between 0 and 1.
-        happened: whether the event happened ``(N,)``.
-        power: above 1 surer than the truth, below 1 less sure, negative turned round.
-        bias: above 0 the event is stated too often, below 0 too seldom.
+        truth: True probabilities `(N,)`, between 0 and 1.
+        happened: Whether the event happened `(N,)`.
+        power: Above 1 surer than the truth, below 1 less sure, negative turned round.
+        bias: Above 0 the event is stated too often, below 0 too seldom.
     """
     stated = turned(truth, power, bias)
     parts = {}
@@ -56,8 +56,8 @@ def forecaster_dial(truth: Tensor, happened: Tensor) -> None:
     """Turn the power and the bias of a forecaster, and see diagram and score move.
 
     Args:
-        truth: true probabilities ``(N,)``, between 0 and 1.
-        happened: whether the event happened ``(N,)``.
+        truth: True probabilities `(N,)`, between 0 and 1.
+        happened: Whether the event happened `(N,)`.
     """
     explore(
         lambda power, bias: dial_view(truth, happened, power, bias),

@@ -17,12 +17,12 @@ def abstention_view(confidence: Tensor, correct: Tensor, threshold: float) -> Ax
     """Draw the risk-coverage curve, and where a model stands that answers from a threshold on.
 
     Args:
-        confidence: one for each question ``(N,)``.
-        correct: whether its answer is right ``(N,)``.
-        threshold: answer where the confidence is at least this.
+        confidence: One for each question `(N,)`.
+        correct: Whether its answer is right `(N,)`.
+        threshold: Answer where the confidence is at least this.
 
     Raises:
-        ValueError: if a tensor has a wrong shape or is out of range.
+        ValueError: If a tensor has a wrong shape or is out of range.
     """
     curve = risk_coverage_curve(confidence, correct)
     answered = confidence >= threshold
@@ -36,8 +36,8 @@ def abstention_explorer(confidences: Mapping[str, Tensor], correct: Tensor) -> N
     """Slide the threshold from which on the model answers; see coverage and risk move.
 
     Args:
-        confidences: name of each confidence, and its values ``(N,)``.
-        correct: whether each answer is right ``(N,)``.
+        confidences: Name of each confidence, and its values `(N,)`.
+        correct: Whether each answer is right `(N,)`.
     """
     explore(
         lambda confidence, threshold: abstention_view(confidences[confidence], correct, threshold),

@@ -22,15 +22,15 @@ def rule_figure(
     top_k: int,
     top_p: float,
 ) -> Axes:
-    """The law of the next word under a rule beside the truth, with their distance in the title.
+    """Draw the law of the next word under a rule beside the truth; the title says how far off.
 
     Args:
-        words: the vocabulary, V words.
-        truth: true probabilities of the next word ``(V,)``.
-        logits: the model's logits ``(V,)``.
-        temperature: divides the logits.
-        top_k: how many words to keep at most.
-        top_p: probability that the kept words have together.
+        words: The vocabulary, V words.
+        truth: True probabilities of the next word `(V,)`.
+        logits: The model's logits `(V,)`.
+        temperature: Divides the logits.
+        top_k: How many words to keep at most.
+        top_p: Probability that the kept words have together.
     """
     bent = adjust_logits(logits.double(), temperature, top_k, top_p).softmax(dim=-1)
     distance = (bent - truth).abs().sum() / 2
@@ -43,9 +43,9 @@ def rule_explorer(words: Sequence[str], contexts: Mapping[str, tuple[Tensor, Ten
     """Choose a text, slide the rule, and see what would be sampled beside the truth.
 
     Args:
-        words: the vocabulary, V words.
-        contexts: for each text, the true probabilities and the model's logits of the next word,
-            both ``(V,)``.
+        words: The vocabulary, V words.
+        contexts: For each text, the true probabilities and the model's logits of the next word,
+            both `(V,)`.
     """
     explore(
         lambda text, **rule: rule_figure(words, *contexts[text], **rule),

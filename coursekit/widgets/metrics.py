@@ -26,18 +26,18 @@ def estimate_view(
     """Draw the diagram of one sample, and the ECE of this and of 199 more such samples.
 
     Args:
-        confidence: what the model states about each of the predictions to draw from ``(M,)``.
-        true_probability: with which probability each comes true ``(M,)``.
-        n: predictions in a sample.
-        n_bins: bins of equal width.
-        seed: seed of the first sample.
+        confidence: What the model states about each of the predictions to draw from `(M,)`.
+        true_probability: With which probability each comes true `(M,)`.
+        n: Predictions in a sample.
+        n_bins: Bins of equal width.
+        seed: Seed of the first sample.
 
     Raises:
-        ValueError: if a tensor is not ``(M,)`` or out of range, or a number is below 1.
+        ValueError: If a tensor is not `(M,)` or out of range, or a number is below 1.
     """
     true_error = true_calibration_error(confidence, true_probability, n_bins)
     if n < 1:
-        raise ValueError(f"n must be at least 1; found {n}")
+        raise ValueError(f"n must be at least 1, found {n}")
     generator = torch.Generator().manual_seed(seed)
     samples = [_draw(confidence, true_probability, n, generator) for _ in range(SAMPLES)]
     errors = [expected_calibration_error(*sample, n_bins) for sample in samples]
@@ -62,7 +62,7 @@ def estimate_explorer(models: Mapping[str, tuple[Tensor, Tensor]]) -> None:
     """Choose a model, the number of predictions and of bins, and see the estimate wander.
 
     Args:
-        models: name of each model, its confidences ``(M,)`` and true probabilities ``(M,)``.
+        models: Name of each model, its confidences `(M,)` and true probabilities `(M,)`.
     """
     explore(
         lambda model, n, n_bins, seed: estimate_view(*models[model], n, n_bins, seed),

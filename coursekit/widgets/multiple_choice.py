@@ -44,21 +44,21 @@ def asked_scores(
     template: str,
     order: int = 0,
 ) -> Tensor:
-    """Scores ``(N, C)`` of the options, in the questions' own order, for one way of asking.
+    """Scores `(N, C)` of the options, in the questions' own order, for one way of asking.
 
     Args:
-        lm: the model to ask.
-        questions: all with the same number of options C.
-        examples: triples of question, options and answer that stand before each question.
-        way: one of `WAYS`.
-        template: as in `few_shot_prompts`.
-        order: by how many places the options are turned before they are listed.
+        lm: The model to ask.
+        questions: All with the same number of options C.
+        examples: Triples of question, options and answer that stand before each question.
+        way: One of `WAYS`.
+        template: As in `few_shot_prompts`.
+        order: By how many places the options are turned before they are listed.
 
     Raises:
-        ValueError: if `way` is unknown.
+        ValueError: If `way` is unknown.
     """
     if way not in WAYS:
-        raise ValueError(f"way must be one of {', '.join(map(repr, WAYS))}; found {way!r}.")
+        raise ValueError(f"way must be one of {', '.join(map(repr, WAYS))}, found {way!r}.")
     n_options = len(questions[0].options)
     turned = cyclic_orders(n_options)[order % n_options]
     asked = [question.question for question in questions]
@@ -91,7 +91,7 @@ def asked_view(
     template: str = TEMPLATES["Question: ... Answer: ..."],
     order: int = 0,
 ) -> Axes:
-    """The figure of the widget: accuracy, mean confidence, and where the chosen answers stood."""
+    """Draw accuracy, mean confidence, and where the chosen answers stood."""
     scores = asked_scores(lm, questions, examples[:n_examples], way, template, order)
     confidence, chosen = scores.softmax(dim=-1).max(dim=-1)
     correct = chosen == torch.tensor([question.correct for question in questions])
@@ -112,9 +112,9 @@ def prompt_explorer(
     """Change the way of asking, and ask again: every figure is a new run of the model.
 
     Args:
-        lm: the model to ask.
-        questions: a few, say 24: each change asks them all.
-        examples: triples of question, options and answer; the first ones are used.
+        lm: The model to ask.
+        questions: A few, say 24: each change asks them all.
+        examples: Triples of question, options and answer; the first ones are used.
     """
     explore(
         lambda **how: asked_view(lm, questions, examples, **how),

@@ -25,12 +25,12 @@ def rotary_view(
     """One turned pair of a query and a key, and the score of the whole vectors at each distance.
 
     Args:
-        query: before turning ``(d,)``, d even.
-        key: before turning ``(d,)``.
-        position: of the query.
-        distance: how far before it the key is; more than `position` counts as `position`.
-        pair: which pair of coordinates, from 0 (the fastest) to d / 2 - 1.
-        base: the slowest pair turns by about 1 / base a token.
+        query: Before turning `(d,)`, d even.
+        key: Before turning `(d,)`.
+        position: Of the query.
+        distance: How far before it the key is; more than `position` counts as `position`.
+        pair: Which pair of coordinates, from 0 (the fastest) to d / 2 - 1.
+        base: The slowest pair turns by about 1 / base a token.
 
     Raises:
         ValueError: If there is no such pair.
@@ -49,7 +49,7 @@ def rotary_view(
 
 
 def rotary_explorer(query: Tensor, key: Tensor) -> None:
-    """Slide distance, position, pair and base for one query and key ``(d,)``."""
+    """Slide distance, position, pair and base for one query and key `(d,)`."""
     bases = {f"{base:,}": float(base) for base in (100, 10_000, 100_000, 1_000_000)}
     explore(
         lambda **where: rotary_view(query, key, **where),

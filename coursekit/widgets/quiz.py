@@ -74,7 +74,7 @@ class ConfidenceQuiz(ipywidgets.VBox):
         self._restore()
 
     def answers(self) -> dict[str, Answer]:
-        """The answers given so far, by the text of their question."""
+        """Return the answers given so far, by the text of their question."""
         return {
             question.question: Answer(option.value, slider.value / 100)
             for question, option, slider in zip(
@@ -117,7 +117,7 @@ class ConfidenceQuiz(ipywidgets.VBox):
 
 
 def feedback(questions: Sequence[Question], answers: Mapping[str, Answer]) -> str:
-    """What the learner is told, as HTML: score with interval, diagram, and the right answers.
+    """Return what the learner is told, as HTML: score with interval, diagram, right answers.
 
     Args:
         questions: All questions of the quiz.

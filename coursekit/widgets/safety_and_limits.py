@@ -15,16 +15,16 @@ from coursekit.widgets._explore import explore
 def canary_view(
     models: Mapping[str, Tensor], secrets: Sequence[int], repetitions: Sequence[int], canary: int
 ) -> Axes:
-    """The ranks of all secrets of one canary, in each model.
+    """Return the ranks of all secrets of one canary, in each model.
 
     Args:
-        models: for each model, at most five, the log-probabilities of all secrets ``(C, R)``, nats.
-        secrets: the planted secret of each canary ``(C,)``.
-        repetitions: how often each canary was planted ``(C,)``.
-        canary: the one to show, counted from 0.
+        models: For each model, at most five, the log-probabilities of all secrets `(C, R)`, nats.
+        secrets: The planted secret of each canary `(C,)`.
+        repetitions: How often each canary was planted `(C,)`.
+        canary: The one to show, counted from 0.
 
     Raises:
-        ValueError: if there is no such canary.
+        ValueError: If there is no such canary.
     """
     if not 0 <= canary < len(secrets):
         raise ValueError(f"canary is {canary}: expected 0 to {len(secrets) - 1}.")
@@ -41,9 +41,9 @@ def canary_explorer(
     """Choose how often a canary was planted, and which one, and see its secret's rank.
 
     Args:
-        models: for each model the log-probabilities of all secrets ``(C, R)``, in nats.
-        secrets: the planted secret of each canary ``(C,)``.
-        repetitions: how often each canary was planted ``(C,)``, as many of each number.
+        models: For each model the log-probabilities of all secrets `(C, R)`, in nats.
+        secrets: The planted secret of each canary `(C,)`.
+        repetitions: How often each canary was planted `(C,)`, as many of each number.
     """
     times = sorted({int(n) for n in repetitions})
     members = {n: [i for i, r in enumerate(repetitions) if int(r) == n] for n in times}

@@ -13,10 +13,10 @@ from coursekit.plots.tokens import TINTS, visible
 
 
 def tokens_html(tokens: Sequence[bytes]) -> str:
-    r"""A text as HTML, each token in a bordered box: the colour helps, the border decides.
+    r"""Return a text as HTML, each token in a bordered box: the colour helps, the border decides.
 
     Args:
-        tokens: as `ByteLevelBPE.tokens` gives them; parts of characters are shown as `\xe5`.
+        tokens: As `ByteLevelBPE.tokens` gives them; parts of characters are shown as `\xe5`.
     """
     boxes = [
         f'<span style="background:{TINTS[i % len(TINTS)]};color:#000;border:1px solid #555;'
@@ -39,8 +39,8 @@ def token_explorer(bpe: ByteLevelBPE, text: str) -> None:
     """Type a text and slide the number of merges, from none (bytes) to all that `bpe` has.
 
     Args:
-        bpe: a trained tokenizer; its first merges are replayed.
-        text: what stands in the field at the start.
+        bpe: A trained tokenizer; its first merges are replayed.
+        text: What stands in the field at the start.
     """
     field = ipywidgets.Textarea(value=text, description="text")
     slider = ipywidgets.IntSlider(value=0, min=0, max=len(bpe.merges), step=1, description="merges")

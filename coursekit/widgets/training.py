@@ -11,7 +11,7 @@ from coursekit.widgets._explore import explore
 
 
 def likelihood_view(outcomes: Tensor, p: float, n: int) -> Axes:
-    """The loss of the first `n` of the outcomes ``(N,)``, bool, with the stated `p` marked."""
+    """Return the loss of the first `n` of the outcomes `(N,)`, bool, with the stated `p` marked."""
     count = int(outcomes[:n].sum())
     likelihood = p**count * (1 - p) ** (n - count)
     title = f"Happened {count} times of {n}. Likelihood: {likelihood:.1e}"
@@ -19,10 +19,10 @@ def likelihood_view(outcomes: Tensor, p: float, n: int) -> Axes:
 
 
 def likelihood_explorer(outcomes: Tensor) -> None:
-    """Slide the stated probability of an event, and how many outcomes ``(N,)`` are known.
+    """Slide the stated probability of an event, and how many outcomes `(N,)` are known.
 
     Args:
-        outcomes: whether the event happened, bool, at least 20; the first ten hold both kinds.
+        outcomes: Whether the event happened, bool, at least 20; the first ten hold both kinds.
     """
     sizes = [n for n in (10, 20, 100, 500, 2000) if n <= len(outcomes)]
     explore(

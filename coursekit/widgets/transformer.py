@@ -22,12 +22,12 @@ def size_figure(
     """One bar for each kind of count, for a GPT of the given shape.
 
     Args:
-        counts: for each name, such as "parameters", a function that splits it into parts; the
+        counts: For each name, such as "parameters", a function that splits it into parts; the
             parts of all are the same.
-        width: of the residual stream, a multiple of `heads`.
-        layers: number of blocks.
-        heads: in each block.
-        vocabulary: number of tokens.
+        width: Of the residual stream, a multiple of `heads`.
+        layers: Number of blocks.
+        heads: In each block.
+        vocabulary: Number of tokens.
     """
     config = GPTConfig(vocabulary, CONTEXT, width, layers, heads)
     parts = {name: count(config) for name, count in counts.items()}
@@ -40,7 +40,7 @@ def size_explorer(counts: Mapping[str, Count]) -> None:
     """Slide width, layers, heads and vocabulary of a GPT, and see the bars.
 
     Args:
-        counts: as in `size_figure`.
+        counts: As in `size_figure`.
     """
     explore(
         lambda **shape: size_figure(counts, **shape),

@@ -1,5 +1,7 @@
 """Makes nbconvert write our decks: `jupyter nbconvert --to slides --config THIS_FILE NOTEBOOK`."""
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
 

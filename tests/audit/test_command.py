@@ -1,5 +1,7 @@
 """`python -m coursekit audit`: what it prints and keeps, how it fails, and many processes."""
 
+from __future__ import annotations
+
 import json
 import os
 import subprocess

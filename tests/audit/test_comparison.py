@@ -1,5 +1,7 @@
 """Two reports: differences are paired, and what cannot be paired is refused."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 import pytest

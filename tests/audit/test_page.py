@@ -1,5 +1,7 @@
 """The report for people: sentences that claim no more than the interval, and one whole page."""
 
+from __future__ import annotations
+
 from html.parser import HTMLParser
 
 import pytest

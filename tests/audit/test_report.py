@@ -1,5 +1,7 @@
 """A report can be read again, and a damaged one is refused with the place and the reason."""
 
+from __future__ import annotations
+
 import json
 from copy import deepcopy
 

@@ -1,5 +1,7 @@
 """The whole audit: what a report says, going on after an interruption, and what is refused."""
 
+from __future__ import annotations
+
 import json
 import os
 import signal

@@ -1,5 +1,7 @@
 """What a task reads is what the course's other functions read, one item or many at a time."""
 
+from __future__ import annotations
+
 from collections import Counter
 from dataclasses import replace
 from types import SimpleNamespace

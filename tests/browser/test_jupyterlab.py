@@ -1,5 +1,7 @@
 """What a learner does in JupyterLab, done by a program in a real browser."""
 
+from __future__ import annotations
+
 import json
 import re
 

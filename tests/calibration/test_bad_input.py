@@ -3,6 +3,8 @@
 Nothing returns NaN, and nothing fails with an error from inside NumPy or torch.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import math
 
@@ -67,13 +69,13 @@ BAD_PAIRS = {
     "shape": ([[0.5]], [1], r"confidence must have shape \(N,\)"),
     "scalar": (0.5, 1, r"confidence must have shape \(N,\)"),
     "empty": ([], [], "confidence must not be empty"),
-    "NaN": ([0.5, NAN], [1, 0], "confidence must be finite; found nan"),
-    "infinity": ([0.5, INF], [1, 0], "confidence must be finite; found inf"),
-    "negative": ([0.5, -0.1], [1, 0], r"confidence must lie in \[0, 1\]; found -0.1"),
-    "above one": ([0.5, 1.5], [1, 0], r"confidence must lie in \[0, 1\]; found 1.5"),
+    "NaN": ([0.5, NAN], [1, 0], "confidence must be finite, found nan"),
+    "infinity": ([0.5, INF], [1, 0], "confidence must be finite, found inf"),
+    "negative": ([0.5, -0.1], [1, 0], r"confidence must lie in \[0, 1\], found -0.1"),
+    "above one": ([0.5, 1.5], [1, 0], r"confidence must lie in \[0, 1\], found 1.5"),
     "outcome out of range": ([0.5, 0.6], [1, 2], "correct must hold only .* found 2"),
     "outcome NaN": ([0.5, 0.6], [1, NAN], "correct must hold only .* found nan"),
-    "lengths": ([0.5, 0.6], [1], "same length; found confidence 2, correct 1"),
+    "lengths": ([0.5, 0.6], [1], "same length, found confidence 2, correct 1"),
 }
 
 BAD_TABLES = {
@@ -81,10 +83,10 @@ BAD_TABLES = {
     "empty": (np.zeros((0, 2)), [], "probs must not be empty"),
     "no columns": (np.zeros((2, 0)), [0, 0], "probs must not be empty"),
     "one column": ([[1.0]], [0], "probs must have at least 2 classes"),
-    "NaN": ([[0.5, NAN]], [0], "probs must be finite; found nan"),
-    "infinity": ([[0.5, INF]], [0], "probs must be finite; found inf"),
-    "negative": ([[-0.5, 1.5]], [0], r"probs must lie in \[0, 1\]; found -0.5"),
-    "logits": ([[2.0, 3.0]], [0], r"probs must lie in \[0, 1\]; found 3. For logits apply softmax"),
+    "NaN": ([[0.5, NAN]], [0], "probs must be finite, found nan"),
+    "infinity": ([[0.5, INF]], [0], "probs must be finite, found inf"),
+    "negative": ([[-0.5, 1.5]], [0], r"probs must lie in \[0, 1\], found -0.5"),
+    "logits": ([[2.0, 3.0]], [0], r"probs must lie in \[0, 1\], found 3. For logits apply softmax"),
     "sum": ([[0.5, 0.6]], [0], "each row of probs must sum to 1"),
     "label too large": ([[0.5, 0.5]], [2], "labels must lie in 0 .. 1 .* found 2"),
     "label negative": ([[0.5, 0.5]], [-1], "labels must lie in 0 .. 1 .* found -1"),
@@ -138,7 +140,7 @@ def test_truths_and_confidences(name, kind):
     confidence, _, message = BAD_PAIRS[kind]
     if kind == "lengths":
         if name in OF_TRUTHS:
-            with pytest.raises(ValueError, match="same length; found confidence 2, true_prob"):
+            with pytest.raises(ValueError, match="same length, found confidence 2, true_prob"):
                 OF_TRUTHS[name](confidence, [0.5])
         return
     with pytest.raises(ValueError, match=message):

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import hypothesis.strategies as st
 import pytest
 import torch
@@ -67,11 +69,11 @@ def test_the_positive_class_matters():
     ("predicted", "labels", "options", "error", "message"),
     [
         ([], [], {}, ValueError, "predicted must not be empty"),
-        ([0], [0, 1], {}, ValueError, "same length; found predicted 1, labels 2"),
+        ([0], [0, 1], {}, ValueError, "same length, found predicted 1, labels 2"),
         ([[0]], [0], {}, ValueError, r"predicted must have shape \(N,\)"),
         ([0.5], [1], {}, TypeError, "predicted must be integers"),
         ([0], [True], {}, TypeError, "labels must be integers"),
-        ([-1], [0], {}, ValueError, "predicted must not be negative; found -1"),
+        ([-1], [0], {}, ValueError, "predicted must not be negative, found -1"),
         (["cat"], [0], {}, TypeError, "predicted must be a tensor"),
         ([0], [1], {"average": "mean"}, ValueError, "average must be one of 'macro'"),
         ([0], [1], {"average": "binary"}, ValueError, "needs positive"),

@@ -1,5 +1,7 @@
 """Many comparisons: Holm by its definition, the permutation test against SciPy's, their levels."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 import torch

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import numpy as np
 import pytest
 import torch
@@ -132,11 +134,11 @@ def test_ece_interval_of_a_calibrated_model_sits_too_high():
     [
         ((None, [1, 2]), {}, TypeError, "statistic must be a function"),
         ((mean,), {}, ValueError, "at least one array"),
-        ((mean, 3.0), {}, ValueError, r"arrays\[0\] must have rows; found shape \(\)"),
+        ((mean, 3.0), {}, ValueError, r"arrays\[0\] must have rows, found shape \(\)"),
         ((mean, ["a", "b"]), {}, TypeError, r"arrays\[0\] must be a tensor"),
-        ((mean, [1.0, 2.0], [1.0]), {}, ValueError, "same length; found .* 2, .* 1"),
+        ((mean, [1.0, 2.0], [1.0]), {}, ValueError, "same length, found .* 2, .* 1"),
         ((mean, [1.0]), {}, ValueError, "at least 2 rows .* found 1"),
-        ((mean, []), {}, ValueError, r"arrays\[0\] must have rows; found shape \(0,\)"),
+        ((mean, []), {}, ValueError, r"arrays\[0\] must have rows, found shape \(0,\)"),
         ((mean, [1.0, 2.0]), {"groups": [1, 1]}, ValueError, "at least 2 different groups"),
         ((mean, [1.0, 2.0]), {"groups": [1, 2, 3]}, ValueError, "groups must have shape"),
         ((mean, [1.0, 2.0]), {"level": 1.0}, ValueError, "level must lie strictly"),

@@ -4,6 +4,8 @@ Where numbers differ there is a reason, and each reason has a test in the second
 which nothing but that reason can tell the two apart, and one in which it is gone.
 """
 
+from __future__ import annotations
+
 import warnings
 
 import numpy as np
@@ -266,7 +268,7 @@ def test_one_nan():
     confidence = CONFIDENCE[:1000].copy()
     confidence[500] = np.nan
     correct = CORRECT[:1000].astype(int)
-    with pytest.raises(ValueError, match="confidence must be finite; found nan"):
+    with pytest.raises(ValueError, match="confidence must be finite, found nan"):
         expected_calibration_error(confidence, correct)
     theirs = quiet(torchmetrics_ece, confidence, correct, 15)
     assert theirs != pytest.approx(expected_calibration_error(CONFIDENCE[:1000], correct), abs=1e-3)

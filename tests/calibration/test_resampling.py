@@ -1,5 +1,7 @@
 """Intervals equal `bootstrap_interval` to the last digit; temperatures those of the exact fit."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 

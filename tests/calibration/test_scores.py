@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import math
 
 import hypothesis.strategies as st
@@ -189,7 +191,7 @@ def test_the_truth_minimises_every_proper_score(seed):
 
 
 def test_true_probabilities_must_fit():
-    with pytest.raises(ValueError, match=r"same shape; found \(1, 2\) and \(1, 3\)"):
+    with pytest.raises(ValueError, match=r"same shape, found \(1, 2\) and \(1, 3\)"):
         kl_divergence([[0.5, 0.25, 0.25]], [[0.5, 0.5]])
     with pytest.raises(ValueError, match="each row of true_probs must sum to 1"):
         kl_divergence([[0.5, 0.4]], [[0.5, 0.5]])

@@ -1,5 +1,7 @@
 """What holds for every streaming metric, and the two that hold single predictions."""
 
+from __future__ import annotations
+
 import copy
 import json
 import subprocess

@@ -1,5 +1,7 @@
 """Sums of items give the numbers that `coursekit.calibration` computes from all predictions."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 

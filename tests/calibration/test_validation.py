@@ -1,5 +1,7 @@
 """Every public function refuses every kind of bad input, and names the argument."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 import torch
@@ -22,62 +24,62 @@ TABLE_FUNCTIONS = [top_label, accuracy, negative_log_likelihood, brier_score]
 PAIR_FUNCTIONS = [binary_brier_score, reliability_bins, expected_calibration_error]
 
 BAD_TABLES = [
-    ([0.5, 0.5], [0, 1], ValueError, r"probs must have shape \(N, C\); found shape \(2,\)"),
+    ([0.5, 0.5], [0, 1], ValueError, r"probs must have shape \(N, C\), found shape \(2,\)"),
     (np.zeros((0, 3)), [], ValueError, "probs must not be empty"),
     ([[1.0], [1.0]], [0, 0], ValueError, "probs must have at least 2 classes"),
-    ([[0.5, NAN]], [0], ValueError, "probs must be finite; found nan"),
-    ([[0.5, INF]], [0], ValueError, "probs must be finite; found inf"),
-    ([[-0.25, 1.25]], [0], ValueError, r"probs must lie in \[0, 1\]; found -0.25"),
-    ([[2.0, 1.0]], [0], ValueError, r"probs must lie in \[0, 1\]; found 2. For logits apply"),
+    ([[0.5, NAN]], [0], ValueError, "probs must be finite, found nan"),
+    ([[0.5, INF]], [0], ValueError, "probs must be finite, found inf"),
+    ([[-0.25, 1.25]], [0], ValueError, r"probs must lie in \[0, 1\], found -0.25"),
+    ([[2.0, 1.0]], [0], ValueError, r"probs must lie in \[0, 1\], found 2. For logits apply"),
     (
         [[0.5, 0.4]],
         [0],
         ValueError,
-        "row of probs must sum to 1 within 0.0001; found .* off by 0.1",
+        "row of probs must sum to 1 within 0.0001, found .* off by 0.1",
     ),
     ([["a", "b"]], [0], TypeError, "probs must be a tensor"),
     ([[0.5, 0.5], [1.0]], [0, 1], TypeError, "probs must be a tensor"),
     (None, [0], TypeError, "probs must be a tensor"),
     (torch.ones(1, 2, dtype=torch.complex64), [0], TypeError, "probs must hold real numbers"),
-    ([[0.5, 0.5]], [2], ValueError, "labels must lie in 0 .. 1 for 2 classes; found 2"),
-    ([[0.5, 0.5]], [-1], ValueError, "labels must lie in 0 .. 1 for 2 classes; found -1"),
+    ([[0.5, 0.5]], [2], ValueError, "labels must lie in 0 .. 1 for 2 classes, found 2"),
+    ([[0.5, 0.5]], [-1], ValueError, "labels must lie in 0 .. 1 for 2 classes, found -1"),
     ([[0.5, 0.5]], [0.0], TypeError, "labels must be integers .* found torch.float64"),
     ([[0.5, 0.5]], [True], TypeError, "labels must be integers .* found torch.bool"),
     (
         [[0.5, 0.5]],
         [0, 1],
         ValueError,
-        "labels must have one entry for each of the 1 rows; found 2",
+        "labels must have one entry for each of the 1 rows, found 2",
     ),
-    ([[0.5, 0.5]], [[0]], ValueError, r"labels must have shape \(N,\); found shape \(1, 1\)"),
+    ([[0.5, 0.5]], [[0]], ValueError, r"labels must have shape \(N,\), found shape \(1, 1\)"),
 ]
 
 BAD_PAIRS = [
-    ([[0.5]], [1], ValueError, r"confidence must have shape \(N,\); found shape \(1, 1\)"),
+    ([[0.5]], [1], ValueError, r"confidence must have shape \(N,\), found shape \(1, 1\)"),
     ([], [], ValueError, "confidence must not be empty"),
-    ([0.5, NAN], [1, 0], ValueError, "confidence must be finite; found nan"),
-    ([-INF], [1], ValueError, "confidence must be finite; found -inf"),
+    ([0.5, NAN], [1, 0], ValueError, "confidence must be finite, found nan"),
+    ([-INF], [1], ValueError, "confidence must be finite, found -inf"),
     ([1.0000001], [1], ValueError, r"confidence must lie in \[0, 1\]"),
     ([-1e-9], [1], ValueError, r"confidence must lie in \[0, 1\]"),
     ([85.0], [1], ValueError, "for percentages divide by 100"),
     (["high"], [1], TypeError, "confidence must be a tensor"),
-    ([0.5], [2], ValueError, "correct must hold only True and False, or 1 and 0; found 2"),
-    ([0.5], [NAN], ValueError, "correct must hold only True and False, or 1 and 0; found nan"),
+    ([0.5], [2], ValueError, "correct must hold only True and False, or 1 and 0, found 2"),
+    ([0.5], [NAN], ValueError, "correct must hold only True and False, or 1 and 0, found nan"),
     ([0.5], [[1]], ValueError, r"correct must have shape \(N,\)"),
     ([0.5], ["yes"], TypeError, "correct must be a tensor"),
-    ([0.5, 0.5], [1], ValueError, "same length; found confidence 2, correct 1"),
+    ([0.5, 0.5], [1], ValueError, "same length, found confidence 2, correct 1"),
 ]
 
 BAD_OPTIONS = [
-    ({"n_bins": 0}, ValueError, "n_bins must be at least 1; found 0"),
-    ({"n_bins": 2.5}, TypeError, "n_bins must be a whole number; found 2.5"),
-    ({"n_bins": "auto"}, TypeError, "n_bins must be a whole number; found 'auto'"),
+    ({"n_bins": 0}, ValueError, "n_bins must be at least 1, found 0"),
+    ({"n_bins": 2.5}, TypeError, "n_bins must be a whole number, found 2.5"),
+    ({"n_bins": "auto"}, TypeError, "n_bins must be a whole number, found 'auto'"),
     (
         {"binning": "mass"},
         ValueError,
-        "binning must be one of 'uniform', 'quantile', 'discrete'; found 'mass'",
+        "binning must be one of 'uniform', 'quantile', 'discrete', found 'mass'",
     ),
-    ({"norm": "l3"}, ValueError, "norm must be one of 'l1', 'l2', 'max'; found 'l3'"),
+    ({"norm": "l3"}, ValueError, "norm must be one of 'l1', 'l2', 'max', found 'l3'"),
 ]
 
 
@@ -108,9 +110,9 @@ def test_null_distribution_checks_its_own_arguments():
         ece_null_distribution([NAN])
     with pytest.raises(ValueError, match="n_simulations must be at least 1"):
         ece_null_distribution([0.5], n_simulations=0)
-    with pytest.raises(ValueError, match="seed must not be negative; found -1"):
+    with pytest.raises(ValueError, match="seed must not be negative, found -1"):
         ece_null_distribution([0.5], seed=-1)
-    with pytest.raises(TypeError, match="seed must be a whole number; found None"):
+    with pytest.raises(TypeError, match="seed must be a whole number, found None"):
         ece_null_distribution([0.5], seed=None)
 
 
@@ -118,8 +120,8 @@ def test_null_distribution_checks_its_own_arguments():
     ("logits", "labels", "error", "message"),
     [
         ([1.0, 2.0], [0], ValueError, r"logits must have shape \(N, C\)"),
-        ([[1.0, NAN]], [0], ValueError, "logits must be finite; found nan"),
-        ([[1.0, -INF]], [0], ValueError, "logits must be finite; found -inf"),
+        ([[1.0, NAN]], [0], ValueError, "logits must be finite, found nan"),
+        ([[1.0, -INF]], [0], ValueError, "logits must be finite, found -inf"),
         ([[1.0, 2.0]], [5], ValueError, "labels must lie in 0 .. 1"),
         ([[1.0, 2.0]], [0.5], TypeError, "labels must be integers"),
         ([["x", "y"]], [0], TypeError, "logits must be a tensor"),

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import math
 
 import numpy as np
@@ -171,7 +173,7 @@ def test_edges_are_asked_for_exactly():
     ("groups", "error", "message"),
     [
         (None, ValueError, r"groups \(N,\) must be given"),
-        ([0, 4], ValueError, r"groups must lie in 0 .. 3; found 4"),
+        ([0, 4], ValueError, r"groups must lie in 0 .. 3, found 4"),
         ([0, -1], ValueError, "groups must not be negative"),
         ([0], ValueError, "one entry a row"),
         ([0.0, 1.0], TypeError, "groups must be integers"),

@@ -1,5 +1,7 @@
 """No fact leaks: an entity is on one side of a split in every kind of question."""
 
+from __future__ import annotations
+
 from collections import Counter
 from itertools import combinations
 

@@ -1,5 +1,7 @@
 """The exact law, against sums over all hidden paths, counted words and closed forms."""
 
+from __future__ import annotations
+
 import math
 import subprocess
 import sys
@@ -356,8 +358,8 @@ def test_what_is_no_language_is_refused(arguments, message):
 @pytest.mark.parametrize(
     ("tokens", "error", "message"),
     [
-        (torch.tensor([0, 49]), ValueError, r"0 \.\. 48; found 49"),
-        (torch.tensor([[-1, 3]]), ValueError, r"0 \.\. 48; found -1"),
+        (torch.tensor([0, 49]), ValueError, r"0 \.\. 48, found 49"),
+        (torch.tensor([[-1, 3]]), ValueError, r"0 \.\. 48, found -1"),
         (torch.zeros(1, 2, 3).long(), ValueError, r"\(T,\) or \(n, T\).*\(1, 2, 3\)"),
         (torch.tensor(3), ValueError, r"\(T,\) or \(n, T\)"),
         (torch.zeros(0).long(), ValueError, "not empty"),
@@ -384,11 +386,11 @@ def test_no_law_follows_the_impossible():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"n": 0, "seed": 1}, ValueError, "n must be at least 1; found 0"),
+        ({"n": 0, "seed": 1}, ValueError, "n must be at least 1, found 0"),
         ({"n": 2, "seed": 1, "length": 0}, ValueError, "length must be at least 1"),
-        ({"n": 2, "seed": -1}, ValueError, "seed must be at least 0; found -1"),
+        ({"n": 2, "seed": -1}, ValueError, "seed must be at least 0, found -1"),
         ({"n": 2, "seed": 2**64}, ValueError, "seed must be below"),
-        ({"n": 2.5, "seed": 1}, TypeError, "n must be a whole number; found 2.5"),
+        ({"n": 2.5, "seed": 1}, TypeError, "n must be a whole number, found 2.5"),
         ({"n": 2, "seed": None}, TypeError, "seed must be a whole number"),
     ],
 )

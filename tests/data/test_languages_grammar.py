@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import pytest
 import torch
 
@@ -162,10 +164,10 @@ def test_topics_occur_as_often_as_told():
     [
         ({"topics": ()}, "topics must be one to three"),
         ({"topics": (0.25,) * 4}, "topics must be one to three"),
-        ({"topics": (0.5, 0.6)}, r"sum to 1; found \(0.5, 0.6\)"),
+        ({"topics": (0.5, 0.6)}, r"sum to 1, found \(0.5, 0.6\)"),
         ({"topics": (1.0, 0.0)}, "above 0"),
         ({"topics": (float("nan"),)}, "topics must be"),
-        ({"topic_lasts": 1}, r"topic_lasts must lie in \[0, 1\); found 1"),
+        ({"topic_lasts": 1}, r"topic_lasts must lie in \[0, 1\), found 1"),
         ({"topic_lasts": -1}, "topic_lasts must lie in"),
     ],
 )

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import pytest
 import torch
 
@@ -137,11 +139,11 @@ def test_the_south_prefers_the_other_synonyms_for_the_same_weather():
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"synonyms": 0}, ValueError, "synonyms must be at least 1; found 0"),
-        ({"synonyms": 6}, ValueError, "synonyms must be at most 5; found 6"),
+        ({"synonyms": 0}, ValueError, "synonyms must be at least 1, found 0"),
+        ({"synonyms": 6}, ValueError, "synonyms must be at most 5, found 6"),
         ({"synonyms": 2.0}, TypeError, "synonyms must be a whole number"),
-        ({"dialect": "east"}, ValueError, "dialect must be 'north' or 'south'; found 'east'"),
-        ({"season_lasts": 1.0}, ValueError, r"season_lasts must lie in \[0, 1\); found 1"),
+        ({"dialect": "east"}, ValueError, "dialect must be 'north' or 'south', found 'east'"),
+        ({"season_lasts": 1.0}, ValueError, r"season_lasts must lie in \[0, 1\), found 1"),
         ({"weather_lasts": -0.1}, ValueError, "weather_lasts must lie in"),
         ({"weather_lasts": float("nan")}, ValueError, "weather_lasts must lie in"),
     ],

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import pytest
 import torch
 from hypothesis import given
@@ -26,7 +28,7 @@ def test_what_is_unknown_is_refused():
     with pytest.raises(ValueError, match="the word 'snowed', which is none of the 3 words"):
         TOKENIZER.encode("it snowed .")
     for wrong in (3, -1):
-        with pytest.raises(ValueError, match=rf"0 \.\. 2; found {wrong}"):
+        with pytest.raises(ValueError, match=rf"0 \.\. 2, found {wrong}"):
             TOKENIZER.decode([0, wrong])
 
 

@@ -1,5 +1,7 @@
 """Templates of occupations and passages: whole, without repeats, and controlled."""
 
+from __future__ import annotations
+
 import pytest
 
 from coursekit.data.occupations import NEUTRAL, OCCUPATIONS, PRONOUNS, TEMPLATES, filled

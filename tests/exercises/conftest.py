@@ -1,5 +1,7 @@
 """An exercise module as an author writes it, and a progress file of its own for every test."""
 
+from __future__ import annotations
+
 import sys
 from types import ModuleType
 

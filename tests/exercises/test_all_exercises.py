@@ -4,6 +4,8 @@ A proof takes an exercise and fails by assertion. The last part breaks an exampl
 way an author might, and shows that a proof notices.
 """
 
+from __future__ import annotations
+
 import contextlib
 import io
 import sys

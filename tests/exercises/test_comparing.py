@@ -1,5 +1,7 @@
 """When two results agree, and the words for how they differ."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

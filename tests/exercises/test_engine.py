@@ -1,5 +1,7 @@
 """What the learner reads for each answer, and what is recorded."""
 
+from __future__ import annotations
+
 import functools
 import sys
 import time

@@ -1,5 +1,7 @@
 """Learners' code under a time limit: it ends, it is quiet, and it leaves no trace."""
 
+from __future__ import annotations
+
 import contextlib
 import random
 import sys

@@ -1,5 +1,7 @@
 """Sampled answers: against the law of the model, against generation one at a time, bad input."""
 
+from __future__ import annotations
+
 from collections import Counter
 
 import numpy as np

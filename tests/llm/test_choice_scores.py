@@ -1,5 +1,7 @@
 """Corrections of scores: against closed forms, and against the same thing said in probabilities."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 from hypothesis import given
@@ -115,7 +117,7 @@ FOUR = torch.zeros(3, 4)
         (lambda: choice_probs(torch.full((2, 2), float("nan"))), ValueError, "finite"),
         (lambda: choice_probs("ab"), TypeError, "scores must be a tensor"),
         (lambda: length_normalised(FOUR, torch.ones(4, 3)), ValueError, "lengths must have the"),
-        (lambda: length_normalised(FOUR, FOUR), ValueError, "lengths must be positive; found 0"),
+        (lambda: length_normalised(FOUR, FOUR), ValueError, "lengths must be positive, found 0"),
         (lambda: pmi_scores(FOUR, FOUR[:1]), ValueError, "prior_scores must have the shape"),
         (lambda: pmi_scores(FOUR, FOUR - float("inf")), ValueError, "prior_scores must be finite"),
         (lambda: contextual_calibration(FOUR, FOUR[:, :3]), ValueError, "content_free has 3"),

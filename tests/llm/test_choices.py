@@ -1,5 +1,7 @@
 """Scores of candidate answers: against the plain computation, at every kind of border."""
 
+from __future__ import annotations
+
 from copy import deepcopy
 from dataclasses import replace
 
@@ -154,7 +156,7 @@ def test_lengths_are_those_of_what_is_scored(smollm2):
 def test_the_token_at_the_border_counts_to_the_answer(smollm2):
     [lengths] = answer_lengths(smollm2, ["The answer is "], [["Paris"]], "tokens")
     assert lengths.tolist() == [1]
-    with pytest.raises(ValueError, match='unit must be "tokens" or "bytes"; found \'words\''):
+    with pytest.raises(ValueError, match='unit must be "tokens" or "bytes", found \'words\''):
         answer_lengths(smollm2, ["The answer is"], [[" Paris"]], "words")
 
 

@@ -1,5 +1,7 @@
 """Clusters, agreement and semantic entropy: against closed forms, and what says nothing."""
 
+from __future__ import annotations
+
 import math
 
 import pytest

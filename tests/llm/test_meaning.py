@@ -1,5 +1,7 @@
 """Sameness of meaning, asked of a model: against its own probabilities, and how clusters grow."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 

@@ -1,5 +1,7 @@
 """Token-level confidence: against the plain computation, and in bounded memory."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 from torch.nn import functional

@@ -1,5 +1,7 @@
 """Prompts: what the model reads, letter by letter, and what is refused."""
 
+from __future__ import annotations
+
 import pytest
 
 from coursekit.llm.prompts import few_shot_prompts, lettered, lettered_prompts
@@ -105,10 +107,10 @@ def test_examples_are_listed_as_the_question_is(answer_with, answer):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"options": []}, "one list for each of the 1 questions; found 0"),
+        ({"options": []}, "one list for each of the 1 questions, found 0"),
         ({"examples": [("Why?", ["a", "b"], "c")]}, r"examples\[0\] has the answer 'c'"),
         ({"examples": [("Why?", ["a", "b", "c"], "c")], "letters": "AB"}, "at most the 2"),
-        ({"answer_with": "word"}, 'must be "letter" or "text"; found \'word\''),
+        ({"answer_with": "word"}, 'must be "letter" or "text", found \'word\''),
         ({"options": [["a", "a"]]}, "options has the same entry twice"),
     ],
 )

@@ -1,5 +1,7 @@
 """P(True) against the model's own probabilities; the strict reader of stated confidence."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 from hypothesis import given

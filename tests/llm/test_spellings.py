@@ -1,5 +1,7 @@
 """Sums over spellings: against adding up by hand, and against counting a text twice."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 

@@ -1,5 +1,7 @@
 """Attention: equal to PyTorch's own, causal, and the same with a cache as without."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 import torch.nn.functional as F

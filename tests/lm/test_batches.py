@@ -1,5 +1,7 @@
 """Batches: every sequence once an epoch, any step at any time, and no token left out."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 from hypothesis import given

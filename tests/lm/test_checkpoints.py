@@ -1,5 +1,7 @@
 """Checkpoints: whole or refused, with the reason."""
 
+from __future__ import annotations
+
 import json
 
 import pytest

@@ -1,5 +1,7 @@
 """Generation: the tokens of transformers, the frequencies of the law, and a batch as one by one."""
 
+from __future__ import annotations
+
 import itertools
 import math
 

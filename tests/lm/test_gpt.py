@@ -1,5 +1,7 @@
 """GPT: the logits of GPT2LMHeadModel both ways, cached as uncached, counted as in closed form."""
 
+from __future__ import annotations
+
 import math
 import shutil
 import sys

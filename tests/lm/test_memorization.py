@@ -1,5 +1,7 @@
 """Canaries: exact ranks, chance for the control, and exposure that rises with repetition."""
 
+from __future__ import annotations
+
 import math
 
 import pytest

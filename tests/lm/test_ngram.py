@@ -1,5 +1,7 @@
 """N-gram models against counting by hand, sequence by sequence."""
 
+from __future__ import annotations
+
 from collections import Counter
 
 import pytest
@@ -114,8 +116,8 @@ def test_fitting_again_forgets():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"vocab_size": 0}, "vocab_size must be at least 1; found 0"),
-        ({"order": -1}, "order must be at least 0; found -1"),
+        ({"vocab_size": 0}, "vocab_size must be at least 1, found 0"),
+        ({"order": -1}, "order must be at least 0, found -1"),
         ({"smoothing": 0.0}, "smoothing is 0.0: expected a finite number above 0"),
         ({"smoothing": float("nan")}, "smoothing is nan"),
         ({"smoothing": float("inf")}, "smoothing is inf"),
@@ -128,20 +130,20 @@ def test_refuses_what_it_cannot_be(arguments, message):
 
 
 def test_refuses_an_order_that_is_no_whole_number():
-    with pytest.raises(TypeError, match=r"order must be a whole number; found 1\.5"):
+    with pytest.raises(TypeError, match=r"order must be a whole number, found 1\.5"):
         NGram(V, 1.5)
 
 
 @pytest.mark.parametrize("what", ["fit", "next_token_probs"])
 def test_refuses_bad_tokens(what):
     model = NGram(V, 1).fit(tokens(1, 3))
-    with pytest.raises(TypeError, match="int64 or int32; found list"):
+    with pytest.raises(TypeError, match="int64 or int32, found list"):
         getattr(model, what)([0, 1])
     with pytest.raises(TypeError, match=r"found torch\.float32"):
         getattr(model, what)(torch.zeros(3))
-    with pytest.raises(ValueError, match=r"not empty; found \(2, 0\)"):
+    with pytest.raises(ValueError, match=r"not empty, found \(2, 0\)"):
         getattr(model, what)(torch.zeros(2, 0, dtype=torch.int64))
-    with pytest.raises(ValueError, match=r"tokens must lie in 0 .. 3; found 4"):
+    with pytest.raises(ValueError, match=r"tokens must lie in 0 .. 3, found 4"):
         getattr(model, what)(torch.tensor([0, 4]))
     with pytest.raises(ValueError, match="found -1"):
         getattr(model, what)(torch.tensor([0, -1]))

@@ -1,5 +1,7 @@
 """How weights move: the schedule's closed form, and which weights decay."""
 
+from __future__ import annotations
+
 import math
 
 import pytest

@@ -1,5 +1,7 @@
 """Positions: equal to independent implementations, and blind to where a pair of tokens starts."""
 
+from __future__ import annotations
+
 import math
 
 import pytest

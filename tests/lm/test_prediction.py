@@ -1,5 +1,7 @@
 """Predictions on text that is there: one sequence at a time, by hand, says the same."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 

@@ -1,5 +1,7 @@
 """Byte-level BPE against hand computation, `tokenizers`, `transformers` and the plain algorithm."""
 
+from __future__ import annotations
+
 import json
 import os
 import pickle

@@ -1,5 +1,7 @@
 """Training: equal to a loop by hand, to itself cut off and resumed, to itself in two processes."""
 
+from __future__ import annotations
+
 import json
 import math
 import os

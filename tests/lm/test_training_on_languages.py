@@ -4,6 +4,8 @@ Two blocks learn the grammar, whose agreement and brackets defeat n-grams; noteb
 with one block and the weather diary.
 """
 
+from __future__ import annotations
+
 import pytest
 import torch
 

@@ -1,5 +1,7 @@
 """The rules that every notebook keeps, so that what learners open is whole and up to date."""
 
+from __future__ import annotations
+
 import ast
 import importlib.util
 import re

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -85,7 +87,7 @@ def test_drawing_leaves_global_settings_alone():
     [
         (([], []), {}, "confidence must not be empty"),
         (([0.5, 0.5], [1]), {}, "same length"),
-        (([0.5], [1]), {"chance": 1}, "chance must be at least 0 and below 1; found 1"),
+        (([0.5], [1]), {"chance": 1}, "chance must be at least 0 and below 1, found 1"),
     ],
 )
 def test_bad_input(arguments, options, message):

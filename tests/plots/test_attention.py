@@ -1,5 +1,7 @@
 """Figures of attention: the plotted numbers, titles and labels, not the pixels."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

@@ -1,5 +1,7 @@
 """Reliability diagrams of an audit: the points that are drawn are those of the bins."""
 
+from __future__ import annotations
+
 import matplotlib.pyplot as plt
 import pytest
 import torch

@@ -1,5 +1,7 @@
 """Figures of bias and variance: the plotted numbers, not the pixels."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 

@@ -1,5 +1,7 @@
 """Figures that compare calibrators: the plotted numbers, not the pixels."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 

@@ -1,5 +1,7 @@
 """Figures of forecasters: what is drawn is what was given, and bad input is refused."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 import torch

@@ -1,5 +1,7 @@
 """Figures of free answers: the plotted numbers, not the pixels."""
 
+from __future__ import annotations
+
 import matplotlib.pyplot as plt
 import pytest
 import torch

@@ -1,5 +1,7 @@
 """Figures of what a language model believes: the plotted numbers, not the pixels."""
 
+from __future__ import annotations
+
 import matplotlib.pyplot as plt
 import pytest
 import torch

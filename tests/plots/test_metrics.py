@@ -1,5 +1,7 @@
 """Figures of calibration metrics: the plotted numbers, not the pixels."""
 
+from __future__ import annotations
+
 import matplotlib.colors
 import pytest
 import torch

@@ -1,5 +1,7 @@
 """Figures of multiple choice: the plotted numbers, not the pixels."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 

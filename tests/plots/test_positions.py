@@ -1,5 +1,7 @@
 """Figures of positions: the plotted numbers, not the pixels."""
 
+from __future__ import annotations
+
 import math
 
 import pytest

@@ -1,5 +1,7 @@
 """Figures of notebook 15: the plotted numbers, not the pixels."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 

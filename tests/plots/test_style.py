@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import html
 
 import matplotlib as mpl
@@ -64,7 +66,7 @@ def test_show_closes_the_figure_and_says_what_it_is(as_axes, capsys):
     [
         ("axes", "", ValueError, "alt must say in a sentence"),
         ("axes", "   a plot     ", ValueError, "found '   a plot     '"),
-        ("axes", None, TypeError, "alt must be a string; found NoneType"),
+        ("axes", None, TypeError, "alt must be a string, found NoneType"),
         ("text", ALT, TypeError, "figure must be a matplotlib Figure or Axes"),
     ],
 )

@@ -1,5 +1,7 @@
 """Figures of learning draw the numbers they are given, and refuse what does not fit."""
 
+from __future__ import annotations
+
 import math
 
 import pytest

@@ -1,5 +1,7 @@
 """Figures of a transformer draw the numbers they are given, and refuse what does not fit."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 

@@ -1,5 +1,7 @@
 """The site and the decks, built once for all tests here; and the modules that build them."""
 
+from __future__ import annotations
+
 import importlib
 import os
 import subprocess

@@ -1,5 +1,7 @@
 """Every work that the course recommends or takes something from is in the bibliography."""
 
+from __future__ import annotations
+
 import ast
 import re
 import unicodedata

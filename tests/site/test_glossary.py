@@ -1,5 +1,7 @@
 """The glossary: every term in two languages, in order, and explained."""
 
+from __future__ import annotations
+
 import re
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """Site and slides in a real browser: accessible, usable by keyboard, nothing cut off, offline."""
 
+from __future__ import annotations
+
 import re
 from pathlib import Path
 

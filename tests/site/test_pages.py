@@ -1,5 +1,7 @@
 """Pages of notebooks and of the API, before Sphinx reads them."""
 
+from __future__ import annotations
+
 import importlib
 
 import nbformat

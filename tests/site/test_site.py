@@ -1,5 +1,7 @@
 """The built site: links lead somewhere, figures keep their texts, nothing comes from elsewhere."""
 
+from __future__ import annotations
+
 import html
 import json
 import re

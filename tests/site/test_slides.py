@@ -1,5 +1,7 @@
 """How a notebook is cut into slides, and what the speaker is told."""
 
+from __future__ import annotations
+
 import base64
 import re
 import subprocess

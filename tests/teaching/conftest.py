@@ -1,5 +1,7 @@
 """The command that makes a course for nbgrader, as a module."""
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
 

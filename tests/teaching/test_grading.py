@@ -1,5 +1,7 @@
 """A course for nbgrader: what the command writes, and what nbgrader itself makes of it."""
 
+from __future__ import annotations
+
 import ast
 import csv
 import os

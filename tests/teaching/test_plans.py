@@ -1,5 +1,7 @@
 """What the page for lecturers says about plans and commands."""
 
+from __future__ import annotations
+
 import re
 from pathlib import Path
 

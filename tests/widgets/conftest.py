@@ -1,5 +1,7 @@
 """What widget tests share: a stand-in for the notebook's display, and no figure left open."""
 
+from __future__ import annotations
+
 import matplotlib.pyplot as plt
 import pytest
 

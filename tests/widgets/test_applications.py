@@ -1,5 +1,7 @@
 """The widget of several tasks."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 

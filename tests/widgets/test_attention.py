@@ -1,5 +1,7 @@
 """The attention explorer: built without a browser, moved, and the figure changes."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 import torch

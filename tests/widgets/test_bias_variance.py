@@ -1,5 +1,7 @@
 """The order explorer: built without a browser, moved, and the figure changes."""
 
+from __future__ import annotations
+
 import pytest
 
 from coursekit.widgets import _explore, order_explorer, order_view

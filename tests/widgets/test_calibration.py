@@ -1,5 +1,7 @@
 """The temperature slider: built without a browser, moved, and the figure changes."""
 
+from __future__ import annotations
+
 import ipywidgets
 import matplotlib.pyplot as plt
 import pytest

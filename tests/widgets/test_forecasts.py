@@ -1,5 +1,7 @@
 """The forecaster's dial: built without a browser, turned, and the figure changes."""
 
+from __future__ import annotations
+
 import math
 
 import ipywidgets

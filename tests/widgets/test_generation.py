@@ -1,5 +1,7 @@
 """The widget of the sampling rules: built without a browser, moved, and the law changes."""
 
+from __future__ import annotations
+
 import ipywidgets
 import pytest
 import torch

@@ -1,5 +1,7 @@
 """The widget of the wandering estimate: built without a browser, moved, and the figure changes."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 

@@ -1,5 +1,7 @@
 """The prompt explorer: asks the model anew for every position of its controls."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 

@@ -1,5 +1,7 @@
 """The rotary explorer: built without a browser, moved, and the figure changes."""
 
+from __future__ import annotations
+
 import math
 
 import pytest

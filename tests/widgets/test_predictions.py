@@ -1,5 +1,7 @@
 """The learner's own diagram: from what `predict` recorded, and nothing else."""
 
+from __future__ import annotations
+
 import pytest
 
 from coursekit import predict

@@ -1,5 +1,7 @@
 """The quiz without a browser: answers are set, the button is clicked, the result is read."""
 
+from __future__ import annotations
+
 import base64
 import json
 import re

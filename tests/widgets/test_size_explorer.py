@@ -1,5 +1,7 @@
 """The widget of a transformer's size: built without a browser, moved, and the bars change."""
 
+from __future__ import annotations
+
 import ipywidgets
 import pytest
 

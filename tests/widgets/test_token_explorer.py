@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 from html.parser import HTMLParser
 
 import ipywidgets

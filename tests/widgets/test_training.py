@@ -1,5 +1,7 @@
 """The widget of maximum likelihood: built without a browser, moved, and the curve changes."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 

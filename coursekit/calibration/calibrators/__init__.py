@@ -20,6 +20,8 @@ The four that work on one probability are made for an event that happens or not:
 confidence and correctness see `binary_logits`.
 """
 
+from __future__ import annotations
+
 from coursekit.calibration.calibrators.base import Calibrator
 from coursekit.calibration.calibrators.ensemble import EnsembleAverage
 from coursekit.calibration.calibrators.linear import (

@@ -1,5 +1,7 @@
 """Minimise a smooth function of a few thousand numbers: L-BFGS, gradients by autograd."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 
 import numpy as np

@@ -1,5 +1,7 @@
 """What all calibrators have in common."""
 
+from __future__ import annotations
+
 import warnings
 from abc import ABC, abstractmethod
 from typing import ClassVar, Self

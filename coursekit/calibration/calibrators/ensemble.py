@@ -6,6 +6,8 @@ Where members disagree the average is less sure than they are, which is often wh
 members need, and its loss is never larger than their mean loss.
 """
 
+from __future__ import annotations
+
 import math
 
 import torch

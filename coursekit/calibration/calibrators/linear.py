@@ -11,6 +11,8 @@ imaginary example, its label spread evenly over the classes, joins the data, as 
 without it a class that never occurs, or always wins, would send its numbers to infinity.
 """
 
+from __future__ import annotations
+
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -158,5 +160,5 @@ class DirichletCalibration(MatrixScaling):
 
 def _as_penalty(value: float, name: str) -> float:
     if not 0 <= value < float("inf"):
-        raise ValueError(f"{name} must be a finite number of at least 0; found {value!r}")
+        raise ValueError(f"{name} must be a finite number of at least 0, found {value!r}")
     return float(value)

@@ -11,6 +11,8 @@ function of its own, for "this class or another", and the C results are divided 
 row in which all of them are 0 becomes uniform, as in scikit-learn.
 """
 
+from __future__ import annotations
+
 from abc import abstractmethod
 
 import numpy as np
@@ -46,7 +48,7 @@ def binary_logits(confidence: ArrayLike) -> Tensor:
     certain = (p == 0) | (p == 1)
     if certain.any():
         raise ValueError(
-            f"confidence must lie strictly between 0 and 1; found {p[certain][0].item():g} in "
+            f"confidence must lie strictly between 0 and 1, found {p[certain][0].item():g} in "
             f"{int(certain.sum())} of {len(p)} entries. No finite logit says so: decide how sure "
             "certainty is, for example confidence.clamp(0.01, 0.99)"
         )

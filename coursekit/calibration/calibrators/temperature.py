@@ -12,6 +12,8 @@ side falls as T grows, so there is one solution, and each step of Newton's metho
 needs one pass over the data.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterator
 

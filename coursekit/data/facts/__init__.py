@@ -12,6 +12,8 @@ the same whatever else is asked. Splits divide countries and elements, not quest
 kind of question.
 """
 
+from __future__ import annotations
+
 from coursekit.data.facts.arithmetic import arithmetic_questions
 from coursekit.data.facts.capitals import capital_questions
 from coursekit.data.facts.comparisons import comparison_questions, quiz

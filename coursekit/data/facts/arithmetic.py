@@ -4,6 +4,8 @@ The difficulty is the number of elementary steps of the method taught at school:
 addition and subtraction = digits + carries, multiplication = digits of a x digits of b.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from itertools import count, islice
 from math import comb
@@ -55,15 +57,15 @@ def arithmetic_questions(
     is 1234.
 
     Args:
-        n: number of questions, at most the different ones that exist (81 sums of one digit).
+        n: Number of questions, at most the different ones that exist (81 sums of one digit).
         digits: 1 to 6, digits of each number.
         operation: "+", "-" or "*".
         n_options: 2 to 6.
-        seed: chooses the numbers, the options and their order. Another seed gives other sums, of
+        seed: Chooses the numbers, the options and their order. Another seed gives other sums, of
             which few-digit ones may repeat: take calibration and test from one list.
 
     Raises:
-        ValueError: a number out of range or an unknown operation.
+        ValueError: A number out of range or an unknown operation.
     """
     if operation not in _OPERATIONS:
         raise ValueError(f"operation is {operation!r}; expected one of {sorted(_OPERATIONS)}")

@@ -9,6 +9,8 @@ and Myanmar), Iraq's from Kuwait's side, and three there do not exist (Bhutan an
 South Sudan, Iran and Kuwait) or are an underwater ridge (India and Sri Lanka).
 """
 
+from __future__ import annotations
+
 from coursekit.data.facts.country_tables import Correction
 
 _KAZUNGULA = "CIA, The World Factbook, Botswana: land boundaries, Zambia 0.15 km, at Kazungula"

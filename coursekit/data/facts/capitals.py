@@ -1,5 +1,7 @@
 """Questions of the form "What is the capital of France?"."""
 
+from __future__ import annotations
+
 from coursekit.data.facts.countries import (
     CONTINENTS,
     CountryKind,
@@ -52,7 +54,7 @@ def capital_questions(n_options: int = 4, seed: int = 0, split: str = "all") -> 
 
     Args:
         n_options: 2 to the number of countries on the smallest continent (10, South America).
-        seed: chooses options, their order, and the split.
+        seed: Chooses options, their order, and the split.
         split: "all", "calibration" or "test": halves of the countries of each continent, as
             `split_questions(questions, seed=seed)` gives them.
 

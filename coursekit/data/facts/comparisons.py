@@ -4,6 +4,8 @@ The ratio of the two quantities says how hard a pair is, and difficulty = -log10
 they are nearly equal, -1 at ten to one.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
@@ -93,14 +95,14 @@ def comparison_questions(
 
     Args:
         kind: "area" (km²), "population" (inhabitants) or "mass" (standard atomic weight, u).
-        n: number of questions, at most a quarter of the countries or elements.
-        seed: chooses pairs, order, and the split.
-        minimum_ratio: pairs nearer than this are not asked; None for 1.5 (area), 2.0 (population)
+        n: Number of questions, at most a quarter of the countries or elements.
+        seed: Chooses pairs, order, and the split.
+        minimum_ratio: Pairs nearer than this are not asked; None for 1.5 (area), 2.0 (population)
             and 1.1 (mass), chosen so that no pair turns over in another source or another year.
         split: "all", "calibration" or "test": the same halves as in every other kind.
 
     Raises:
-        ValueError: unknown kind or split, n out of range, or a `minimum_ratio` of 1 or less, or so
+        ValueError: Unknown kind or split, n out of range, or a `minimum_ratio` of 1 or less, or so
             large that too few pairs remain.
     """
     check_split(split)
@@ -180,11 +182,11 @@ def quiz(seed: int = 0, n: int = 10) -> list[Question]:
     does not divide n), in mixed order. Capitals are spread from small countries to large.
 
     Args:
-        seed: another seed, another quiz.
-        n: number of questions, 4 to 80.
+        seed: Another seed, another quiz.
+        n: Number of questions, 4 to 80.
 
     Raises:
-        ValueError: n out of range.
+        ValueError: N out of range.
     """
     if not 4 <= n <= 80:
         raise ValueError(f"n is {n}; expected 4 to 80, so that each of the four kinds is asked")

@@ -6,6 +6,8 @@ confidence falls to chance too. The first must hold for any model. Whether the s
 question.
 """
 
+from __future__ import annotations
+
 import difflib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,11 +32,11 @@ def invented_countries(n: int, seed: int = 0) -> list[str]:
     capital (`difflib` similarity of 0.75 or more) are left out.
 
     Args:
-        n: how many, at most 500.
-        seed: another seed, other names.
+        n: How many, at most 500.
+        seed: Another seed, other names.
 
     Raises:
-        ValueError: n out of range.
+        ValueError: N out of range.
     """
     if not 1 <= n <= 500:
         raise ValueError(f"n is {n}; expected 1 to 500")
@@ -60,9 +62,9 @@ def control_questions(n: int, n_options: int = 4, seed: int = 0) -> list[Questio
     nothing, so accuracy is 0, and a calibrated confidence is 0 (or "I don't know").
 
     Args:
-        n: how many, at most 500.
-        n_options: as in `capital_questions`.
-        seed: chooses names, options, and the lots.
+        n: How many, at most 500.
+        n_options: As in `capital_questions`.
+        seed: Chooses names, options, and the lots.
 
     Raises:
         ValueError: `n` or `n_options` out of range.
@@ -99,11 +101,11 @@ def shuffled_labels(questions: Sequence[Question], seed: int = 0) -> list[Questi
     or a score still looks good on these, it has seen what it should not have.
 
     Args:
-        questions: with the same number of options each.
-        seed: another seed, another permutation.
+        questions: With the same number of options each.
+        seed: Another seed, another permutation.
 
     Raises:
-        ValueError: fewer than two questions, or different numbers of options.
+        ValueError: Fewer than two questions, or different numbers of options.
     """
     if len(questions) < 2:
         raise ValueError(f"questions has {len(questions)}; expected two or more, to permute labels")

@@ -4,6 +4,8 @@ Every kind of question about countries starts here, so that all of them ask abou
 countries, by the same names, with the same halves of each continent.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version

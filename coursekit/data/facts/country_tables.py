@@ -11,6 +11,8 @@ When a package update mends an entry, a test fails and names the row of `CORRECT
 Currencies and borders have tables of their own (`currency_tables`, `border_tables`).
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 

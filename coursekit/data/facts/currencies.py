@@ -7,6 +7,8 @@ whoever always picks the commonest word offered is right in nearly half of the q
 options. That, not a quarter, is what knowledge of a single country must beat.
 """
 
+from __future__ import annotations
+
 from functools import cache
 
 from babel import Locale
@@ -98,7 +100,7 @@ def currency_questions(n_options: int = 4, seed: int = 0, split: str = "all") ->
 
     Args:
         n_options: 2 to the number of different words on the smallest continent (5, Oceania).
-        seed: chooses options, their order, and the split.
+        seed: Chooses options, their order, and the split.
         split: "all", "calibration" or "test": the same countries as in every other kind.
 
     Raises:

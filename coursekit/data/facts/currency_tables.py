@@ -6,6 +6,8 @@ knows several legal tenders; both are behind the world in Bulgaria. The words ar
 CLDR's English names: "Cuban Peso" must end in "peso".
 """
 
+from __future__ import annotations
+
 from coursekit.data.facts.country_tables import Correction
 
 CURRENCY_CORRECTIONS = tuple(

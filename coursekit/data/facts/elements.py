@@ -1,5 +1,7 @@
 """Chemical symbols and atomic numbers: facts that no treaty and no coup has ever changed."""
 
+from __future__ import annotations
+
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -75,12 +77,12 @@ def element_questions(
     Args:
         kind: "symbol" or "atomic number".
         n_options: 2 to 6.
-        seed: chooses options, their order, and the split.
+        seed: Chooses options, their order, and the split.
         split: "all", "calibration" or "test": halves of the elements of each block of the periodic
             table, the same in both kinds and in comparisons of mass.
 
     Raises:
-        ValueError: unknown kind or split, or `n_options` out of range.
+        ValueError: Unknown kind or split, or `n_options` out of range.
     """
     if kind not in ("symbol", "atomic number"):
         raise ValueError(f"kind is {kind!r}; expected 'symbol' or 'atomic number'")

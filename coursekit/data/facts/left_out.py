@@ -1,5 +1,7 @@
 """Which entries of the package are not asked about, and why."""
 
+from __future__ import annotations
+
 from coursekit.data.facts.countries import package, without_capital
 from coursekit.data.facts.currencies import without_currency
 from coursekit.data.facts.neighbours import without_neighbour
@@ -18,7 +20,7 @@ def countries_left_out(kind: str = "capital") -> dict[str, str]:
         kind: "capital", "currency" or "neighbour".
 
     Raises:
-        ValueError: unknown kind.
+        ValueError: Unknown kind.
     """
     if kind not in _REASONS:
         raise ValueError(f"kind is {kind!r}; expected one of {sorted(_REASONS)}")

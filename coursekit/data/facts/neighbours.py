@@ -6,6 +6,8 @@ right option of one question at most, and a country all of whose borders are tak
 Islands are neither asked nor offered.
 """
 
+from __future__ import annotations
+
 from functools import cache
 from math import inf
 
@@ -133,7 +135,7 @@ def neighbour_questions(n_options: int = 4, seed: int = 0, split: str = "all") -
 
     Args:
         n_options: 2 to 10.
-        seed: chooses the neighbour, the wrong options, their order, and the split.
+        seed: Chooses the neighbour, the wrong options, their order, and the split.
         split: "all", "calibration" or "test": the same countries as in every other kind, and no
             border is the right option of two questions.
 

@@ -1,5 +1,7 @@
 """The options of a question: the answer among wrong ones, and the options alone tell nothing."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from itertools import permutations
 from math import inf
@@ -43,11 +45,11 @@ def near_numbers(
     possible, because short numbers are likelier; slips that leave most places free come first.
 
     Args:
-        right: the right number.
-        slips: sizes of slips; as many as are needed are drawn.
-        n: number of options.
-        salt: of the hash that draws.
-        most: the largest number allowed; the smallest is 1.
+        right: The right number.
+        slips: Sizes of slips; as many as are needed are drawn.
+        n: Number of options.
+        salt: Of the hash that draws.
+        most: The largest number allowed; the smallest is 1.
     """
     digits = len(str(right))
 

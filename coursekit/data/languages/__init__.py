@@ -1,5 +1,7 @@
 """Languages whose true next-word probabilities are known, to measure any model against."""
 
+from __future__ import annotations
+
 from coursekit.data.languages.base import EntropyRate, HiddenMarkovLanguage
 from coursekit.data.languages.facts import FactLanguage, fact_language
 from coursekit.data.languages.grammar import grammar

@@ -15,6 +15,8 @@ Reference:
     recognition.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -164,7 +166,7 @@ class HiddenMarkovLanguage:
         return tokens
 
     def next_token_probs(self, tokens: Tensor) -> Tensor:
-        """True law of the word after each position, given all words up to it.
+        """Return true law of the word after each position, given all words up to it.
 
         Aligned with the logits of a GPT: entry t reads tokens 0 to t and speaks of token t + 1.
 
@@ -285,7 +287,7 @@ class HiddenMarkovLanguage:
         ways = (moves > 0).double() @ (self.emission > 0).double()
         return bool(ways.max() <= 1)
 
-    def with_noise(self, rate: float) -> "HiddenMarkovLanguage":
+    def with_noise(self, rate: float) -> HiddenMarkovLanguage:
         """Return the same language heard badly: each word is, at that rate, any word at random.
 
         Every sequence can then occur.
@@ -313,15 +315,15 @@ class HiddenMarkovLanguage:
     def _as_batch(self, tokens: Tensor) -> Tensor:
         if not isinstance(tokens, Tensor) or tokens.dtype not in (torch.int64, torch.int32):
             found = tokens.dtype if isinstance(tokens, Tensor) else type(tokens).__name__
-            raise TypeError(f"tokens must be a tensor of token ids, int64 or int32; found {found}.")
+            raise TypeError(f"tokens must be a tensor of token ids, int64 or int32, found {found}.")
         if tokens.ndim not in (1, 2) or tokens.numel() == 0:
             raise ValueError(
-                f"tokens must have shape (T,) or (n, T), not empty; found {tuple(tokens.shape)}."
+                f"tokens must have shape (T,) or (n, T), not empty, found {tuple(tokens.shape)}."
             )
         low, high = (int(bound) for bound in tokens.aminmax())
         if low < 0 or high >= self.vocab_size:
             raise ValueError(
-                f"tokens must lie in 0 .. {self.vocab_size - 1}; found {low if low < 0 else high}. "
+                f"tokens must lie in 0 .. {self.vocab_size - 1}, found {low if low < 0 else high}. "
                 "Were they made with this language's tokenizer?"
             )
         return torch.atleast_2d(tokens.cpu().long())

@@ -10,6 +10,8 @@ Reference:
     Kalai and Vempala 2024, Calibrated language models must hallucinate.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from itertools import product
 
@@ -52,13 +54,13 @@ class FactLanguage(HiddenMarkovLanguage):
     ) -> None:
         if not len(countries) == len(capitals) == len(fact_probs) == len(set(countries)) > 0:
             raise ValueError(
-                "countries, capitals and fact_probs must be as many, and countries distinct; found "
+                "countries, capitals and fact_probs must be as many, and countries distinct, found "
                 f"{len(countries)} ({len(set(countries))} distinct), {len(capitals)} and "
                 f"{len(fact_probs)}."
             )
         self.fact_probs = as_law(fact_probs, (len(countries),), "fact_probs")
         if not (fact_probs > 0).all():
-            raise ValueError(f"fact_probs must be above 0; found {float(fact_probs.min())}.")
+            raise ValueError(f"fact_probs must be above 0, found {float(fact_probs.min())}.")
         cities = list(dict.fromkeys(capitals))
         n_facts, n_cities = len(countries), len(cities)
         country_ids = len(FRAME) + torch.arange(n_facts)
@@ -106,7 +108,7 @@ class FactLanguage(HiddenMarkovLanguage):
         if sentences.ndim != 2 or sentences.shape[1] != SENTENCE_LENGTH:
             raise ValueError(
                 f"sentences must have shape (n, {SENTENCE_LENGTH}), such as sample(n, seed=0, "
-                f"length={SENTENCE_LENGTH}) gives; found {tuple(sentences.shape)}."
+                f"length={SENTENCE_LENGTH}) gives, found {tuple(sentences.shape)}."
             )
         wrong = (~self.is_grammatical(sentences)[:, -1]).nonzero()
         if len(wrong):
@@ -132,7 +134,7 @@ class FactLanguage(HiddenMarkovLanguage):
         counts = torch.as_tensor(counts)
         if counts.shape != (self.n_facts,) or counts.is_floating_point():
             raise ValueError(
-                f"counts must be {self.n_facts} whole numbers, one for each fact; found shape "
+                f"counts must be {self.n_facts} whole numbers, one for each fact, found shape "
                 f"{tuple(counts.shape)}, {counts.dtype}."
             )
         if int(counts.min()) < 0 or int(counts.sum()) == 0:
@@ -162,9 +164,9 @@ def fact_language(
     n_names = len(SYLLABLES) ** 2
     for value, name in ((n_facts, "n_facts"), (n_capitals, "n_capitals")):
         if as_count(value, name) > n_names:
-            raise ValueError(f"{name} must be at most {n_names}; found {value}.")
+            raise ValueError(f"{name} must be at most {n_names}, found {value}.")
     if not 0 <= exponent < float("inf"):
-        raise ValueError(f"exponent must be a number of at least 0; found {exponent}.")
+        raise ValueError(f"exponent must be a number of at least 0, found {exponent}.")
     generator = as_generator(seed)
 
     def invent(count: int, ending: str) -> list[str]:

@@ -12,6 +12,8 @@ The entropy rate is 1.38 nats. The best n-gram that sees one, two, three, four w
 closed form.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -76,7 +78,7 @@ def grammar(
     """
     if not 1 <= len(topics) <= 3 or min(topics) <= 0 or not abs(sum(topics) - 1) < 1e-9:
         raise ValueError(
-            f"topics must be one to three probabilities above 0 that sum to 1; found {topics!r}."
+            f"topics must be one to three probabilities above 0 that sum to 1, found {topics!r}."
         )
     check_probability(topic_lasts, "topic_lasts", below_one=True)
 

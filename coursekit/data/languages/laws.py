@@ -1,5 +1,7 @@
 """Laws, that is, probabilities that sum to one: as rows of a matrix, drawn from, checked."""
 
+from __future__ import annotations
+
 import operator
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TypeVar
@@ -43,7 +45,7 @@ def zipf(n: int, exponent: float) -> Tensor:
 def check_probability(value: float, name: str, below_one: bool = False) -> None:
     """Refuse what is no probability, or one of 1 where that would freeze the language."""
     if not 0 <= value <= 1 or (below_one and value == 1):
-        raise ValueError(f"{name} must lie in [0, 1{')' if below_one else ']'}; found {value}.")
+        raise ValueError(f"{name} must lie in [0, 1{')' if below_one else ']'}, found {value}.")
 
 
 def stationary_law(transition: Tensor) -> Tensor:
@@ -77,13 +79,13 @@ def as_law(matrix: Tensor, shape: tuple[int, ...], name: str) -> Tensor:
         ValueError: If the shape is another, or a row is no law.
     """
     if tuple(matrix.shape) != shape:
-        raise ValueError(f"{name} must have shape {shape}; found {tuple(matrix.shape)}.")
+        raise ValueError(f"{name} must have shape {shape}, found {tuple(matrix.shape)}.")
     matrix = matrix.to("cpu", torch.float64)
     total = matrix.sum(dim=-1, keepdim=True)
     off = float((total - 1).abs().max())
     if not (matrix >= 0).all() or not off <= SUM_TOLERANCE:
         raise ValueError(
-            f"{name} must hold laws: no entry below 0, rows that sum to 1; found the smallest "
+            f"{name} must hold laws: no entry below 0, rows that sum to 1, found the smallest "
             f"entry {float(matrix.min()):g} and a row that is off by {off:g}."
         )
     return matrix / total
@@ -94,9 +96,9 @@ def as_count(value: int, name: str, least: int = 1) -> int:
     try:
         count = operator.index(value)
     except TypeError as error:
-        raise TypeError(f"{name} must be a whole number; found {value!r}.") from error
+        raise TypeError(f"{name} must be a whole number, found {value!r}.") from error
     if count < least:
-        raise ValueError(f"{name} must be at least {least}; found {count}.")
+        raise ValueError(f"{name} must be at least {least}, found {count}.")
     return count
 
 
@@ -104,5 +106,5 @@ def as_generator(seed: int) -> torch.Generator:
     """Return a source of chance for a seed, or say what is wrong with it."""
     seed = as_count(seed, "seed", least=0)
     if seed >= 2**64:
-        raise ValueError(f"seed must be below 2^64; found {seed}.")
+        raise ValueError(f"seed must be below 2^64, found {seed}.")
     return torch.Generator().manual_seed(seed)

@@ -8,6 +8,8 @@ words a reader must remember the days before, about eight words each. The entrop
 the best n-gram that sees four words loses 0.08 nats more, and so does the one that sees three.
 """
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 from coursekit.data.languages.base import HiddenMarkovLanguage
@@ -99,9 +101,9 @@ def weather_diary(
         ValueError: If an argument is out of its range.
     """
     if as_count(synonyms, "synonyms") > 5:
-        raise ValueError(f"synonyms must be at most 5; found {synonyms}.")
+        raise ValueError(f"synonyms must be at most 5, found {synonyms}.")
     if dialect not in ("north", "south"):
-        raise ValueError(f"dialect must be 'north' or 'south'; found {dialect!r}.")
+        raise ValueError(f"dialect must be 'north' or 'south', found {dialect!r}.")
     check_probability(season_lasts, "season_lasts", below_one=True)
     check_probability(weather_lasts, "weather_lasts", below_one=True)
 

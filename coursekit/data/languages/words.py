@@ -1,5 +1,7 @@
 """The simplest tokenizer: a token is a word, and words are what spaces separate."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 
 
@@ -18,12 +20,12 @@ class WordTokenizer:
         self._ids = {word: i for i, word in enumerate(self.words)}
         if not self.words or len(self._ids) < len(self.words):
             raise ValueError(
-                f"words must be distinct, and at least one; found {len(self.words)} words, "
+                f"words must be distinct, and at least one, found {len(self.words)} words, "
                 f"{len(self._ids)} of them distinct."
             )
         for word in self.words:
             if word.split() != [word]:
-                raise ValueError(f"words must have no space and not be empty; found {word!r}.")
+                raise ValueError(f"words must have no space and not be empty, found {word!r}.")
 
     @property
     def vocab_size(self) -> int:
@@ -53,5 +55,5 @@ class WordTokenizer:
         numbers = [int(i) for i in ids]
         wrong = [i for i in numbers if not 0 <= i < self.vocab_size]
         if wrong:
-            raise ValueError(f"ids must lie in 0 .. {self.vocab_size - 1}; found {wrong[0]}.")
+            raise ValueError(f"ids must lie in 0 .. {self.vocab_size - 1}, found {wrong[0]}.")
         return " ".join(self.words[i] for i in numbers)

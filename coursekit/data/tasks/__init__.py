@@ -9,6 +9,8 @@ A split divides *entities*, never items: Egypt is on the same side in all five l
 questions about its capital), and so are all docstrings of one source file.
 """
 
+from __future__ import annotations
+
 from coursekit.data.tasks.summarization import summary_questions
 from coursekit.data.tasks.translation import (
     LANGUAGES,

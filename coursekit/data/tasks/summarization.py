@@ -10,6 +10,8 @@ scikit-learn and SciPy, whose versions are pinned. Three warnings:
   a model (notebook 14 does).
 """
 
+from __future__ import annotations
+
 import ast
 import difflib
 import importlib.util
@@ -140,14 +142,14 @@ def summary_questions(
 
     Args:
         n_options: 2 to 6.
-        seed: chooses items, options, their order, and the split.
+        seed: Chooses items, options, their order, and the split.
         split: "all", "calibration" or "test": halves of the source files of each library, so that
             two docstrings of one file are on the same side.
-        n_per_library: texts of each library, 2 to 36.
-        max_characters: where a text is cut, at the last space before; at least 100.
+        n_per_library: Texts of each library, 2 to 36.
+        max_characters: Where a text is cut, at the last space before; at least 100.
 
     Raises:
-        ValueError: an argument out of range, or an unknown split.
+        ValueError: An argument out of range, or an unknown split.
     """
     check_n_options(n_options, 6, "as the wrong ones must not resemble each other")
     if not 2 <= n_per_library <= 36:

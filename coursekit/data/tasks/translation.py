@@ -10,6 +10,8 @@ the languages writes like English is asked in none of them, so that every langua
 names, among translations of the same wrong ones: what differs is the language alone.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -118,12 +120,12 @@ def translation_questions(
     Args:
         language: "fr", "es", "de", "fi" or "zh", a key of `LANGUAGES`.
         n_options: 2 to 6.
-        seed: chooses options, their order, and the split.
+        seed: Chooses options, their order, and the split.
         split: "all", "calibration" or "test": halves of the names of each kind (countries as in
             `capital_questions`), the same in every language.
 
     Raises:
-        ValueError: unknown language or split, or `n_options` out of range.
+        ValueError: Unknown language or split, or `n_options` out of range.
     """
     if language not in LANGUAGES:
         raise ValueError(f"language is {language!r}; expected one of {sorted(LANGUAGES)}")
@@ -161,11 +163,11 @@ def permuted_names(questions: Sequence[Question], seed: int = 0) -> list[Questio
     question would see it.
 
     Args:
-        questions: of one language, at least two of each kind of name.
-        seed: another seed, other exchanges.
+        questions: Of one language, at least two of each kind of name.
+        seed: Another seed, other exchanges.
 
     Raises:
-        ValueError: the questions are no translations into one language, or the options of one hold
+        ValueError: The questions are no translations into one language, or the options of one hold
             the answers of all others of its kind.
     """
     kinds = {question.kind for question in questions}

@@ -1,5 +1,7 @@
 """Predictions with a known error, for all tests of calibrators."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 import torch

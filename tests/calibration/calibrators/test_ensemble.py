@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import math
 
 import numpy as np
@@ -64,7 +66,7 @@ def test_small_probabilities_survive_the_average():
 
 def test_the_calibrators_own_checks_apply(members):
     model = EnsembleAverage(IsotonicCalibration()).fit(*members)
-    with pytest.raises(ValueError, match="logits must have 4 classes, as in fit; found 3"):
+    with pytest.raises(ValueError, match="logits must have 4 classes, as in fit, found 3"):
         model.predict_proba(torch.zeros(2, 5, 3))
 
 
@@ -76,7 +78,7 @@ def test_the_calibrators_own_checks_apply(members):
         (torch.zeros(2, 0, 3), [], "logits must not be empty"),
         (torch.zeros(2, 2, 1), [0, 0], "at least 2 classes"),
         (torch.full((2, 2, 3), float("nan")), [0, 1], "logits must be finite"),
-        (torch.zeros(2, 2, 3), [0, 1, 2, 0], "one entry for each of the 2 rows; found 4"),
+        (torch.zeros(2, 2, 3), [0, 1, 2, 0], "one entry for each of the 2 rows, found 4"),
         (torch.zeros(2, 2, 3), [0, 3], "labels must lie in 0 .. 2"),
     ],
 )

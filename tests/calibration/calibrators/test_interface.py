@@ -1,5 +1,7 @@
 """What every calibrator must do, and what it must refuse."""
 
+from __future__ import annotations
+
 import math
 
 import hypothesis.strategies as st
@@ -53,10 +55,10 @@ BAD_FITS = [
     ([0.5, 0.5], [0, 1], ValueError, r"logits must have shape"),
     (np.zeros((0, 3)), np.zeros(0, dtype=int), ValueError, "logits must not be empty"),
     ([[1.0], [1.0]], [0, 0], ValueError, "logits must have at least 2 classes"),
-    ([[0.5, NAN]], [0], ValueError, "logits must be finite; found nan"),
-    ([[0.5, -INF]], [0], ValueError, "logits must be finite; found -inf"),
-    ([[0.5, 0.5]], [2], ValueError, "labels must lie in 0 .. 1 for 2 classes; found 2"),
-    ([[0.5, 0.5]], [-1], ValueError, "labels must lie in 0 .. 1 for 2 classes; found -1"),
+    ([[0.5, NAN]], [0], ValueError, "logits must be finite, found nan"),
+    ([[0.5, -INF]], [0], ValueError, "logits must be finite, found -inf"),
+    ([[0.5, 0.5]], [2], ValueError, "labels must lie in 0 .. 1 for 2 classes, found 2"),
+    ([[0.5, 0.5]], [-1], ValueError, "labels must lie in 0 .. 1 for 2 classes, found -1"),
     ([[0.5, 0.5]], [0.0], TypeError, "labels must be integers"),
     ([[0.5, 0.5]], [True], TypeError, "labels must be integers"),
     ([[0.5, 0.5]], [0, 1], ValueError, "labels must have one entry for each of the 1 rows"),
@@ -91,7 +93,7 @@ def test_bad_logits_are_refused_at_prediction(calibrator, logits, message, predi
 @pytest.mark.parametrize("calibrator", FIXED_CLASSES)
 def test_another_number_of_classes_is_refused(calibrator, predictions):
     model = calibrator().fit(*predictions(n=100, n_classes=3))
-    with pytest.raises(ValueError, match="logits must have 3 classes, as in fit; found 4"):
+    with pytest.raises(ValueError, match="logits must have 3 classes, as in fit, found 4"):
         model.predict_proba(torch.zeros(2, 4))
 
 

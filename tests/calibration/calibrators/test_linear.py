@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import numpy as np
 import pytest
 import torch
@@ -141,5 +143,5 @@ def test_the_penalty_protects_where_data_are_few(predictions):
 @pytest.mark.parametrize("name", ["off_diagonal_penalty", "bias_penalty"])
 @pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf")])
 def test_bad_penalties_are_refused(family, name, value):
-    with pytest.raises(ValueError, match=f"{name} must be a finite number of at least 0; found"):
+    with pytest.raises(ValueError, match=f"{name} must be a finite number of at least 0, found"):
         family(**{name: value})

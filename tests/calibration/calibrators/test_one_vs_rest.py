@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import math
 import pickle
 
@@ -252,7 +254,7 @@ def test_pairs_of_confidence_and_correctness_have_a_temperature():
 
 @pytest.mark.parametrize("certain", [0.0, 1.0])
 def test_certainty_has_no_logit(certain):
-    with pytest.raises(ValueError, match=f"strictly between 0 and 1; found {certain:g} in 1 of 2"):
+    with pytest.raises(ValueError, match=f"strictly between 0 and 1, found {certain:g} in 1 of 2"):
         binary_logits([0.5, certain])
 
 

@@ -1,5 +1,7 @@
 """Summaries: what is asked, that nothing leaks, and that the source says so."""
 
+from __future__ import annotations
+
 import importlib
 import inspect
 from collections import Counter

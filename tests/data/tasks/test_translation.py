@@ -1,5 +1,7 @@
 """Translations: what is asked, that nothing leaks, and that a second source agrees."""
 
+from __future__ import annotations
+
 import gettext
 from collections import Counter
 
