@@ -85,7 +85,7 @@ def shown(function: Function, args: tuple[Any, ...]) -> str:
 
 
 def what_was_raised(function: Function, error: BaseException) -> str:
-    """Return the error and the learner's line: "ZeroDivisionError: ... (line 3: `return 1 / 0`)"."""
+    """Return the error and its line: "ZeroDivisionError: ... (line 3: `return 1 / 0`)"."""
     text = textwrap.shorten(" ".join(str(error).split()), 160)
     said = f"{type(error).__name__}: {text}" if text else type(error).__name__
     file = getattr(getattr(function, "__code__", None), "co_filename", None)
