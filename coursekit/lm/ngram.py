@@ -125,7 +125,7 @@ class NGram:
         return range(0 if self.backoff else self.order, self.order + 1)
 
     def _contexts(self, tokens: Tensor, order: int) -> Tensor:
-        """Return the number of the context before each position and after the last, `(n, T + 1)`."""
+        """Return the number of the context before each position and after the last `(n, T + 1)`."""
         base = self.vocab_size + 1
         before = tokens.new_full((len(tokens), order), self.vocab_size)  # the mark of a beginning
         padded = torch.cat([before, tokens], dim=1)
