@@ -20,7 +20,7 @@ from torch import Tensor
 from coursekit.data.languages import HiddenMarkovLanguage, grammar, weather_diary
 from coursekit.lm.checkpoints import FILE
 from coursekit.lm.gpt import GPT, GPTConfig
-from coursekit.lm.prediction import next_token_logits
+from coursekit.lm.prediction import sequence_logits
 from coursekit.lm.tokenization import ByteLevelBPE
 from coursekit.lm.training import History, TrainingConfig, train
 
@@ -127,7 +127,7 @@ def _judge(model: GPT, task: Task, history: History, folder: Path) -> Iterator[s
     targets = task.held_out[:, 1:, None]
     truth = task.language.next_token_probs(task.held_out)[:, :-1]
     floor = -truth.gather(-1, targets).log().mean()
-    log_probs = next_token_logits(model, task.held_out).double().log_softmax(dim=-1)
+    log_probs = sequence_logits(model, task.held_out).double().log_softmax(dim=-1)
     kl = (torch.special.xlogy(truth, truth) - truth * log_probs).sum(dim=-1).mean()
     rate = task.language.entropy_rate()
     yield f"The true probabilities have {floor:.4f} on the same data; KL to the truth {kl:.4f}."

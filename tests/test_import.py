@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -148,7 +149,15 @@ HEAVY = {"torch", "numpy", "transformers", "matplotlib", "sklearn", "filelock", 
 
 
 @pytest.mark.parametrize(
-    "module", ["coursekit", "coursekit.exercises", "coursekit.exercises.engine"]
+    "module",
+    [
+        "coursekit",
+        "coursekit.exercises",
+        "coursekit.exercises.engine",
+        "coursekit.audit",
+        "coursekit.data",
+        "coursekit.lm",
+    ],
 )
 def test_import_loads_nothing_heavy(module):
     loaded = run_python(f"import sys, {module}; print(*sys.modules)").split()
@@ -161,6 +170,49 @@ def test_import_takes_under_a_fifth_of_a_second():
         "print(time.perf_counter() - start)"
     )
     assert min(float(run_python(code)) for _ in range(5)) < 0.2
+
+
+#: Rooms that look up their names when they are first asked for.
+FACES = ("audit", "data", "lm")
+
+
+def names_for_type_checkers(module: str) -> dict[str, str]:
+    """What stands under `if TYPE_CHECKING:` in a face, each name with its module below the room."""
+    tree = ast.parse(path_of(module).read_text(encoding="utf-8"))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    return {
+        alias.name: statement.module.removeprefix(f"{module}.")
+        for statement in block.body
+        for alias in statement.names
+    }
+
+
+@pytest.mark.parametrize("room", FACES)
+def test_a_face_shows_the_same_names_to_people_and_to_type_checkers(room):
+    face = importlib.import_module(f"coursekit.{room}")
+    assert names_for_type_checkers(face.__name__) == face._HOMES
+    assert face.__all__ == sorted(face._HOMES, key=isort_key)
+    assert set(face.__all__) <= set(dir(face))
+
+
+def isort_key(name: str) -> tuple[int, str]:
+    """CONSTANTS, then Classes, then functions: the order that ruff keeps in `__all__`."""
+    return (0 if name.isupper() and len(name) > 1 else 1 if name[0].isupper() else 2, name)
+
+
+@pytest.mark.parametrize("room", FACES)
+def test_every_name_of_a_face_is_there(room):
+    face = importlib.import_module(f"coursekit.{room}")
+    assert [name for name in face.__all__ if not hasattr(face, name)] == []
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = face.nonsense
+
+
+def test_no_name_is_on_two_faces():
+    owners = {}
+    for room in FACES:
+        for name in importlib.import_module(f"coursekit.{room}").__all__:
+            assert owners.setdefault(name, room) == room
 
 
 def test_what_the_package_exports():

@@ -1,47 +1,94 @@
 """Data with known truth: languages whose law we know, text on the machine, facts to check.
 
-The languages need PyTorch; it is imported when the first of them is asked for.
+Names are looked up when they are first asked for: importing this room costs nothing, and the
+languages alone need PyTorch. Tables stand in modules of their own: `from coursekit.data import
+occupations, passages`.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from coursekit.data.corpora import (
-    Docstring,
-    Document,
-    dataset_descriptions,
-    docstrings,
-    python_reference,
-    python_source,
-    reference_documents,
-    source_documents,
-    split_documents,
-)
-from coursekit.data.facts import (
-    arithmetic_questions,
-    capital_questions,
-    comparison_questions,
-    control_questions,
-    countries_left_out,
-    currency_questions,
-    element_questions,
-    invented_countries,
-    neighbour_questions,
-    quiz,
-    shuffled_labels,
-)
-from coursekit.data.questions import Entity, Question, matches, split_questions
-from coursekit.data.tasks import permuted_names, summary_questions, translation_questions
-
 if TYPE_CHECKING:
+    from coursekit.data.corpora import (
+        Docstring,
+        Document,
+        dataset_descriptions,
+        docstrings,
+        python_reference,
+        python_source,
+        reference_documents,
+        source_documents,
+        split_documents,
+    )
+    from coursekit.data.facts import (
+        arithmetic_questions,
+        capital_questions,
+        comparison_questions,
+        control_questions,
+        countries_left_out,
+        currency_questions,
+        element_questions,
+        invented_countries,
+        neighbour_questions,
+        quiz,
+        shuffled_labels,
+    )
     from coursekit.data.languages import (
         FactLanguage,
         HiddenMarkovLanguage,
+        WordTokenizer,
         fact_language,
         grammar,
         weather_diary,
     )
+    from coursekit.data.questions import Entity, Question, matches, normalise, split_questions
+    from coursekit.data.tasks import (
+        names_left_out,
+        permuted_names,
+        summary_questions,
+        translation_questions,
+    )
+
+#: In which module each name lives.
+_HOMES = {
+    "Docstring": "corpora",
+    "Document": "corpora",
+    "Entity": "questions",
+    "FactLanguage": "languages",
+    "HiddenMarkovLanguage": "languages",
+    "Question": "questions",
+    "WordTokenizer": "languages",
+    "arithmetic_questions": "facts",
+    "capital_questions": "facts",
+    "comparison_questions": "facts",
+    "control_questions": "facts",
+    "countries_left_out": "facts",
+    "currency_questions": "facts",
+    "dataset_descriptions": "corpora",
+    "docstrings": "corpora",
+    "element_questions": "facts",
+    "fact_language": "languages",
+    "grammar": "languages",
+    "invented_countries": "facts",
+    "matches": "questions",
+    "names_left_out": "tasks",
+    "neighbour_questions": "facts",
+    "normalise": "questions",
+    "permuted_names": "tasks",
+    "python_reference": "corpora",
+    "python_source": "corpora",
+    "quiz": "facts",
+    "reference_documents": "corpora",
+    "shuffled_labels": "facts",
+    "source_documents": "corpora",
+    "split_documents": "corpora",
+    "split_questions": "questions",
+    "summary_questions": "tasks",
+    "translation_questions": "tasks",
+    "weather_diary": "languages",
+}
 
 __all__ = [
     "Docstring",
@@ -50,6 +97,7 @@ __all__ = [
     "FactLanguage",
     "HiddenMarkovLanguage",
     "Question",
+    "WordTokenizer",
     "arithmetic_questions",
     "capital_questions",
     "comparison_questions",
@@ -63,7 +111,9 @@ __all__ = [
     "grammar",
     "invented_countries",
     "matches",
+    "names_left_out",
     "neighbour_questions",
+    "normalise",
     "permuted_names",
     "python_reference",
     "python_source",
@@ -80,8 +130,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from coursekit.data import languages
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
-    return getattr(languages, name)
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

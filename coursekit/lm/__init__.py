@@ -1,1 +1,156 @@
-"""Part I: a language model from scratch, one module for each notebook from 01 to 06."""
+"""Part I: a language model from scratch, one module for each notebook from 01 to 06.
+
+`from coursekit.lm import GPT, GPTConfig, ByteLevelBPE, train, generate` and all the rest. Names are
+looked up when they are first asked for, so importing this room costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from coursekit.lm.attention import (
+        CausalSelfAttention,
+        KeyValueCache,
+        causal_mask,
+        scaled_dot_product_attention,
+    )
+    from coursekit.lm.batches import Batches
+    from coursekit.lm.checkpoints import load_gpt
+    from coursekit.lm.generation import (
+        Beam,
+        adjust_logits,
+        apply_temperature,
+        beam_search,
+        generate,
+        greedy,
+        keep_top_k,
+        keep_top_p,
+        sample,
+    )
+    from coursekit.lm.gpt import (
+        GPT,
+        Block,
+        GPTConfig,
+        forward_flops,
+        next_token_loss,
+        parameter_count,
+    )
+    from coursekit.lm.memorization import (
+        chance_exposure,
+        exposure,
+        secret_log_probs,
+        without_duplicates,
+    )
+    from coursekit.lm.ngram import NGram
+    from coursekit.lm.optimization import TrainingConfig, adamw, learning_rate_at
+    from coursekit.lm.positional import (
+        alibi_bias,
+        alibi_slopes,
+        apply_rotary,
+        rotary_angles,
+        sinusoidal,
+    )
+    from coursekit.lm.prediction import evaluate_loss, sequence_logits
+    from coursekit.lm.tokenization import ByteLevelBPE, merge, split_words
+    from coursekit.lm.training import History, train
+
+#: In which module each name lives.
+_HOMES = {
+    "Batches": "batches",
+    "Beam": "generation",
+    "Block": "gpt",
+    "ByteLevelBPE": "tokenization",
+    "CausalSelfAttention": "attention",
+    "GPT": "gpt",
+    "GPTConfig": "gpt",
+    "History": "training",
+    "KeyValueCache": "attention",
+    "NGram": "ngram",
+    "TrainingConfig": "optimization",
+    "adamw": "optimization",
+    "adjust_logits": "generation",
+    "alibi_bias": "positional",
+    "alibi_slopes": "positional",
+    "apply_rotary": "positional",
+    "apply_temperature": "generation",
+    "beam_search": "generation",
+    "causal_mask": "attention",
+    "chance_exposure": "memorization",
+    "evaluate_loss": "prediction",
+    "exposure": "memorization",
+    "forward_flops": "gpt",
+    "generate": "generation",
+    "greedy": "generation",
+    "keep_top_k": "generation",
+    "keep_top_p": "generation",
+    "learning_rate_at": "optimization",
+    "load_gpt": "checkpoints",
+    "merge": "tokenization",
+    "next_token_loss": "gpt",
+    "parameter_count": "gpt",
+    "rotary_angles": "positional",
+    "sample": "generation",
+    "scaled_dot_product_attention": "attention",
+    "secret_log_probs": "memorization",
+    "sequence_logits": "prediction",
+    "sinusoidal": "positional",
+    "split_words": "tokenization",
+    "train": "training",
+    "without_duplicates": "memorization",
+}
+
+__all__ = [
+    "GPT",
+    "Batches",
+    "Beam",
+    "Block",
+    "ByteLevelBPE",
+    "CausalSelfAttention",
+    "GPTConfig",
+    "History",
+    "KeyValueCache",
+    "NGram",
+    "TrainingConfig",
+    "adamw",
+    "adjust_logits",
+    "alibi_bias",
+    "alibi_slopes",
+    "apply_rotary",
+    "apply_temperature",
+    "beam_search",
+    "causal_mask",
+    "chance_exposure",
+    "evaluate_loss",
+    "exposure",
+    "forward_flops",
+    "generate",
+    "greedy",
+    "keep_top_k",
+    "keep_top_p",
+    "learning_rate_at",
+    "load_gpt",
+    "merge",
+    "next_token_loss",
+    "parameter_count",
+    "rotary_angles",
+    "sample",
+    "scaled_dot_product_attention",
+    "secret_log_probs",
+    "sequence_logits",
+    "sinusoidal",
+    "split_words",
+    "train",
+    "without_duplicates",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

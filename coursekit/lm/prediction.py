@@ -22,7 +22,7 @@ Model = Callable[[Tensor], Tensor]
 
 
 @torch.no_grad()
-def next_token_logits(model: Model, tokens: Tensor, batch_size: int = 64) -> Tensor:
+def sequence_logits(model: Model, tokens: Tensor, batch_size: int = 64) -> Tensor:
     """Logits of each token but the first, from those before it.
 
     Entry t reads tokens 0 to t and speaks of token t + 1. For functions of predictions `(N, V)` and

@@ -134,7 +134,7 @@ def train(
     """
     config = config or TrainingConfig()
     if not isinstance(model, GPT):
-        raise TypeError(f"model is {type(model).__name__}: expected a GPT of coursekit.lm.gpt.")
+        raise TypeError(f"model is {type(model).__name__}: expected a GPT of coursekit.lm.")
     dtype = model.head.weight.dtype
     if dtype != torch.float32:
         raise TypeError(

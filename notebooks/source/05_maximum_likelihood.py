@@ -55,7 +55,7 @@ from coursekit.data.languages.weather import CLIMATE
 from coursekit.exercises import maximum_likelihood as exercises
 from coursekit.lm.batches import Batches
 from coursekit.lm.gpt import GPT, GPTConfig
-from coursekit.lm.prediction import next_token_logits
+from coursekit.lm.prediction import sequence_logits
 from coursekit.lm.tokenization import ByteLevelBPE
 from coursekit.lm.training import TrainingConfig, train
 from coursekit.plots import (
@@ -514,7 +514,7 @@ expect("loss after 40 steps", losses[-1], at_most=1.5)
 # %%
 def log_probs(model):
     """What a model says at each place of the test diaries, as logarithms (200, 63, 49)."""
-    return next_token_logits(model, test).double().log_softmax(dim=-1)
+    return sequence_logits(model, test).double().log_softmax(dim=-1)
 
 
 def divergence_from_truth(log_q):
@@ -740,7 +740,7 @@ checkpoints = []
 
 
 def on_held_out(model):
-    logits = next_token_logits(model, held_out).flatten(0, 1)
+    logits = sequence_logits(model, held_out).flatten(0, 1)
     confidence, correct = top_label(logits.softmax(dim=-1), labels)
     checkpoints.append((confidence, correct))
     return {

@@ -47,7 +47,7 @@ from coursekit.data.languages import grammar
 from coursekit.exercises import bias_and_variance as exercises
 from coursekit.lm.gpt import GPT, GPTConfig
 from coursekit.lm.ngram import NGram
-from coursekit.lm.prediction import next_token_logits
+from coursekit.lm.prediction import sequence_logits
 from coursekit.lm.training import TrainingConfig, train
 from coursekit.plots import (
     answers_of_many,
@@ -121,7 +121,7 @@ expect("our count and the package's model differ by", packaged[course] - by_hand
 expect("all its probabilities together", packaged.sum(), 1, within=1e-9)
 
 # %% [markdown]
-# The package does the same for every context at once (`coursekit.lm.ngram`). Now train not one but
+# The package does the same for every context at once (`coursekit.lm.NGram`). Now train not one but
 # thirty of a kind, each on a text of its own.
 
 
@@ -671,7 +671,7 @@ def gpt_law(text_seed, seed, sequences=50):
     shape = GPTConfig(vocab_size=V, context=64, width=32, n_layers=1, n_heads=4)
     model = GPT(shape, torch.Generator().manual_seed(seed))
     train(model, text, TrainingConfig(steps=300, batch_size=16, seed=seed), progress=False)
-    return next_token_logits(model, test).double().softmax(dim=-1).flatten(0, 1)
+    return sequence_logits(model, test).double().softmax(dim=-1).flatten(0, 1)
 
 
 own_text = torch.stack([gpt_law(i, i) for i in range(8)])

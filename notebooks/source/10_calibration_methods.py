@@ -59,7 +59,7 @@ from coursekit.calibration import (
 from coursekit.data import grammar
 from coursekit.exercises import calibration_methods as exercises
 from coursekit.lm.gpt import GPT, GPTConfig
-from coursekit.lm.prediction import next_token_logits
+from coursekit.lm.prediction import sequence_logits
 from coursekit.lm.training import TrainingConfig, train
 from coursekit.plots import (
     accuracy_and_confidence,
@@ -129,7 +129,7 @@ def trained_gpt(tokens, steps, seed=0, label_smoothing=0.0):
 
 def logits_on(model, tokens):
     """Logits of every next word, one row a word."""
-    return next_token_logits(model, tokens).flatten(0, 1)
+    return sequence_logits(model, tokens).flatten(0, 1)
 
 
 patient = trained_gpt(training, steps=600)

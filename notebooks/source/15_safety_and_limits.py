@@ -60,7 +60,7 @@ from coursekit.lm.memorization import (
     secret_log_probs,
     without_duplicates,
 )
-from coursekit.lm.prediction import next_token_logits
+from coursekit.lm.prediction import sequence_logits
 from coursekit.lm.training import TrainingConfig, train
 from coursekit.plots import (
     accuracy_and_confidence,
@@ -179,7 +179,7 @@ every_rank = torch.arange(1, 10_001).log2()
 expect("chance, summed over all ranks", math.log2(10_000) - every_rank.mean(), 1.4419, within=1e-4)
 expect("closed form minus that sum", chance_exposure(10_000) - 1.4419, 0, within=1e-4)
 
-laws = next_token_logits(leaky, canaries).double().log_softmax(dim=-1)  # the sentences as written
+laws = sequence_logits(leaky, canaries).double().log_softmax(dim=-1)  # the sentences as written
 by_hand = laws[:, 4:8].gather(-1, canaries[:, 5:9, None]).sum(dim=(1, 2))
 table = log_probs.gather(1, secrets[:, None])[:, 0]
 expect("true PINs scored one by one, largest difference", (by_hand - table).abs().max(), 0, 1e-4)
@@ -665,7 +665,7 @@ def loss_after(width, steps):
     model = GPT(shape, torch.Generator().manual_seed(0))
     config = TrainingConfig(steps, 16, warmup_steps=steps // 10, evaluate_every=steps)
     train(model, text[: 16 * steps], config, progress=False)
-    log_q = next_token_logits(model, test).double().log_softmax(dim=-1)
+    log_q = sequence_logits(model, test).double().log_softmax(dim=-1)
     return -(truth * log_q).sum(dim=-1).mean().item(), parameter_count(shape)
 
 

@@ -17,7 +17,7 @@ from coursekit.lm.memorization import (
     secret_log_probs,
     without_duplicates,
 )
-from coursekit.lm.prediction import next_token_logits
+from coursekit.lm.prediction import sequence_logits
 from coursekit.lm.training import TrainingConfig, train
 
 
@@ -35,7 +35,7 @@ def test_every_secret_has_the_probability_of_its_own_sentence():
     places = torch.cartesian_prod(*[torch.arange(3)] * 3)  # the last changes fastest
     for c, prefix in enumerate(prefixes):
         sentences = torch.cat([prefix.expand(27, -1), alphabet[places]], dim=1)
-        laws = next_token_logits(model, sentences).double().log_softmax(dim=-1)
+        laws = sequence_logits(model, sentences).double().log_softmax(dim=-1)
         by_hand = laws[:, 1:].gather(-1, sentences[:, 2:, None]).sum(dim=(1, 2))
         torch.testing.assert_close(log_probs[c], by_hand, atol=1e-5, rtol=0)
 

@@ -7,7 +7,7 @@ import torch
 
 from coursekit.lm.batches import PADDING
 from coursekit.lm.gpt import GPT, GPTConfig
-from coursekit.lm.prediction import evaluate_loss, next_token_logits
+from coursekit.lm.prediction import evaluate_loss, sequence_logits
 
 CONFIG = GPTConfig(vocab_size=11, context=6, width=8, n_layers=1, n_heads=2, dropout=0.5)
 
@@ -36,7 +36,7 @@ def tokens(*shape) -> torch.Tensor:
 def test_logits_speak_of_the_next_token_without_dropout_and_leave_the_mode(model):
     ids = tokens(5, 7)
     model.train()
-    logits = next_token_logits(model, ids, batch_size=2)
+    logits = sequence_logits(model, ids, batch_size=2)
     assert model.training
     assert all(module.training for module in model.modules())
     assert logits.shape == (5, 6, 11)
@@ -44,13 +44,13 @@ def test_logits_speak_of_the_next_token_without_dropout_and_leave_the_mode(model
     with torch.no_grad():
         expected = model.eval()(ids[:, :-1])
     torch.testing.assert_close(logits, expected)
-    next_token_logits(model, ids)
+    sequence_logits(model, ids)
     assert not model.training
 
 
 def test_any_callable_is_a_model():
     ids = tokens(3, 20)
-    logits = next_token_logits(lambda ids: torch.nn.functional.one_hot(ids, 11).double(), ids, 2)
+    logits = sequence_logits(lambda ids: torch.nn.functional.one_hot(ids, 11).double(), ids, 2)
     assert logits.dtype == torch.float32
     assert torch.equal(logits.argmax(dim=-1), ids[:, :-1])
 
@@ -88,15 +88,15 @@ def test_the_loss_of_a_stream_is_that_of_its_windows(model):
 )
 def test_what_the_model_cannot_read_is_refused(model, ids, error, said):
     with pytest.raises(error, match=said):
-        next_token_logits(model, ids)
+        sequence_logits(model, ids)
 
 
 def test_a_callable_gets_sequences_too():
     with pytest.raises(ValueError, match=r"expected \(N, T\)"):
-        next_token_logits(lambda ids: ids, tokens(7))
+        sequence_logits(lambda ids: ids, tokens(7))
 
 
-@pytest.mark.parametrize("read", [next_token_logits, evaluate_loss])
+@pytest.mark.parametrize("read", [sequence_logits, evaluate_loss])
 def test_the_batch_size_is_checked(model, read):
     with pytest.raises(ValueError, match="batch_size is 0"):
         read(model, tokens(2, 3), batch_size=0)

@@ -12,7 +12,7 @@ import torch
 from coursekit.calibration import probability_error, true_calibration_error
 from coursekit.data.languages import grammar
 from coursekit.lm.gpt import GPT, GPTConfig
-from coursekit.lm.prediction import next_token_logits
+from coursekit.lm.prediction import sequence_logits
 from coursekit.lm.training import TrainingConfig, train
 
 STEPS, RECORDS = 800, 4
@@ -26,7 +26,7 @@ def trained():
     truth = language.next_token_probs(test)[:, :-1].clamp(max=1)  # rounding may leave more
 
     def against_truth(model):
-        log_q = next_token_logits(model, test).double().log_softmax(dim=-1)
+        log_q = sequence_logits(model, test).double().log_softmax(dim=-1)
         confidence, guess = log_q.exp().max(dim=-1)
         true_prob = truth.gather(-1, guess[..., None])[..., 0]
         pair = confidence.flatten(), true_prob.flatten()
