@@ -7,6 +7,8 @@ and offline after the first time.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,17 +26,65 @@ HUB_PATIENCE = 5  # seconds; the hub's own retries take almost half a minute to 
 
 @dataclass(frozen=True, eq=False)
 class LanguageModel:
-    """A pretrained causal language model, its tokenizer, and the device that it is on."""
+    """A pretrained causal language model, its tokenizer, and the device that it is on.
+
+    `load` makes one of a name; `LanguageModel.from_model` makes one of a model in memory.
+    """
 
     name: str
     model: PreTrainedModel = field(repr=False)
     tokenizer: PreTrainedTokenizerBase = field(repr=False)
     device: torch.device
 
+    @classmethod
+    def from_model(
+        cls,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        name: str | None = None,
+    ) -> LanguageModel:
+        """Return a model that is in memory already, checked as `load` checks what it reads.
+
+        The model stays as it is: where it is, in its precision, and in training mode if it was.
+
+        Args:
+            model: A causal language model of `transformers`, such as a `GPT2LMHeadModel`.
+            tokenizer: The tokenizer whose ids it reads.
+            name: What to call it; by default the name that it was loaded by, or its class.
+
+        Raises:
+            TypeError: If one of the two is not an object of `transformers`.
+            ValueError: If a weight is not finite, the tokenizer gives ids that the model does not
+                have, or the model is not causal.
+
+        Example:
+            >>> from tokenizers import Tokenizer, models
+            >>> from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+            >>> words = Tokenizer(models.WordLevel({"sun": 0, "rain": 1}, unk_token="sun"))
+            >>> tokenizer = PreTrainedTokenizerFast(tokenizer_object=words)
+            >>> model = GPT2LMHeadModel(GPT2Config(vocab_size=2, n_embd=8, n_layer=1, n_head=2))
+            >>> LanguageModel.from_model(model, tokenizer, name="weather")
+            LanguageModel(name='weather', device=device(type='cpu'))
+        """
+        if not isinstance(model, PreTrainedModel):
+            raise TypeError(
+                f"model must be a model of transformers, found {type(model).__name__}. Unwrap a "
+                "compiled or parallel one, merge an adapter into its base "
+                "(model.merge_and_unload()), or hand over the course's GPT (gpt.to_transformers())"
+            )
+        if not isinstance(tokenizer, PreTrainedTokenizerBase):
+            raise TypeError(
+                f"tokenizer must be a tokenizer of transformers, found {type(tokenizer).__name__}"
+            )
+        name = name or model.name_or_path or type(model).__name__
+        lm = cls(name, model, tokenizer, _device_of(model))
+        _admit(lm)
+        return lm
+
     @property
     def context_limit(self) -> int | None:
         """The largest number of tokens it reads at once; None where its configuration is silent."""
-        return getattr(self.model.config, "max_position_embeddings", None)
+        return getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
 
 
 def default_device() -> torch.device:
@@ -81,7 +131,7 @@ def load(
         model, tokenizer = read(name, dtype, **({"device_map": "auto"} if spread else {}))
         model = model.eval().requires_grad_(False)
         if spread:
-            device = next((w.device for w in model.parameters() if not w.is_meta), device)
+            device = _device_of(model)
         else:
             model = model.to(device)
     except (RuntimeError, MemoryError) as error:
@@ -94,7 +144,7 @@ def load(
         ) from error
     lm = LanguageModel(name, model, tokenizer, device)
     if name != embedded.NAME:
-        _require_causal(lm)
+        _admit(lm)
     return lm
 
 
@@ -106,18 +156,101 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(s in text for s in signs)
 
 
+def _device_of(model: PreTrainedModel) -> torch.device:
+    """Return where the first weights are that are anywhere; accelerate may have moved some off."""
+    return next((w.device for w in model.parameters() if not w.is_meta), model.device)
+
+
+def _admit(lm: LanguageModel) -> None:
+    """Refuse a model whose probabilities would be wrong: the one check of all that comes in."""
+    _require_finite(lm)
+    _require_fitting_tokenizer(lm)
+    _require_causal(lm)
+
+
+def _require_finite(lm: LanguageModel) -> None:
+    for name, weight in lm.model.named_parameters():
+        if weight.is_meta or not weight.is_floating_point():
+            continue
+        # A sum is quick, and not finite where a term is not; it may overflow by itself, too.
+        wide = torch.promote_types(weight.dtype, torch.float32)
+        if not weight.sum(dtype=wide).isfinite() and not (finite := weight.isfinite()).all():
+            raise ValueError(
+                f"{lm.name!r} has weights that are not finite: {name} holds "
+                f"{(~finite).sum():,} times NaN or infinity, of {weight.numel():,} numbers. They "
+                f"were spoilt when they were trained or saved, or do not fit into {weight.dtype}: "
+                "take another copy, or load it in torch.float32 or torch.bfloat16."
+            )
+
+
+def _require_fitting_tokenizer(lm: LanguageModel) -> None:
+    """Refuse a tokenizer that belongs to another model, and gives ids beyond the embedding's."""
+    tokenizer = lm.tokenizer
+    # Tokens that were added and are never asked for may go beyond: Gemma 3's image token does.
+    own = {tokenizer.vocab_size - 1, tokenizer.bos_token_id, tokenizer.eos_token_id}
+    largest = max(id for id in own if id is not None)
+    rows = _n_tokens(lm)
+    if largest >= rows:
+        raise ValueError(
+            f"{lm.name!r} has a tokenizer that does not fit: it gives ids up to {largest:,}, the "
+            f"model knows {rows:,} tokens (0 to {rows - 1:,}). Take the tokenizer that the model "
+            "was trained with."
+        )
+
+
+def _n_tokens(lm: LanguageModel) -> int:
+    """Return how many tokens the model has an embedding of, whatever its configuration says."""
+    return len(next(lm.model.get_input_embeddings().parameters()))
+
+
 @torch.inference_mode()
 def _require_causal(lm: LanguageModel) -> None:
     """Refuse a model whose prediction depends on what it is to predict, such as BERT."""
-    ids = torch.tensor([[0, 1, 0], [0, 1, 1]], device=lm.device)
-    one, other = lm.model(input_ids=ids).logits.float()
-    change = (one - other).abs().amax(dim=-1)
-    # Only the prediction after the changed token may change; half precision may tremble a little.
-    if change[:2].max() > 0.01 * change[2]:
+    rows = _n_tokens(lm)
+    one = torch.tensor([[0, 1, 2, 0, 1]], device=lm.device) % rows
+    other = torch.tensor([[0, 1, 2, 1, 2]], device=lm.device) % rows
+    with _evaluating(lm.model):
+        # Two calls of one shape: whatever is computed in the same way comes out the same, bit by
+        # bit. Only a mixture of experts, which batches by what it reads, may tremble a little.
+        first, second = _logits(lm, one), _logits(lm, other)
+    if first.isnan().any() or first.isposinf().any():
+        raise ValueError(
+            f"{lm.name!r} gives logits of NaN or infinity in {lm.model.dtype}: load it in "
+            "torch.float32 or torch.bfloat16 (--dtype float32 or bfloat16), whose range is wider; "
+            "if that is no cure, its weights are spoilt"
+        )
+    change = (first - second).abs().amax(dim=(0, 2))
+    tremble = 1e-4 if torch.finfo(lm.model.dtype).eps < 1e-6 else 1e-2
+    # Only predictions after the first changed token may change.
+    if change[:3].max() > tremble * change[3:].max():
         raise ValueError(
             f"{lm.name!r} is not a causal language model: it reads the tokens that it should "
             "predict (a masked model, such as BERT, does). Load a model of the GPT kind."
         )
+
+
+def _logits(lm: LanguageModel, ids: torch.Tensor) -> torch.Tensor:
+    try:
+        return lm.model(input_ids=ids).logits.double()
+    except Exception as error:  # whatever a model of any of the 300 kinds meets inside
+        if is_out_of_memory(error):
+            raise
+        raise ValueError(
+            f"{lm.name!r} cannot read a text of {ids.shape[1]} tokens: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+@contextmanager
+def _evaluating(model: PreTrainedModel) -> Iterator[None]:
+    """Hold a model in evaluation mode, without dropout, then leave every part as it was."""
+    training = [part for part in model.modules() if part.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True
 
 
 def _usable(device: str | torch.device) -> torch.device:

@@ -155,6 +155,106 @@ def test_truncated_weights_are_refused(folder):
         load(str(folder))
 
 
+# --- A model in memory
+
+
+def weather(model: torch.nn.Module | None = None, **settings) -> tuple:
+    """A fresh GPT-2 of two words, or the model given, and the tokenizer of these words."""
+    words = Tokenizer(models.WordLevel({"sun": 0, "rain": 1}, unk_token="sun"))
+    shape = {"vocab_size": 2, "n_positions": 8, "n_embd": 8, "n_layer": 1, "n_head": 2}
+    model = model or GPT2LMHeadModel(GPT2Config(**shape | settings))
+    return model, PreTrainedTokenizerFast(tokenizer_object=words)
+
+
+def test_a_model_in_memory_stays_as_it_is():
+    model, tokenizer = weather()
+    model.train()
+    model.transformer.h[0].eval()
+    modes = [part.training for part in model.modules()]
+    lm = LanguageModel.from_model(model, tokenizer, name="mine")
+    assert (lm.name, lm.model, lm.tokenizer, lm.device) == ("mine", model, tokenizer, model.device)
+    assert [part.training for part in model.modules()] == modes
+    assert all(weight.requires_grad for weight in model.parameters())
+    assert lm.context_limit == 8
+
+
+def test_a_model_in_memory_is_named_by_where_it_came_from_or_by_its_class(folder):
+    assert LanguageModel.from_model(*weather()).name == "GPT2LMHeadModel"
+    model, tokenizer = weather(GPT2LMHeadModel.from_pretrained(folder))
+    assert LanguageModel.from_model(model, tokenizer).name == str(folder)
+
+
+def test_dropout_of_a_model_in_training_is_not_taken_for_looking_ahead():
+    model, tokenizer = weather(resid_pdrop=0.5, embd_pdrop=0.5)
+    assert LanguageModel.from_model(model.train(), tokenizer).model.training
+
+
+@pytest.mark.parametrize("what", ["model", "tokenizer"])
+def test_what_is_not_of_transformers_is_refused(what):
+    model, tokenizer = weather()
+    wrong = {"model": model, "tokenizer": tokenizer} | {what: torch.nn.Linear(2, 2)}
+    with pytest.raises(TypeError, match=f"{what} must be a {what} of transformers, found Linear"):
+        LanguageModel.from_model(**wrong)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_weights_that_are_not_finite_are_refused(folder, value, dtype):
+    model, tokenizer = weather()
+    model.transformer.ln_f.weight.data[3] = value
+    model.to(dtype)
+    with pytest.raises(ValueError, match=r"transformer.ln_f.weight holds 1 times NaN or inf"):
+        LanguageModel.from_model(model, tokenizer)
+    save(model, folder)
+    with pytest.raises(ValueError, match=r"transformer.ln_f.weight holds 1 times NaN or inf"):
+        load(str(folder), device="cpu")
+
+
+def test_large_weights_are_finite_though_their_sum_is_not():
+    model, tokenizer = weather()
+    model.transformer.wpe.weight.data[-2:] = 3e38  # no position that is tried
+    assert LanguageModel.from_model(model, tokenizer).model is model
+
+
+def test_logits_that_overflow_are_refused_with_a_precision_to_take():
+    model, tokenizer = weather(tie_word_embeddings=False)
+    model.half().lm_head.weight.data.fill_(6e4)
+    model.transformer.ln_f.bias.data.fill_(6e4)
+    with pytest.raises(ValueError, match=r"NaN or infinity in torch.float16: load it in torch.fl"):
+        LanguageModel.from_model(model, tokenizer)
+
+
+def test_a_tokenizer_of_another_model_is_refused():
+    model, _ = weather()
+    words = models.WordLevel({"sun": 0, "rain": 1, "snow": 2}, unk_token="sun")
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(words))
+    with pytest.raises(ValueError, match=r"ids up to 2, the model knows 2 tokens \(0 to 1\)"):
+        LanguageModel.from_model(model, tokenizer)
+
+
+def test_an_end_of_text_that_the_model_does_not_know_is_refused():
+    model, tokenizer = weather()
+    tokenizer.add_special_tokens({"eos_token": "<end>"})
+    with pytest.raises(ValueError, match="ids up to 2, the model knows 2 tokens"):
+        LanguageModel.from_model(model, tokenizer)
+
+
+def test_an_added_token_that_is_never_asked_for_may_go_beyond_the_vocabulary():
+    model, tokenizer = weather()
+    tokenizer.add_tokens(["<image>"])
+    assert LanguageModel.from_model(model, tokenizer).tokenizer is tokenizer
+
+
+def test_a_model_that_cannot_read_a_text_says_why():
+    model, tokenizer = weather(
+        T5ForConditionalGeneration(
+            T5Config(vocab_size=2, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2)
+        )
+    )
+    with pytest.raises(ValueError, match=r"cannot read a text of 5 tokens: ValueError: "):
+        LanguageModel.from_model(model, tokenizer)
+
+
 # --- The hub
 
 
@@ -289,14 +389,15 @@ def test_too_little_memory_says_what_to_try(folder, monkeypatch, error):
             load(str(folder), device="cpu")
 
 
-def test_a_masked_model_is_refused(tmp_path):
+@pytest.mark.parametrize("spread", [0.5, 0.02], ids=["trained", "fresh"])
+def test_a_masked_model_is_refused(tmp_path, spread):
     config = BertConfig(
         vocab_size=2,
         hidden_size=8,
         num_hidden_layers=1,
         num_attention_heads=2,
         intermediate_size=8,
-        initializer_range=0.5,
+        initializer_range=spread,
     )
     torch.manual_seed(0)
     with pytest.raises(ValueError, match="reads the tokens that it should predict"):
