@@ -7,12 +7,14 @@ silently repaired: a NaN or a probability of 1.2 is a bug upstream, and clipping
 
 from __future__ import annotations
 
-import operator
 from typing import TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from coursekit._checks import as_count as as_count
+from coursekit._checks import as_seed
 
 #: What the public functions accept: a tensor, a NumPy array or a (nested) list of numbers.
 ArrayLike: TypeAlias = Tensor | np.ndarray | list | tuple
@@ -167,18 +169,17 @@ def as_group_index(value: ArrayLike, n_rows: int, name: str = "groups") -> Tenso
         raise ValueError(
             f"{name} must have shape ({n_rows},), one entry a row, found shape {groups.shape}"
         )
-    return torch.from_numpy(np.unique(groups, return_inverse=True)[1])
-
-
-def as_count(value: int, name: str) -> int:
-    """Return a whole number of at least one."""
+    # NaN equals nothing, not even itself, but would be sorted into one group.
+    if groups.dtype.kind == "f" and np.isnan(groups).any():
+        raise ValueError(f"{name} must be numbers or strings, found NaN. Leave such rows out")
     try:
-        count = operator.index(value)
+        return torch.from_numpy(np.unique(groups, return_inverse=True)[1])
     except TypeError as error:
-        raise TypeError(f"{name} must be a whole number, found {value!r}") from error
-    if count < 1:
-        raise ValueError(f"{name} must be at least 1, found {count}")
-    return count
+        kinds = ", ".join(sorted({type(group).__name__ for group in groups.tolist()}))
+        raise TypeError(
+            f"{name} must be all numbers or all strings, found {kinds}. Leave out the rows of no "
+            "group, or name one for them"
+        ) from error
 
 
 def as_generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
@@ -187,12 +188,7 @@ def as_generator(seed: int, device: torch.device | str = "cpu") -> torch.Generat
     Data made in a notebook after `manual_seed(0)` would otherwise be compared with the very
     random numbers they were made from, which is far from independent.
     """
-    try:
-        mixed = np.random.SeedSequence([operator.index(seed), 0x5EED]).generate_state(1, np.uint64)
-    except TypeError as error:
-        raise TypeError(f"seed must be a whole number, found {seed!r}") from error
-    except ValueError as error:
-        raise ValueError(f"seed must not be negative, found {seed}") from error
+    mixed = np.random.SeedSequence([as_seed(seed), 0x5EED]).generate_state(1, np.uint64)
     return torch.Generator(device).manual_seed(int(mixed[0]))
 
 

@@ -149,7 +149,7 @@ def test_not_fitted():
         ({"level": 0}, "level must lie strictly between"),
         ({"score": "aps"}, "score must be one of"),
         ({"seed": 0}, "seed belongs to score='adaptive'"),
-        ({"score": "adaptive", "seed": -1}, "seed must not be negative"),
+        ({"score": "adaptive", "seed": -1}, "seed must be at least 0"),
     ],
 )
 def test_bad_options(arguments, message):

@@ -171,7 +171,7 @@ def test_the_seed_decides():
         ({"n_simulations": 0}, ValueError, "n_simulations must be at least 1"),
         ({"norm": "l3"}, ValueError, "norm must be one of"),
         ({"binning": "mass"}, ValueError, "binning must be one of"),
-        ({"seed": -1}, ValueError, "seed must not be negative"),
+        ({"seed": -1}, ValueError, "seed must be at least 0"),
     ],
 )
 def test_bad_options(options, error, message):

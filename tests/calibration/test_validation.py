@@ -110,7 +110,7 @@ def test_null_distribution_checks_its_own_arguments():
         ece_null_distribution([NAN])
     with pytest.raises(ValueError, match="n_simulations must be at least 1"):
         ece_null_distribution([0.5], n_simulations=0)
-    with pytest.raises(ValueError, match="seed must not be negative, found -1"):
+    with pytest.raises(ValueError, match="seed must be at least 0, found -1"):
         ece_null_distribution([0.5], seed=-1)
     with pytest.raises(TypeError, match="seed must be a whole number, found None"):
         ece_null_distribution([0.5], seed=None)
@@ -143,6 +143,16 @@ def test_effective_sample_size_checks_its_arguments():
         effective_sample_size([1, 0], [1])
     with pytest.raises(ValueError, match="correct must not be empty"):
         effective_sample_size([], [])
+    with pytest.raises(TypeError, match=r"groups must be all .* found NoneType, str\. Leave out"):
+        effective_sample_size([1, 0, 1], ["a", None, "b"])
+    with pytest.raises(ValueError, match="groups must be numbers or strings, found NaN"):
+        effective_sample_size([1, 0, 1], [1.0, NAN, NAN])
+
+
+@pytest.mark.parametrize("n_bins", [True, np.True_])
+def test_true_is_no_count(n_bins):
+    with pytest.raises(TypeError, match="n_bins must be a whole number"):
+        reliability_bins([0.5], [1], n_bins)
 
 
 def test_sums_within_the_tolerance_are_accepted():
