@@ -7,9 +7,13 @@ where half of the packages are missing.
 from __future__ import annotations
 
 import argparse
+import io
 import sys
+import warnings
 from importlib.metadata import version
 from typing import Any
+
+from coursekit._console import exit_code, printable
 
 TRAIN_OPTIONS: dict[str, dict[str, Any]] = {
     "source": {"help": "weather, grammar (languages of the course), or a UTF-8 text file"},
@@ -67,14 +71,22 @@ AUDIT_OPTIONS: dict[str, dict[str, Any]] = {
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code (0: fine)."""
     for stream in (sys.stdout, sys.stderr):
-        # A Windows console that cannot show a letter of a path shows its code instead of failing.
-        stream.reconfigure(errors="backslashreplace")
+        # A console that cannot show a letter of a path shows its code instead of failing.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     parser = _parser()
     chosen = parser.parse_args(arguments)
     if chosen.command is None:
         parser.print_help()
         return 0
-    return chosen.run(chosen)
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        return exit_code(chosen.command, lambda: chosen.run(chosen), debug=chosen.debug)
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """Show a warning as a sentence; where in the code it arose helps nobody here."""
+    print(f"warning: {printable(str(message))}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -95,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         for option, settings in options.items():
             command.add_argument(option, **settings)
+        command.add_argument("--debug", action="store_true", help="show where an error arose")
     return parser
 
 
@@ -109,12 +122,8 @@ def _fetch(_: argparse.Namespace) -> int:
 
     try:
         folder = embedded.prepare(every_byte=True)
-    except embedded.ModelUnavailableError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted: nothing half-made is left", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt("Interrupted: nothing half-made is left.") from error
     size = sum(path.stat().st_size for path in folder.iterdir())
     print(f"{embedded.NAME} is ready in {folder} ({size / 1e6:.0f} MB).")
     print("It works without network from now on.")

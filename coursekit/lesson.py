@@ -12,6 +12,7 @@ from types import EllipsisType
 from typing import Any
 
 from coursekit import progress
+from coursekit._console import say
 
 __all__ = ["ExpectationFailed", "Guess", "expect", "predict", "prediction_record"]
 
@@ -71,7 +72,7 @@ def expect(
             f"{what}: expected {claim}, got {_written(value)}. Did a cell above change? If not, "
             "other versions of the packages may be installed: run `python -m coursekit doctor`."
         )
-    print(f"✓ {what}: {claim}")
+    say(f"✓ {what}: {claim}")
 
 
 def _tolerance(within: Any, form: str, bound: float | bool) -> float:
@@ -131,11 +132,11 @@ class Guess:
         outcome = _number(outcome, "outcome")
         if not isinstance(outcome, bool):
             raise TypeError(f"outcome must be True or False; got {outcome!r}.")
-        print(f"{outcome}: {self.statement}")
+        say(f"{outcome}: {self.statement}")
         if self.probability is None:
             return
         score = (self.probability - outcome) ** 2
-        print(f"You said {self.probability:g}. Brier score: {score:.4g}.")
+        say(f"You said {self.probability:g}. Brier score: {score:.4g}.")
         entry = {"probability": self.probability, "outcome": outcome}
         progress.update(lambda data: data["predictions"].update({self.name: entry}))
 
@@ -155,10 +156,10 @@ def predict(name: str, statement: str, probability: float | EllipsisType | None)
         ValueError: The probability is not a number from 0 to 1.
     """
     if probability is ... or probability is None:
-        print(f"{statement}\nNo guess yet: put a probability in place of `...` and run this again.")
+        say(f"{statement}\nNo guess yet: put a probability in place of `...` and run this again.")
         return Guess(name, statement, None)
     probability = _probability(probability)
-    print(f"{statement}\nYou say it is true with probability {probability:g}.")
+    say(f"{statement}\nYou say it is true with probability {probability:g}.")
     return Guess(name, statement, probability)
 
 

@@ -14,9 +14,10 @@ import coursekit
 
 PACKAGE = Path(coursekit.__file__).parent
 
-GROUND = {"_checks", "_files"}
+GROUND = {"_checks", "_console", "_files"}
 MAY_IMPORT = {
     "_checks": set[str](),
+    "_console": set[str](),
     "_files": set[str](),
     "progress": GROUND,
     "lesson": GROUND | {"progress"},

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -179,3 +181,11 @@ def test_an_outcome_is_true_or_false(outcome):
     with pytest.raises(TypeError, match="outcome must be"):
         predict("code", "Code is easier.", 0.5).resolve(outcome)
     assert prediction_record() == ([], [])
+
+
+def test_an_output_of_plain_ascii_gets_codes_instead_of_an_error(monkeypatch):
+    output = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", output)
+    expect("accuracy", 0.45, 0.44, 0.03)
+    output.flush()
+    assert output.buffer.getvalue() == b"\\u2713 accuracy: 0.44 \\xb1 0.03\n"

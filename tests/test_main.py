@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
+import warnings
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -55,7 +58,7 @@ def test_fetch_says_where_the_model_is_and_how_big(tmp_path, monkeypatch, capsys
     ("error", "code", "said"),
     [
         (embedded.ModelUnavailableError("no network"), 1, "no network"),
-        (KeyboardInterrupt(), 130, "interrupted"),
+        (KeyboardInterrupt(), 130, "Interrupted: nothing half-made is left."),
     ],
 )
 def test_fetch_that_fails_says_why_without_a_traceback(monkeypatch, capsys, error, code, said):
@@ -67,6 +70,66 @@ def test_fetch_that_fails_says_why_without_a_traceback(monkeypatch, capsys, erro
     printed = capsys.readouterr()
     assert said in printed.err
     assert printed.out == ""
+
+
+@pytest.mark.parametrize("command", ["fetch", "doctor", "train", "audit"])
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            ValueError("steps must be at least 1, found 0"),
+            "{}: steps must be at least 1, found 0\n",
+        ),
+        (
+            OSError(28, "No space left on device", "x"),
+            "{}: [Errno 28] No space left on device: 'x'",
+        ),
+        (KeyError("vocab"), "{}: KeyError: 'vocab'. (--debug shows where.)\n"),
+        (RecursionError(), "{}: RecursionError. (--debug: where.)\n"),
+        (RuntimeError("bad \x1b[2J\nand more"), "{}: RuntimeError: bad \\x1b[2J. (--debug"),
+    ],
+)
+def test_no_command_shows_a_traceback_unless_asked(monkeypatch, capsys, command, error, said):
+    def fail(_):
+        raise error
+
+    monkeypatch.setattr(__main__, f"_{command}", fail)
+    arguments = [command, *(["text", "--output=x"] if command == "train" else [])]
+    assert __main__.main(arguments) == 1
+    printed = capsys.readouterr()
+    assert printed.err.startswith(said.format(command))
+    assert "Traceback" not in printed.err
+    assert printed.out == ""
+    assert __main__.main([*arguments, "--debug"]) == 1
+    assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+def test_a_warning_is_a_sentence(monkeypatch, capsys):
+    monkeypatch.setattr(__main__, "_doctor", lambda _: warnings.warn("it is \x1b[1mlate") or 0)
+    shown = warnings.showwarning
+    assert __main__.main(["doctor"]) == 0
+    assert capsys.readouterr().err == "warning: it is \\x1b[1mlate\n"
+    assert warnings.showwarning is shown
+
+
+def test_in_a_notebook_whose_output_is_no_console(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    monkeypatch.setattr(doctor, "CHECKS", [lambda: doctor.Finding("ok", "found")])
+    assert __main__.main(["doctor"]) == 0
+    assert "found" in sys.stdout.getvalue()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_an_output_that_takes_nothing_more_is_told_once():
+    code = """
+from coursekit import __main__, doctor
+doctor.CHECKS = []
+raise SystemExit(__main__.main(["doctor"]))
+"""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 1
+    assert done.stderr == b"doctor: [Errno 28] No space left on device\n"
 
 
 @pytest.mark.parametrize("level", ["ok", "warning", "problem"])
