@@ -146,7 +146,16 @@ def run_python(code: str) -> str:
     return done.stdout.strip()
 
 
-HEAVY = {"torch", "numpy", "transformers", "matplotlib", "sklearn", "filelock", "platformdirs"}
+HEAVY = {
+    "torch",
+    "numpy",
+    "torchmetrics",
+    "transformers",
+    "matplotlib",
+    "sklearn",
+    "filelock",
+    "platformdirs",
+}
 
 
 @pytest.mark.parametrize(
@@ -156,6 +165,7 @@ HEAVY = {"torch", "numpy", "transformers", "matplotlib", "sklearn", "filelock", 
         "coursekit.exercises",
         "coursekit.exercises.engine",
         "coursekit.audit",
+        "coursekit.calibration",
         "coursekit.data",
         "coursekit.lm",
     ],
@@ -174,7 +184,7 @@ def test_import_takes_under_a_fifth_of_a_second():
 
 
 #: Rooms that look up their names when they are first asked for.
-FACES = ("audit", "data", "lm")
+FACES = ("audit", "calibration", "data", "lm")
 
 
 def names_for_type_checkers(module: str) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Part II of the course: measure and repair calibration, from nothing but tensors.
 
-The streaming metrics need torchmetrics, which takes seconds to import; it is imported when the
-first of them is asked for.
+Names are looked up when they are first asked for, so importing this room costs nothing: neither
+torch, nor scikit-learn, nor torchmetrics (which takes seconds) is loaded before it is needed.
 """
 
 from __future__ import annotations
@@ -9,90 +9,143 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from coursekit.calibration.bins import ReliabilityBins, merge_bins, reliability_bins
-from coursekit.calibration.calibrators import (
-    BetaCalibration,
-    Calibrator,
-    DirichletCalibration,
-    EnsembleAverage,
-    HistogramBinning,
-    IsotonicCalibration,
-    MatrixScaling,
-    PlattScaling,
-    TemperatureScaling,
-    VectorScaling,
-    binary_logits,
-)
-from coursekit.calibration.classification import f1_score, precision, recall
-from coursekit.calibration.comparisons import group_p_values, holm_adjusted
-from coursekit.calibration.conformal import ConformalSets, coverage, mean_set_size
-from coursekit.calibration.consistency import (
-    CalibrationTest,
-    ConsistencyBands,
-    calibration_test,
-    consistency_bands,
-    ece_null_distribution,
-)
-from coursekit.calibration.decompositions import (
-    ScoreDecomposition,
-    TruthDecomposition,
-    brier_decomposition,
-    known_truth_decomposition,
-    log_score_decomposition,
-)
-from coursekit.calibration.errors import (
-    debiased_calibration_error,
-    expected_calibration_error,
-    probability_error,
-    sweep_calibration_error,
-    true_calibration_error,
-)
-from coursekit.calibration.intervals import (
-    Interval,
-    bootstrap_interval,
-    effective_sample_size,
-    wilson_interval,
-)
-from coursekit.calibration.multiclass import (
-    adaptive_calibration_error,
-    classwise_calibration_error,
-    top_k_calibration_error,
-)
-from coursekit.calibration.scores import (
-    accuracy,
-    binary_brier_score,
-    brier_score,
-    entropy,
-    kl_divergence,
-    negative_log_likelihood,
-    perplexity,
-    top_label,
-)
-from coursekit.calibration.selective import (
-    RiskCoverage,
-    aurc,
-    auroc,
-    excess_aurc,
-    risk_coverage_curve,
-    selective_accuracy,
-    selective_threshold,
-)
-from coursekit.calibration.smooth import kernel_calibration_error, smooth_calibration_error
-
 if TYPE_CHECKING:
-    from coursekit.calibration.sequences import EntropyRate, EntropyRateCalibration
+    from coursekit.calibration.bins import ReliabilityBins, gap, reliability_bins
+    from coursekit.calibration.calibrators import (
+        BetaCalibration,
+        Calibrator,
+        DirichletCalibration,
+        EnsembleAverage,
+        HistogramBinning,
+        IsotonicCalibration,
+        MatrixScaling,
+        PlattScaling,
+        TemperatureScaling,
+        VectorScaling,
+        binary_logits,
+    )
+    from coursekit.calibration.classification import f1_score, precision, recall
+    from coursekit.calibration.comparisons import group_p_values, holm_adjusted
+    from coursekit.calibration.conformal import ConformalSets, coverage, mean_set_size
+    from coursekit.calibration.consistency import (
+        CalibrationTest,
+        ConsistencyBands,
+        calibration_test,
+        consistency_bands,
+        ece_null_distribution,
+    )
+    from coursekit.calibration.decompositions import (
+        ScoreDecomposition,
+        TruthDecomposition,
+        brier_decomposition,
+        known_truth_decomposition,
+    )
+    from coursekit.calibration.errors import (
+        debiased_calibration_error,
+        expected_calibration_error,
+        probability_error,
+        sweep_calibration_error,
+        true_calibration_error,
+    )
+    from coursekit.calibration.intervals import (
+        Interval,
+        bootstrap_interval,
+        effective_sample_size,
+        wilson_interval,
+    )
+    from coursekit.calibration.multiclass import (
+        adaptive_calibration_error,
+        classwise_calibration_error,
+        top_k_calibration_error,
+    )
+    from coursekit.calibration.scores import (
+        accuracy,
+        binary_brier_score,
+        brier_score,
+        entropy,
+        kl_divergence,
+        negative_log_likelihood,
+        perplexity,
+        top_label,
+    )
+    from coursekit.calibration.selective import (
+        RiskCoverage,
+        auroc,
+        risk_coverage_curve,
+        selective_accuracy,
+        selective_threshold,
+    )
+    from coursekit.calibration.smooth import kernel_calibration_error, smooth_calibration_error
     from coursekit.calibration.streaming import StreamingReliability, StreamingScores
     from coursekit.calibration.vocabulary import VocabularyBins, VocabularyCalibration
 
-#: Where the names live that need torchmetrics.
-_STREAMING = {
-    "EntropyRate": "sequences",
-    "EntropyRateCalibration": "sequences",
-    "StreamingReliability": "streaming",
-    "StreamingScores": "streaming",
-    "VocabularyBins": "vocabulary",
-    "VocabularyCalibration": "vocabulary",
+#: The names of each module.
+_NAMES = {
+    "bins": ("ReliabilityBins", "gap", "reliability_bins"),
+    "calibrators": (
+        "BetaCalibration",
+        "Calibrator",
+        "DirichletCalibration",
+        "EnsembleAverage",
+        "HistogramBinning",
+        "IsotonicCalibration",
+        "MatrixScaling",
+        "PlattScaling",
+        "TemperatureScaling",
+        "VectorScaling",
+        "binary_logits",
+    ),
+    "classification": ("f1_score", "precision", "recall"),
+    "comparisons": ("group_p_values", "holm_adjusted"),
+    "conformal": ("ConformalSets", "coverage", "mean_set_size"),
+    "consistency": (
+        "CalibrationTest",
+        "ConsistencyBands",
+        "calibration_test",
+        "consistency_bands",
+        "ece_null_distribution",
+    ),
+    "decompositions": (
+        "ScoreDecomposition",
+        "TruthDecomposition",
+        "brier_decomposition",
+        "known_truth_decomposition",
+    ),
+    "errors": (
+        "debiased_calibration_error",
+        "expected_calibration_error",
+        "probability_error",
+        "sweep_calibration_error",
+        "true_calibration_error",
+    ),
+    "intervals": ("Interval", "bootstrap_interval", "effective_sample_size", "wilson_interval"),
+    "multiclass": (
+        "adaptive_calibration_error",
+        "classwise_calibration_error",
+        "top_k_calibration_error",
+    ),
+    "scores": (
+        "accuracy",
+        "binary_brier_score",
+        "brier_score",
+        "entropy",
+        "kl_divergence",
+        "negative_log_likelihood",
+        "perplexity",
+        "top_label",
+    ),
+    "selective": (
+        "RiskCoverage",
+        "auroc",
+        "risk_coverage_curve",
+        "selective_accuracy",
+        "selective_threshold",
+    ),
+    "smooth": ("kernel_calibration_error", "smooth_calibration_error"),
+    "streaming": ("StreamingReliability", "StreamingScores"),
+    "vocabulary": ("VocabularyBins", "VocabularyCalibration"),
 }
+_HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
     "BetaCalibration",
@@ -102,8 +155,6 @@ __all__ = [
     "ConsistencyBands",
     "DirichletCalibration",
     "EnsembleAverage",
-    "EntropyRate",
-    "EntropyRateCalibration",
     "HistogramBinning",
     "Interval",
     "IsotonicCalibration",
@@ -121,7 +172,6 @@ __all__ = [
     "VocabularyCalibration",
     "accuracy",
     "adaptive_calibration_error",
-    "aurc",
     "auroc",
     "binary_brier_score",
     "binary_logits",
@@ -136,17 +186,15 @@ __all__ = [
     "ece_null_distribution",
     "effective_sample_size",
     "entropy",
-    "excess_aurc",
     "expected_calibration_error",
     "f1_score",
+    "gap",
     "group_p_values",
     "holm_adjusted",
     "kernel_calibration_error",
     "kl_divergence",
     "known_truth_decomposition",
-    "log_score_decomposition",
     "mean_set_size",
-    "merge_bins",
     "negative_log_likelihood",
     "perplexity",
     "precision",
@@ -166,6 +214,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _STREAMING:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"coursekit.calibration.{_STREAMING[name]}"), name)
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value  # found at once from now on
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

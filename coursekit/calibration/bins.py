@@ -3,13 +3,12 @@ r"""Predictions grouped by confidence: the numbers behind the reliability diagra
 With finitely many predictions, calibration is judged on groups of similar confidence. Three sums
 over each group, the number of predictions, of correct ones, and of confidence, are all that the
 diagram and the binned errors need. Sums of disjoint sets of predictions can be added, so a large
-evaluation can be cut into shards: `merge_bins`.
+evaluation can be cut into shards (`StreamingReliability`).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,9 +32,6 @@ _BLOCK = 2**15
 @dataclass(frozen=True)
 class ReliabilityBins:
     """Sums over the predictions in each of B bins, and the means that follow from them.
-
-    Sums over disjoint sets of predictions that share their `edges` can be added with `+`, or
-    any number of them with `merge_bins`, which is why sums are kept rather than means.
 
     Attributes:
         edges: Borders of the bins `(B + 1,)`, float64; bin b is `(edges[b], edges[b + 1]]`.
@@ -61,16 +57,35 @@ class ReliabilityBins:
 
     @property
     def gap(self) -> Tensor:
-        """Accuracy minus confidence `(B,)`: negative where overconfident, 0 in an empty bin."""
-        return (self.correct_count - self.confidence_sum) / self.count.clamp(min=1)
+        """Confidence minus accuracy `(B,)`: above zero where overconfident, 0 in an empty bin."""
+        return (self.confidence_sum - self.correct_count) / self.count.clamp(min=1)
 
     @property
     def weight(self) -> Tensor:
         """Share of all predictions `(B,)`, float64; sums to one."""
         return self.count.double() / self.count.sum()
 
-    def __add__(self, other: ReliabilityBins) -> ReliabilityBins:
-        return merge_bins([self, other])
+
+def gap(confidence: ArrayLike, correct: ArrayLike) -> float:
+    """Return mean confidence minus accuracy: above zero where surer than right.
+
+    The sign is the same in the bins, in the reports of an audit, and wherever else the course says
+    *gap*: what a model claims, less what it delivers.
+
+    Args:
+        confidence: Predicted probabilities `(N,)`.
+        correct: Whether each prediction came true `(N,)`, bool or 0 and 1.
+
+    Raises:
+        ValueError: If an argument has a wrong shape, is empty or out of range.
+        TypeError: If an argument does not hold numbers.
+
+    Example:
+        >>> round(gap([0.9, 0.7], [True, False]), 3)
+        0.3
+    """
+    confidence, correct = as_confidence_and_correct(confidence, correct)
+    return (confidence.double().mean() - correct.double().mean()).item()
 
 
 def reliability_bins(
@@ -110,37 +125,6 @@ def reliability_bins(
         confidence_sum=sum_by_bin(confidence, index, n_bins),
         # Whole numbers below 2**53 are exact in float64.
         correct_count=sum_by_bin(correct, index, n_bins).long(),
-    )
-
-
-def merge_bins(shards: Sequence[ReliabilityBins]) -> ReliabilityBins:
-    """Add the bins of disjoint sets of predictions, say of several machines.
-
-    Counts are exact. Sums of confidence are added exactly and rounded once, so the order of the
-    shards changes no bit of the result. (Cutting the same predictions into other shards, or
-    adding in several steps, may change the last of the 53 bits of a sum.)
-
-    Args:
-        shards: Bins with the same `edges`, at least one.
-
-    Raises:
-        ValueError: If there are none, or their edges differ.
-    """
-    if not shards:
-        raise ValueError("shards must hold at least one ReliabilityBins, found none")
-    first = shards[0]
-    for shard in shards[1:]:
-        if not torch.equal(shard.edges, first.edges):
-            raise ValueError(
-                "shards must have the same edges to be added, found different ones. Use "
-                'binning="uniform" and one n_bins: the other bins depend on the data'
-            )
-    sums = zip(*(shard.confidence_sum.tolist() for shard in shards), strict=True)
-    return ReliabilityBins(
-        edges=first.edges,
-        count=torch.stack([shard.count for shard in shards]).sum(dim=0),
-        confidence_sum=first.confidence_sum.new_tensor([math.fsum(of_bin) for of_bin in sums]),
-        correct_count=torch.stack([shard.correct_count for shard in shards]).sum(dim=0),
     )
 
 

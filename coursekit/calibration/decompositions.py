@@ -6,12 +6,11 @@ group $b$, and the overall accuracy $\bar a$, Murphy's identity splits the Brier
 $$\sum_b w_b (c_b - a_b)^2 \;-\; \sum_b w_b (a_b - \bar a)^2 \;+\; \bar a (1 - \bar a) ,$$
 
 into reliability, minus resolution, plus uncertainty. Any proper score splits like this; for the
-logarithm, squared distances become KL divergences and $\bar a (1 - \bar a)$ an entropy.
+logarithm, squared distances become KL divergences (`known_truth_decomposition`).
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -90,49 +89,6 @@ def brier_decomposition(
     )
 
 
-def log_score_decomposition(
-    confidence: ArrayLike,
-    correct: ArrayLike,
-    n_bins: int = 15,
-    binning: Binning = "uniform",
-) -> ScoreDecomposition:
-    """Split the mean log score of yes-or-no forecasts, in nats: calibration and refinement.
-
-    The score is -ln(confidence) where the event happened and -ln(1 - confidence) elsewhere.
-    Reliability is the KL divergence of the stated from the calibrated probabilities, refinement
-    the entropy that calibrated ones would have. Where something is stated with certainty and
-    fails, score and reliability are infinite; if a bin mixes it with other confidences, the
-    remainder is.
-
-    Args:
-        confidence: Predicted probabilities `(N,)`.
-        correct: Whether each prediction came true `(N,)`, bool or 0 and 1.
-        n_bins: Number of bins, see `reliability_bins`.
-        binning: `"discrete"` leaves no remainder; `"uniform"` and `"quantile"` do.
-
-    Raises:
-        ValueError: If an argument has a wrong shape, is empty, out of range or unknown.
-        TypeError: If an argument does not hold numbers.
-
-    Reference:
-        J. Bröcker, "Reliability, sufficiency, and the decomposition of proper scores",
-        Quarterly Journal of the Royal Meteorological Society 135, 2009.
-    """
-    confidence, correct = as_confidence_and_correct(confidence, correct)
-    bins = reliability_bins(confidence, correct, n_bins, binning)
-    confidence, correct = confidence.double(), correct.double()
-    overall = correct.mean()
-    used = bins.count > 0
-    weight, accuracy = bins.weight[used], bins.accuracy[used]
-    reliability = (weight * _binary_divergence(accuracy, bins.confidence[used])).sum().item()
-    resolution = (weight * _binary_divergence(accuracy, overall)).sum().item()
-    uncertainty = _binary_cross_entropy(overall, overall).item()
-    score = _binary_cross_entropy(correct, confidence).mean().item()
-    remainder = score - (reliability - resolution + uncertainty)
-    exact = binning == "discrete" or math.isinf(reliability)  # the score is infinite too
-    return ScoreDecomposition(reliability, resolution, uncertainty, 0.0 if exact else remainder)
-
-
 @dataclass(frozen=True)
 class TruthDecomposition:
     """Expected negative log-likelihood, in nats: calibration + grouping + irreducible.
@@ -198,13 +154,3 @@ def known_truth_decomposition(probs: ArrayLike, true_probs: ArrayLike) -> TruthD
 def _cross_entropy(truth: Tensor, stated: Tensor) -> Tensor:
     """Return -sum of truth ln stated over the last axis; 0 ln 0 is 0."""
     return -torch.special.xlogy(truth, stated).sum(dim=-1)
-
-
-def _binary_cross_entropy(truth: Tensor, stated: Tensor) -> Tensor:
-    return -torch.special.xlogy(truth, stated) - torch.special.xlog1py(1 - truth, -stated)
-
-
-def _binary_divergence(truth: Tensor, stated: Tensor) -> Tensor:
-    """Return the KL divergence of a stated from a true probability of an event."""
-    divergence = _binary_cross_entropy(truth, stated) - _binary_cross_entropy(truth, truth)
-    return divergence.clamp(min=0)  # rounding may leave a hair below 0

@@ -6,8 +6,7 @@ walks along the risk-coverage curve. Only the order of the confidences matters h
 values: a model can be badly calibrated and still know well what it does not know.
 
 $$\mathrm{AUROC} = P(c_{\text{right}} > c_{\text{wrong}}) + \tfrac12 P(c_{\text{right}} =
-  c_{\text{wrong}}), \qquad
-  \mathrm{AURC} = \frac1N \sum_{k=1}^{N} \frac{\text{errors among the } k \text{ surest}}{k} .$$
+  c_{\text{wrong}}) .$$
 
 Equal confidences have no order. Sorting gives them one by accident, and then the result depends
 on how the rows happen to be arranged; here tied predictions are always treated alike.
@@ -18,7 +17,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from coursekit.calibration._validation import (
@@ -99,61 +97,6 @@ def risk_coverage_curve(confidence: ArrayLike, correct: ArrayLike) -> RiskCovera
     )
 
 
-def aurc(confidence: ArrayLike, correct: ArrayLike) -> float:
-    """Return the area under the risk-coverage curve, in [0, 1]; less is better.
-
-    The mean, over k = 1 .. N, of the error rate among the k surest predictions. Tied predictions
-    are taken in random order, and this is the exact expectation over all such orders.
-
-    torch-uncertainty integrates the same N points by the trapezoid rule, with the two end points
-    counted half and coverage running from 1 / N; it breaks ties by the order of the rows.
-
-    Args:
-        confidence: Predicted probabilities `(N,)`.
-        correct: Whether each prediction came true `(N,)`, bool or 0 and 1.
-
-    Raises:
-        ValueError: If an argument has a wrong shape, is empty or out of range.
-        TypeError: If an argument does not hold numbers.
-
-    Reference:
-        Y. Geifman, G. Uziel, R. El-Yaniv, "Bias-reduced uncertainty estimation for deep neural
-        classifiers", ICLR 2019.
-    """
-    ties = _ties(confidence, correct)
-    after = ties.size.cumsum(0)
-    before, wrong_before = after - ties.size, ties.wrong.cumsum(0) - ties.wrong
-    error_rate = ties.wrong.double() / ties.size
-    # After n predictions with E errors, the next j of a tie with error rate a bring a j errors on
-    # average: risk (E + a j) / (n + j) = a + (E - a n) / (n + j), a sum of harmonic numbers.
-    harmonic = _harmonic_numbers(int(after[-1]), after.device)
-    excess = wrong_before - error_rate * before
-    total = error_rate * ties.size + excess * (harmonic[after] - harmonic[before])
-    return total.sum().item() / int(after[-1])
-
-
-def excess_aurc(confidence: ArrayLike, correct: ArrayLike) -> float:
-    """Return `aurc` minus the least that any order of the same predictions could have.
-
-    The AURC mixes two things: how often the model errs, and whether it knows when. The best order
-    puts every error last; what exceeds it is the price of a bad order alone. 0 is perfect.
-
-    Args:
-        confidence: Predicted probabilities `(N,)`.
-        correct: Whether each prediction came true `(N,)`, bool or 0 and 1.
-
-    Raises:
-        ValueError: If an argument has a wrong shape, is empty or out of range.
-        TypeError: If an argument does not hold numbers.
-
-    Reference:
-        Y. Geifman et al., ICLR 2019, section 3. They approximate the least AURC of an error rate r
-        by `r + (1 - r) ln(1 - r)`, its limit for large N; here it is exact.
-    """
-    _, correct = as_confidence_and_correct(confidence, correct)
-    return aurc(confidence, correct) - aurc(correct.double(), correct)
-
-
 def selective_threshold(confidence: ArrayLike, coverage: float) -> float:
     """Return the highest threshold that still answers a fraction `coverage` of the questions.
 
@@ -216,10 +159,3 @@ def _ties(confidence: ArrayLike, correct: ArrayLike) -> _Ties:
     right_up_to = correct[order].cumsum(0)[size.cumsum(0) - 1]
     right = right_up_to.diff(prepend=right_up_to.new_zeros(1))
     return _Ties(distinct, right, size - right)
-
-
-def _harmonic_numbers(n: int, device: torch.device) -> Tensor:
-    """Return 0, 1, 1 + 1/2, ..., up to the n-th `(n + 1,)`."""
-    terms = torch.arange(n + 1, dtype=torch.float64, device=device).reciprocal_()
-    terms[0] = 0
-    return terms.cumsum(0)

@@ -30,7 +30,7 @@ OF_PAIRS = {
     "smooth": c.smooth_calibration_error,
     "kernel": c.kernel_calibration_error,
     "brier_decomposition": c.brier_decomposition,
-    "log_score_decomposition": c.log_score_decomposition,
+    "gap": c.gap,
     "calibration_test": lambda p, y: c.calibration_test(p, y, n_simulations=9),
 }
 

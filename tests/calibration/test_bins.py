@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import itertools
-import math
 from fractions import Fraction
 
 import hypothesis.strategies as st
@@ -10,8 +8,14 @@ import pytest
 import torch
 from hypothesis import given
 
+from coursekit.calibration import (
+    StreamingReliability,
+    expected_calibration_error,
+    gap,
+    reliability_bins,
+)
 from coursekit.calibration import bins as module
-from coursekit.calibration import expected_calibration_error, merge_bins, reliability_bins
+from coursekit.calibration.sums import bins_of, metrics_of, sums_of, table_of
 
 
 def random_predictions(n, seed=0, dtype=torch.float64):
@@ -97,54 +101,19 @@ def test_strided_and_reversed_arrays():
     assert torch.equal(found.count, reliability_bins(confidence, correct).count)
 
 
-def test_merged_shards_equal_the_whole():
-    confidence, correct = random_predictions(10_000)
-    whole = reliability_bins(confidence, correct)
-    shards = [
-        reliability_bins(c, y)
-        for c, y in zip(confidence.split(777), correct.split(777), strict=True)
-    ]
-    merged = merge_bins(shards)
-    assert torch.equal(merged.count, whole.count)
-    assert torch.equal(merged.correct_count, whole.correct_count)
-    assert merged.confidence_sum.tolist() == pytest.approx(whole.confidence_sum.tolist(), rel=1e-14)
-
-
-@given(
-    st.lists(
-        st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=9),
-        min_size=1,
-        max_size=4,
-    )
-)
-def test_order_of_shards_changes_no_bit(data):
-    shards = [reliability_bins(*zip(*shard, strict=True), n_bins=3) for shard in data]
-    results = {
-        tuple(merge_bins(list(order)).confidence_sum.tolist())
-        for order in itertools.permutations(shards)
-    }
-    assert len(results) == 1
-    exact = [math.fsum(values) for values in zip(*(s.confidence_sum for s in shards), strict=True)]
-    assert results == {tuple(exact)}
-
-
-def test_plus_merges_two():
-    first, second = (reliability_bins([c], [1], n_bins=2) for c in (0.25, 0.75))
-    assert (first + second).count.tolist() == [1, 1]
-    assert (first + second).confidence_sum.tolist() == [0.25, 0.75]
-    assert first.count.tolist() == [1, 0]
-
-
-def test_different_edges_are_not_merged():
-    first, second = (reliability_bins([0.5], [1], n_bins=n) for n in (2, 3))
-    with pytest.raises(ValueError, match="shards must have the same edges"):
-        first + second
-    with pytest.raises(ValueError, match="at least one ReliabilityBins"):
-        merge_bins([])
-
-
-def test_counts_go_on_where_float32_stops():
-    """2**24 + 1 is not a float32."""
-    many = reliability_bins([0.5], [1], n_bins=1)
-    many = type(many)(many.edges, many.count * 2**24, many.confidence_sum, many.correct_count)
-    assert (many + reliability_bins([0.5], [1], n_bins=1)).count.item() == 2**24 + 1
+def test_the_gap_has_one_sign_everywhere():
+    """Confidence minus accuracy: above zero where surer than right."""
+    sure = torch.full((4,), 0.9), torch.tensor([True, False, False, False])
+    modest = torch.full((4,), 0.2), torch.tensor([True, True, False, True])
+    for (confidence, correct), expected in ((sure, 0.65), (modest, -0.55)):
+        streaming = StreamingReliability()
+        streaming.update(confidence, correct)
+        table = table_of([sums_of(confidence, correct, torch.zeros(4))])
+        found = {
+            "function": gap(confidence, correct),
+            "bins": reliability_bins(confidence, correct, n_bins=1).gap.item(),
+            "streaming": streaming.bins().gap.sum().item(),
+            "report": metrics_of(table[0])["gap"].item(),
+            "bins of a report": bins_of(table[0]).gap.sum().item(),
+        }
+        assert found == pytest.approx(dict.fromkeys(found, expected), abs=1e-7)

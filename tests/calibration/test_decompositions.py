@@ -15,8 +15,6 @@ from coursekit.calibration import (
     entropy,
     kl_divergence,
     known_truth_decomposition,
-    log_score_decomposition,
-    negative_log_likelihood,
 )
 
 forecasts = st.lists(
@@ -25,11 +23,6 @@ forecasts = st.lists(
     max_size=40,
 )
 BINNINGS = ["uniform", "quantile", "discrete"]
-
-
-def log_score(confidence, correct):
-    c = np.asarray(confidence)
-    return negative_log_likelihood(np.stack([1 - c, c], axis=1), np.asarray(correct, int))
 
 
 def random_probs(n, n_classes, seed):
@@ -44,12 +37,6 @@ def test_hand_computed():
     assert found.resolution == pytest.approx(0.25**2)
     assert found.uncertainty == pytest.approx(0.25)
     assert found.remainder == 0
-    logs = log_score_decomposition(confidence, correct, binning="discrete")
-    refinement = -0.75 * math.log(0.75) - 0.25 * math.log(0.25)
-    divergence = 0.75 * math.log(0.75 / 0.8) + 0.25 * math.log(0.25 / 0.2)
-    assert logs.refinement == pytest.approx(refinement)
-    assert logs.reliability == pytest.approx(divergence)
-    assert logs.uncertainty == pytest.approx(math.log(2))
 
 
 @given(data=forecasts)
@@ -78,38 +65,6 @@ def test_remainder_is_what_varies_within_bins(data, binning, n_bins):
         within = ((c - c.mean()) ** 2).sum() - 2 * ((c - c.mean()) * (y - y.mean())).sum()
         expected += within / len(confidence)
     assert found.remainder == pytest.approx(expected, abs=1e-12)
-
-
-@given(
-    data=st.lists(
-        st.tuples(st.sampled_from([0.05, 0.1, 0.5, 0.75, 0.99]), st.booleans()), min_size=1
-    )
-)
-def test_discrete_identity_of_the_log_score(data):
-    confidence, correct = zip(*data, strict=True)
-    found = log_score_decomposition(confidence, correct, binning="discrete")
-    assert found.remainder == 0
-    assert found.score == pytest.approx(log_score(confidence, correct), abs=1e-12)
-    assert min(found.reliability, found.resolution) >= 0
-    assert found.refinement >= -1e-12
-
-
-@given(data=forecasts, binning=st.sampled_from(BINNINGS), n_bins=st.integers(1, 12))
-def test_log_score_is_never_nan(data, binning, n_bins):
-    confidence, correct = zip(*data, strict=True)
-    found = log_score_decomposition(confidence, correct, n_bins, binning)
-    assert not math.isnan(found.score)
-    assert found.score == pytest.approx(log_score(confidence, correct), rel=1e-9, abs=1e-9)
-
-
-def test_failed_certainty_is_infinitely_unreliable():
-    found = log_score_decomposition([1.0, 1.0], [1, 0], binning="discrete")
-    assert (found.reliability, found.remainder) == (math.inf, 0)
-    assert found.refinement == pytest.approx(math.log(2))
-    assert log_score_decomposition([1.0, 1.0], [1, 0], n_bins=2) == found
-    mixed = log_score_decomposition([1.0, 0.95], [0, 1], n_bins=2)
-    assert mixed.reliability < math.inf
-    assert mixed.remainder == math.inf
 
 
 def test_known_truth_of_a_constant_prediction_is_all_grouping():

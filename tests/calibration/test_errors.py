@@ -50,7 +50,7 @@ def test_hand_computed():
     assert bins.count.tolist() == [1, 1, 1, 2]
     assert bins.confidence.tolist() == pytest.approx([0.1, 0.3, 0.6, 0.8])
     assert bins.accuracy.tolist() == [0, 1, 1, 0.5]
-    assert bins.gap.tolist() == pytest.approx([-0.1, 0.7, 0.4, -0.3])
+    assert bins.gap.tolist() == pytest.approx([0.1, -0.7, -0.4, 0.3])
     assert bins.weight.tolist() == [0.2, 0.2, 0.2, 0.4]
     assert (bins.count.dtype, bins.correct_count.dtype) == (torch.int64, torch.int64)
     assert bins.confidence_sum.dtype == torch.float64

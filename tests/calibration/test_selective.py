@@ -1,18 +1,16 @@
 from __future__ import annotations
 
-from itertools import pairwise, permutations, product
+from itertools import product
 
 import hypothesis.strategies as st
 import pytest
 import torch
 from hypothesis import given
-from sklearn.metrics import auc, roc_auc_score
+from sklearn.metrics import roc_auc_score
 from torchmetrics.functional.classification import binary_auroc
 
 from coursekit.calibration import (
-    aurc,
     auroc,
-    excess_aurc,
     risk_coverage_curve,
     selective_accuracy,
     selective_threshold,
@@ -33,12 +31,6 @@ def random_predictions(n, seed=0, n_values=None):
     if n_values:
         confidence = (confidence * n_values).ceil() / n_values
     return confidence, torch.rand(n, generator=generator, dtype=torch.float64) < confidence
-
-
-def risks_in_order(correct):
-    """The error rate among the first k, for k = 1 .. N."""
-    wrong = [not right for right in correct]
-    return [sum(wrong[:k]) / k for k in range(1, len(wrong) + 1)]
 
 
 # ------------------------------------------------------------------------------------- AUROC
@@ -96,66 +88,13 @@ def test_the_curve_is_what_each_threshold_gives(data):
         assert risk.item() == pytest.approx((~correct[answered]).double().mean().item())
 
 
-def test_aurc_by_hand():
-    # 0.9 right, 0.8 wrong, 0.7 right: risks 0, 1/2, 1/3.
-    assert aurc([0.7, 0.9, 0.8], [1, 1, 0]) == pytest.approx((0 + 1 / 2 + 1 / 3) / 3)
-
-
-@given(
-    data=st.lists(st.tuples(st.sampled_from([0.2, 0.5, 0.6]), st.booleans()), max_size=6).filter(
-        bool
-    )
-)
-def test_aurc_is_the_mean_over_all_orders_of_ties(data):
-    orders = [
-        order for order in permutations(data) if all(a[0] >= b[0] for a, b in pairwise(order))
-    ]
-    areas = [sum(risks_in_order([right for _, right in order])) / len(data) for order in orders]
-    assert aurc(*zip(*data, strict=True)) == pytest.approx(sum(areas) / len(areas))
-
-
 @given(data=predictions, seed=st.integers(0, 1000))
 def test_the_order_of_rows_does_not_matter(data, seed):
     confidence, correct = (torch.tensor(column) for column in zip(*data, strict=True))
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
-    assert aurc(confidence[order], correct[order]) == pytest.approx(aurc(confidence, correct))
-
-
-def test_aurc_against_the_trapezoid_rule():
-    """torch-uncertainty's definition: the area between 1/N and 1, divided by that width."""
-    confidence, correct = random_predictions(500)
-    risks = risks_in_order(correct[confidence.argsort(descending=True)].tolist())
-    n = len(risks)
-    trapezoid = auc([k / n for k in range(1, n + 1)], risks) / (1 - 1 / n)
-    ours = aurc(confidence, correct)
-    assert ours == pytest.approx(sum(risks) / n)
-    assert trapezoid == pytest.approx((n * ours - (risks[0] + risks[-1]) / 2) / (n - 1))
-
-
-def test_random_confidence_has_the_error_rate_as_area():
-    _, correct = random_predictions(1000)
-    assert aurc([0.5] * 1000, correct) == pytest.approx(1 - correct.double().mean().item())
-
-
-@given(data=predictions)
-def test_excess_is_over_the_best_order(data):
-    confidence, correct = zip(*data, strict=True)
-    best = sum(risks_in_order(sorted(correct, reverse=True))) / len(data)
-    assert excess_aurc(confidence, correct) == pytest.approx(aurc(confidence, correct) - best)
-    assert excess_aurc(confidence, correct) >= -1e-12
-
-
-def test_the_best_order_has_no_excess():
-    assert excess_aurc([0.9, 0.8, 0.3, 0.2], [1, 1, 0, 0]) == pytest.approx(0, abs=1e-15)
-
-
-def test_the_least_area_approaches_its_published_limit():
-    """Geifman et al.: r + (1 - r) ln(1 - r) for error rate r and many predictions."""
-    confidence, correct = random_predictions(100_000)
-    r = 1 - correct.double().mean()
-    limit = r + (1 - r) * (1 - r).log()
-    least = aurc(confidence, correct) - excess_aurc(confidence, correct)
-    assert least == pytest.approx(limit.item(), abs=1e-5)
+    curve, shuffled = (risk_coverage_curve(confidence[i], correct[i]) for i in (slice(None), order))
+    assert torch.equal(shuffled.risk, curve.risk)
+    assert torch.equal(shuffled.coverage, curve.coverage)
 
 
 # --------------------------------------------------------------------------- selective accuracy
@@ -192,7 +131,7 @@ def test_selective_accuracy_lies_on_the_curve(data, coverage):
 
 # ------------------------------------------------------------------------------------ bad input
 
-EVERY = [auroc, risk_coverage_curve, aurc, excess_aurc, lambda c, y: selective_accuracy(c, y, 0.5)]
+EVERY = [auroc, risk_coverage_curve, lambda c, y: selective_accuracy(c, y, 0.5)]
 
 
 @pytest.mark.parametrize("function", EVERY)
@@ -224,6 +163,4 @@ def test_coverage_out_of_range(coverage):
 def test_a_single_prediction(correct):
     curve = risk_coverage_curve([0.7], [correct])
     assert (curve.coverage.tolist(), curve.risk.tolist()) == ([1], [1 - correct])
-    assert aurc([0.7], [correct]) == 1 - correct
-    assert excess_aurc([0.7], [correct]) == 0
     assert selective_accuracy([0.7], [correct], 0.1) == correct

@@ -14,7 +14,6 @@ from hypothesis import given
 from torchmetrics import MetricCollection
 
 from coursekit.calibration import (
-    EntropyRateCalibration,
     StreamingReliability,
     StreamingScores,
     VocabularyCalibration,
@@ -33,7 +32,6 @@ METRICS = {
     "reliability": StreamingReliability,
     "scores": StreamingScores,
     "vocabulary": lambda **kwargs: VocabularyCalibration(n_groups=4, **kwargs),
-    "entropy rate": lambda **kwargs: EntropyRateCalibration(borders=(2, 5), n_groups=4, **kwargs),
 }
 
 
@@ -48,7 +46,6 @@ def data(n=N, seed=0):
         "labels": labels,
         "confidence": confidence,
         "correct": correct,
-        "position": torch.randint(10, (n,), generator=generator),
         "groups": torch.randint(4, (n,), generator=generator),
     }
 
@@ -223,7 +220,6 @@ def test_a_missing_state_is_refused(make):
     [
         (StreamingReliability(10), StreamingReliability(15), "same n_bins"),
         (VocabularyCalibration(2, 6), VocabularyCalibration(6, 2), "same decades"),
-        (EntropyRateCalibration((3,)), EntropyRateCalibration((4,)), "same borders"),
         (StreamingScores(), StreamingReliability(), "instance of StreamingScores"),
         (StreamingReliability(10), {"count": torch.zeros(10)}, "must be torch.int64 of"),
         (StreamingScores(), {"counts": torch.zeros(())}, "no state 'counts'"),
@@ -272,8 +268,7 @@ from coursekit.calibration import *
 rank, meeting, folder = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 torch.distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2)
 data = torch.load(folder + "/data.pt", weights_only=True)
-metrics = [StreamingReliability(), StreamingScores(), VocabularyCalibration(n_groups=4),
-           EntropyRateCalibration(borders=(2, 5), n_groups=4)]
+metrics = [StreamingReliability(), StreamingScores(), VocabularyCalibration(n_groups=4)]
 cut = 13
 part = slice(0, cut) if rank == 0 else slice(cut, None)
 found = []
@@ -417,9 +412,3 @@ def test_bad_reliability():
         StreamingReliability(n_bins=0)
     with pytest.raises(ValueError, match="confidence must lie in"):
         StreamingReliability().update([1.5], [1])
-
-
-def test_torchmetrics_is_not_imported_before_it_is_needed():
-    code = "import sys, coursekit.calibration; print('torchmetrics' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
