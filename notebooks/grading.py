@@ -20,7 +20,7 @@ import nbformat
 from build import sources, unexecuted
 from nbformat import NotebookNode
 
-from coursekit.exercises import exercises_of, modules, title_of
+from coursekit.chapters import exercises_of, modules, title_of
 from coursekit.exercises.engine import ChoiceExercise, Exercise, FunctionExercise, answer_name
 
 CHECK = re.compile(r"^exercises\.(\w+)\.check\((.*)\)$", re.MULTILINE)

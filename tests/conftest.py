@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +38,27 @@ BROWSER_FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+
+os.environ["MPLBACKEND"] = "Agg"  # figures without a screen, in child processes too
+
+
+@pytest.fixture(autouse=True)
+def closed_figures() -> Iterator[None]:
+    """No figure stays open after a test."""
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
+
+
+@pytest.fixture
+def displayed(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """What `explore` would have shown in the notebook."""
+    from coursekit.plots import interactive
+
+    shown: list[object] = []
+    monkeypatch.setattr(interactive, "display", shown.append)
+    return shown
 
 
 @pytest.fixture(scope="session")

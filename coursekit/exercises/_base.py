@@ -189,11 +189,12 @@ def not_yet(message: str, status: Status = Status.WRONG, mistake: str | None = N
 
 
 def _notebook_of(exercise: Exercise) -> str | None:
-    """Return the name of the exercise module that holds the exercise under its name."""
+    """Return the name of the chapter that holds the exercise under its name."""
     for name, module in list(sys.modules.items()):
-        package, _, notebook = name.rpartition(".")
-        if package == "coursekit.exercises" and getattr(module, exercise.name, None) is exercise:
-            return notebook
+        place = name.split(".")
+        is_chapter = place[:2] == ["coursekit", "chapters"] and place[3:] == ["exercises"]
+        if is_chapter and getattr(module, exercise.name, None) is exercise:
+            return place[2]
     return None
 
 

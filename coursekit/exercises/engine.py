@@ -1,7 +1,7 @@
 r'''Exercises that answer the learner in one clear sentence, and never with a crash.
 
-A notebook NN_name has one module, `coursekit/exercises/name.py`. The first line of its docstring is
-the notebook's number and title; every exercise is an attribute with the exercise's own name:
+A notebook NN_name has one module, `coursekit/chapters/name/exercises.py`. The first line of its
+docstring is the notebook's number and title; every exercise is an attribute with its own name:
 
     """11 Next-token calibration."""
 
@@ -26,10 +26,10 @@ the notebook's number and title; every exercise is an attribute with the exercis
         solution="def my_mean_confidence(probs):\n    return probs.max(dim=-1).values.mean()",
     )
 
-The notebook has `from coursekit.exercises import next_token_calibration as exercises`, a cell with
+The notebook has `from coursekit.chapters.next_token_calibration import exercises`, a cell with
 the stub and `exercises.mean_confidence.check(my_mean_confidence)`, and offers `.hint()` and
 `.solution()`. Stub and solution are source text that binds the same name and imports what the
-notebook does not. `tests/exercises/test_all_exercises.py` finds every exercise and proves that the
+notebook does not. `tests/chapters/test_exercises.py` finds every exercise and proves that the
 solution passes, that each mistake gets its own message, that the untouched stub is "not attempted",
 that the notebook has it, and that garbage does no harm.
 

@@ -1,18 +1,9 @@
-"""Figures of how text is cut into tokens, and of what that costs."""
+"""How a token is shown: as letters that can be seen, on a tint that they can be read on."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from matplotlib.axes import Axes
-from matplotlib.patches import FancyBboxPatch
-
-from coursekit.plots.style import COLORS, GRAY, new_axes, style
-
 #: Light tints of five of the course's colours: black letters stay easy to read on them.
 TINTS = ("#CCE3F0", "#FBEBCC", "#CCECE3", "#F5E4ED", "#F7DFCC")
-
-_MARKERS = ("o", "s", "D", "^")
 
 
 def visible(token: bytes) -> str:
@@ -22,121 +13,6 @@ def visible(token: bytes) -> str:
         TypeError: If the token is not a byte string.
     """
     if not isinstance(token, bytes):
-        raise TypeError(f"token: found {token!r:.40}, expected bytes, as ByteLevelBPE.tokens gives")
+        raise TypeError(f"token must be bytes, as ByteLevelBPE.tokens gives, found {token!r:.40}")
     text = token.decode(errors="backslashreplace").replace(" ", "␣").replace("\n", "⏎")
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
-
-
-def token_strips(rows: Mapping[str, Sequence[bytes]], title: str) -> Axes:
-    """Draw one text cut in several ways, each token in a box of its own.
-
-    Args:
-        rows: Name of each way, from top to bottom, and its tokens.
-        title: Title of the figure.
-
-    Raises:
-        ValueError: If there are no rows, or a row has no tokens.
-    """
-    if not rows or not all(rows.values()):
-        raise ValueError("rows: found none, or one without tokens; expected names with tokens.")
-    gap = 0.25  # between boxes, in characters
-    names = [f"{name}: {len(row)} token{'s' * (len(row) != 1)}" for name, row in rows.items()]
-    ax = new_axes(10.5, 0.62 * len(rows) + 1.1)
-    right = 0.0
-    with style():
-        for row, tokens in enumerate(rows.values()):
-            x = 0.0
-            for i, text in enumerate(map(visible, tokens)):
-                box = FancyBboxPatch(
-                    (x, row - 0.32),
-                    len(text),
-                    0.64,
-                    boxstyle="round,pad=0,rounding_size=0.12",
-                    facecolor=TINTS[i % len(TINTS)],
-                    edgecolor=GRAY,
-                )
-                ax.add_patch(box)
-                middle = x + len(text) / 2
-                ax.text(
-                    middle, row, text, ha="center", va="center", family="monospace", fontsize=11
-                )
-                x += len(text) + gap
-            right = max(right, x)
-        ax.set_yticks(range(len(rows)), names)
-        ax.set_xticks([])
-        ax.set(xlim=(-gap, right), ylim=(len(rows) - 0.4, -0.6), title=title)
-        ax.set_xlabel("the same text, one box a token (␣ is a space)")
-        ax.grid(visible=False)
-        for side in ("left", "bottom"):
-            ax.spines[side].set_visible(False)
-        ax.tick_params(length=0)
-    return ax
-
-
-def vocabulary_curves(
-    sizes: Sequence[int], curves: Mapping[str, Sequence[float]], ylabel: str, title: str
-) -> Axes:
-    """Draw quantities against the size of the vocabulary, which is on a logarithmic axis.
-
-    Args:
-        sizes: Sizes of the vocabulary, in tokens.
-        curves: Name and values of each quantity, one value for each size; at most four.
-        ylabel: What the values are, with their unit.
-        title: Title of the figure.
-
-    Raises:
-        ValueError: If a curve has another length than `sizes`, or there are more than four.
-    """
-    _check_count(curves)
-    for name, values in curves.items():
-        if len(values) != len(sizes):
-            raise ValueError(
-                f"curves: {name!r} has {len(values)} values, expected one for each of the "
-                f"{len(sizes)} sizes."
-            )
-    ax = new_axes(7.5, 4.8)
-    with style():
-        for (name, values), marker in zip(curves.items(), _MARKERS, strict=False):
-            ax.plot(sizes, values, marker=marker, label=name)
-        ax.set_xscale("log", base=2)
-        ax.set_xticks(sizes[::2], [f"{size:,}" for size in sizes[::2]])
-        ax.set(xlabel="vocabulary (tokens)", ylabel=ylabel, title=title)
-        ax.legend()
-    return ax
-
-
-def language_dots(series: Mapping[str, Mapping[str, float]], xlabel: str, title: str) -> Axes:
-    """Draw one or more numbers for each language, a row a language.
-
-    Args:
-        series: Name of each number, and its value for each language, from top to bottom; at most
-            four numbers, all for the same languages.
-        xlabel: What the numbers are, with their unit.
-        title: Title of the figure.
-
-    Raises:
-        ValueError: If the languages differ from number to number, or there are too many numbers.
-    """
-    _check_count(series)
-    languages = list(next(iter(series.values())))
-    for name, values in series.items():
-        if list(values) != languages:
-            raise ValueError(f"series: {name!r} has {list(values)}, expected {languages}.")
-    ax = new_axes(7.5, 0.38 * len(languages) + 1.8)
-    colors = [COLORS["blue"], COLORS["vermillion"], COLORS["green"], COLORS["black"]]
-    rows = range(len(languages))
-    with style():
-        for (name, values), marker, color in zip(series.items(), _MARKERS, colors, strict=False):
-            ax.plot(list(values.values()), rows, marker, color=color, label=name)
-        ax.set_yticks(rows, languages)
-        ax.invert_yaxis()
-        ax.set(xlabel=xlabel, title=title)
-        ax.set_xlim(left=0)
-        if len(series) > 1:
-            ax.legend()
-    return ax
-
-
-def _check_count(series: Mapping[str, object]) -> None:
-    if not 1 <= len(series) <= len(_MARKERS):
-        raise ValueError(f"found {len(series)} series, expected 1 to {len(_MARKERS)}.")

@@ -1,0 +1,1 @@
+"""Notebook 14 Applications: what it checks, draws and moves."""

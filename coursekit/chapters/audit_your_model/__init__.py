@@ -1,0 +1,1 @@
+"""Notebook 16 Audit your model: what it checks and moves."""

@@ -1,0 +1,1 @@
+"""Notebook 09 Bias and variance: what it checks, draws and moves."""

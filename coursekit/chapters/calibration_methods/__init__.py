@@ -1,0 +1,1 @@
+"""Notebook 10 Calibration methods: what it checks and draws."""

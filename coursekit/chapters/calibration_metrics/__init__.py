@@ -1,0 +1,1 @@
+"""Notebook 08 Calibration metrics: what it checks, draws and moves."""

@@ -1,0 +1,1 @@
+"""Notebook 13 Free-form answers: what it checks, draws and moves."""

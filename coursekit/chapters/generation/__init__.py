@@ -1,0 +1,1 @@
+"""Notebook 06 Generation: what it checks, draws and moves."""

@@ -1,0 +1,1 @@
+"""Notebook 05 Maximum likelihood: what it checks, draws and moves."""

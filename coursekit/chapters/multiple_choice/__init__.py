@@ -1,0 +1,1 @@
+"""Notebook 12 Multiple choice: what it checks, draws and moves."""

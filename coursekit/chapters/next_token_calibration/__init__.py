@@ -1,0 +1,1 @@
+"""Notebook 11 Next-token calibration: what it checks and draws."""

@@ -1,0 +1,1 @@
+"""Notebook 02 Positional encoding: what it checks, draws and moves."""

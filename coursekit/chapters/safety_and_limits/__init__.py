@@ -1,0 +1,1 @@
+"""Notebook 15 Safety and limits: what it checks, draws and moves."""

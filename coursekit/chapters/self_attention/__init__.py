@@ -1,0 +1,1 @@
+"""Notebook 03 Self-attention: what it checks, draws and moves."""

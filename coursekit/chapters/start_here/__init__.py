@@ -1,0 +1,1 @@
+"""Notebook 00 Start here: what it checks and moves."""

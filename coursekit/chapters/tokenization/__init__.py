@@ -1,0 +1,1 @@
+"""Notebook 01 Tokenization: what it checks, draws and moves."""

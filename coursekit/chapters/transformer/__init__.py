@@ -1,0 +1,1 @@
+"""Notebook 04 Transformer: what it checks, draws and moves."""

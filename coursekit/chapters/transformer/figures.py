@@ -1,0 +1,115 @@
+"""Figures of a whole transformer: what happens from layer to layer, and where the numbers go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from coursekit.plots.style import COLORS, GRAY, new_axes, style
+from coursekit.plots.tokens import visible
+
+_LOOKS = [("blue", "o", "-"), ("vermillion", "s", "--"), ("green", "D", "-."), ("purple", "^", ":")]
+
+
+def lines_against_depth(
+    depth: Sequence[int],
+    lines: Mapping[str, Sequence[float]],
+    ylabel: str,
+    title: str,
+    *,
+    xlabel: str = "after block",
+    log: bool = False,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw one or more quantities against the depth of a network.
+
+    Args:
+        depth: The depths `(K,)`.
+        lines: For each name of a line its values `(K,)`; at most four lines.
+        ylabel: What is drawn, with its unit.
+        title: Title of the figure.
+        xlabel: What depth means here.
+        log: Draw the values on a logarithmic axis.
+        ax: Where to draw; by default on a new figure.
+
+    Raises:
+        ValueError: If there are no lines or more than four, or one has another length.
+    """
+    if not 1 <= len(lines) <= len(_LOOKS):
+        raise ValueError(f"lines: expected 1 to {len(_LOOKS)} of them, found {len(lines)}.")
+    for name, values in lines.items():
+        if len(values) != len(depth):
+            raise ValueError(f"lines: {name!r} has {len(values)} values for {len(depth)} depths.")
+    ax = new_axes(7.5, 4.8) if ax is None else ax
+    with style():
+        for (name, values), (color, marker, dash) in zip(lines.items(), _LOOKS, strict=False):
+            ax.plot(depth, values, dash, color=COLORS[color], marker=marker, label=name)
+        if log:
+            ax.set_yscale("log")
+        ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+        ax.legend()
+    return ax
+
+
+def activation_curves(x: Tensor, curves: Mapping[str, Tensor], title: str) -> Axes:
+    """Draw functions that are applied to each number alone.
+
+    Args:
+        x: Where they are evaluated `(K,)`.
+        curves: For each name its values `(K,)`.
+        title: Title of the figure.
+    """
+    ax = new_axes(7.0, 4.4)
+    with style():
+        ax.axhline(0, color=GRAY, linewidth=1)
+        for (name, y), (color, _, dash) in zip(curves.items(), _LOOKS, strict=False):
+            ax.plot(x.tolist(), y.tolist(), dash, color=COLORS[color], label=name)
+        ax.set(xlabel="input", ylabel="output", title=title)
+        ax.legend()
+    return ax
+
+
+def guess_table(
+    tokens: Sequence[str],
+    depth: Sequence[int],
+    guesses: Sequence[Sequence[str]],
+    probs: Tensor,
+    title: str,
+) -> Axes:
+    """Draw the most likely next token at every depth and position, darker where it is surer.
+
+    Args:
+        tokens: Texts of the T tokens that were read.
+        depth: The K depths, from the first to the last.
+        guesses: For each depth the text of the best token at each position, K times T.
+        probs: Their probabilities `(K, T)`.
+        title: Title of the figure.
+
+    Raises:
+        ValueError: If the shapes do not fit.
+    """
+    shape = (len(depth), len(tokens))
+    if tuple(probs.shape) != shape or [len(row) for row in guesses] != [shape[1]] * shape[0]:
+        raise ValueError(
+            f"probs has shape {tuple(probs.shape)} and guesses {len(guesses)} rows: expected "
+            f"{shape}, a row for each depth and a column for each token."
+        )
+    ax = new_axes(1.35 * shape[1] + 2.4, 0.46 * shape[0] + 1.7)
+    with style():
+        # The last depth on top: the stream flows upwards.
+        image = ax.imshow(
+            probs.tolist(), vmin=0, vmax=1, cmap="Blues", aspect="auto", origin="lower"
+        )
+        ax.figure.colorbar(image, label="probability of the best token")
+        for row, texts in enumerate(guesses):
+            for column, text in enumerate(texts):
+                color = "white" if probs[row, column] > 0.6 else "black"
+                shown = visible(text.encode())
+                ax.text(column, row, shown, ha="center", va="center", color=color, fontsize=12)
+        ax.set_xticks(range(shape[1]), [visible(token.encode()) for token in tokens])
+        ax.set_yticks(range(shape[0]), depth)
+        ax.set(xlabel="token read", ylabel="after block", title=title)
+        ax.grid(visible=False)
+    return ax

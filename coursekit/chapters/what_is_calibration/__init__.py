@@ -1,0 +1,1 @@
+"""Notebook 07 What is calibration: what it checks, draws and moves."""

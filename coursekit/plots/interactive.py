@@ -1,0 +1,49 @@
+"""What a learner moves: a figure function with a control for each argument."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import ipywidgets
+from IPython.display import display
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from coursekit.calibration import negative_log_likelihood, top_label
+from coursekit.plots.reliability import reliability_diagram
+from coursekit.plots.style import show
+
+
+def explore(draw: Callable[..., Axes], alt: str, **controls: ipywidgets.Widget) -> None:
+    """Show controls, and under them a figure that is drawn anew whenever one of them moves.
+
+    Args:
+        draw: Takes the controls' values by name and returns the axes it drew.
+        alt: What the figure shows, for those who cannot see it.
+        **controls: One widget for each argument of `draw`.
+    """
+    for control in controls.values():
+        # Redraw when the slider is let go, not at every pixel: a laptop keeps up.
+        if hasattr(control, "continuous_update"):
+            control.continuous_update = False
+    figure = ipywidgets.interactive_output(lambda **values: show(draw(**values), alt), controls)
+    display(ipywidgets.VBox([*controls.values(), figure]))
+
+
+def diagram_at_temperature(logits: Tensor, labels: Tensor, temperature: float) -> Axes:
+    """Return the reliability diagram of logits `(N, C)` divided by a temperature, with its NLL."""
+    probs = (logits / temperature).softmax(dim=-1)
+    nll = negative_log_likelihood(probs, labels)
+    title = f"T = {temperature:.2f}, NLL = {nll:.3f} nats"
+    return reliability_diagram(*top_label(probs, labels), title=title, n_resamples=200)
+
+
+def temperature_slider(logits: Tensor, labels: Tensor) -> None:
+    """Slide the temperature of logits `(N, C)` with labels `(N,)`, and see the diagram move."""
+    explore(
+        lambda temperature: diagram_at_temperature(logits, labels, temperature),
+        alt="Reliability diagram at the temperature of the slider: accuracy against confidence.",
+        temperature=ipywidgets.FloatSlider(
+            value=1.0, min=0.3, max=3.0, step=0.05, description="temperature"
+        ),
+    )
