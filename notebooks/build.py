@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -23,6 +24,11 @@ from tqdm import tqdm
 FOLDER = Path(__file__).resolve().parent
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 CELL_TIMEOUT_S = 600
+#: A cell that a learner moves, or that shows what they did: its output is theirs alone.
+INTERACTIVE = re.compile(
+    r"\bwidget\.(\w+_explorer|forecaster_dial|ConfidenceQuiz)\("
+    r"|\bplots\.(temperature_slider|my_predictions)\("
+)
 
 
 def sources(prefixes: list[str]) -> list[Path]:

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 import nbformat
-from build import sources, unexecuted
+from build import INTERACTIVE, sources, unexecuted
 from nbformat import NotebookNode
 
 from coursekit.chapters import exercises_of, modules, title_of
@@ -63,7 +63,7 @@ def assignment(notebook: NotebookNode, exercises: dict[str, Exercise]) -> Notebo
             # Every assignment is a folder of its own.
             cell.source = re.sub(r"\]\((\d\d_\w+)\.ipynb\)", r"](../\1/\1.ipynb)", cell.source)
             continue
-        if "from coursekit.widgets import" in cell.source:
+        if INTERACTIVE.search(cell.source):
             # Nobody moves a slider while a notebook is graded, and some would wait for a browser.
             cell.metadata["tags"] = [*cell.metadata.get("tags", []), "skip-execution"]
         for name, _ in CHECK.findall(cell.source):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from coursekit.calibration.bins import ReliabilityBins, gap, reliability_bins
+    from coursekit.calibration.brier import brier_interval
     from coursekit.calibration.calibrators import (
         BetaCalibration,
         Calibrator,
@@ -95,6 +96,7 @@ _NAMES = {
         "VectorScaling",
         "binary_logits",
     ),
+    "brier": ("brier_interval",),
     "classification": ("f1_score", "precision", "recall"),
     "comparisons": ("group_p_values", "holm_adjusted"),
     "conformal": ("ConformalSets", "coverage", "mean_set_size"),
@@ -177,6 +179,7 @@ __all__ = [
     "binary_logits",
     "bootstrap_interval",
     "brier_decomposition",
+    "brier_interval",
     "brier_score",
     "calibration_test",
     "classwise_calibration_error",

@@ -29,7 +29,7 @@ docstring is the notebook's number and title; every exercise is an attribute wit
 The notebook has `from coursekit.chapters.next_token_calibration import exercises`, a cell with
 the stub and `exercises.mean_confidence.check(my_mean_confidence)`, and offers `.hint()` and
 `.solution()`. Stub and solution are source text that binds the same name and imports what the
-notebook does not. `tests/chapters/test_exercises.py` finds every exercise and proves that the
+notebook does not. `tests/exercises/test_all_exercises.py` finds every exercise and proves that the
 solution passes, that each mistake gets its own message, that the untouched stub is "not attempted",
 that the notebook has it, and that garbage does no harm.
 

@@ -38,14 +38,10 @@
 import numpy as np
 import torch
 
-from coursekit import doctor, expect, predict
-from coursekit.calibration import binary_brier_score, bootstrap_interval
-from coursekit.calibration.brier import brier_interval
+from coursekit import calibration as cal, doctor, expect, llm, plots, predict
+from coursekit.chapters import progress
+from coursekit.chapters.start_here import exercises, widget
 from coursekit.data import capital_questions, comparison_questions, quiz
-from coursekit.exercises import progress
-from coursekit.exercises import start_here as exercises
-from coursekit.llm import load, score_choices
-from coursekit.plots import answers_diagram, new_axes, show
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A first bet
@@ -127,8 +123,8 @@ for p in (0.5, 0.7, 0.9, 1.0):
 
 # %%
 anything = [True, False, False, True, False]
-expect("always saying 50 %", binary_brier_score([0.5] * 5, anything), 0.25)
-expect("90 % and wrong", binary_brier_score([0.9], [False]), 0.81, within=0.001)
+expect("always saying 50 %", cal.binary_brier_score([0.5] * 5, anything), 0.25)
+expect("90 % and wrong", cal.binary_brier_score([0.9], [False]), 0.81, within=0.001)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Exercise 2: write the Brier score
@@ -192,8 +188,8 @@ for number, (confidence, is_right) in enumerate(zip(says[:10], right[:10], stric
 # calibrated person lies on the dashed line, up to luck.
 
 # %%
-ax = answers_diagram(says[:10], right[:10], "Sim (simulated), 10 answers")
-show(
+ax = plots.answers_diagram(says[:10], right[:10], "Sim (simulated), 10 answers")
+plots.show(
     ax,
     alt="Reliability diagram of the simulated person's ten answers: five points of how often "
     "right against how sure, scattered around the diagonal, each with an interval that covers "
@@ -207,7 +203,7 @@ show(
 # half of the figure. The Brier score has an interval too:
 
 # %%
-score = brier_interval(says[:10], right[:10])
+score = cal.brier_interval(says[:10], right[:10])
 print(f"Brier score of Sim: {score.estimate:.2f}")
 print(f"95 % interval: {score.low:.2f} to {score.high:.2f}")
 
@@ -221,9 +217,8 @@ print(f"95 % interval: {score.low:.2f} to {score.high:.2f}")
 # Without a mouse: *Tab* goes on, the arrow keys choose and slide, *Space* presses the button.
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.widgets import ConfidenceQuiz
 
-ConfidenceQuiz(questions)
+widget.ConfidenceQuiz(questions)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Ten answers say little
@@ -234,7 +229,7 @@ ConfidenceQuiz(questions)
 # %%
 for copy in range(10):
     copy_says, copy_right = simulated_person(10, seed=copy)
-    score = binary_brier_score(copy_says, copy_right)
+    score = cal.binary_brier_score(copy_says, copy_right)
     print(f"copy {copy}: {copy_right.sum():2} of 10 right, Brier score {score:.2f}")
 
 # %% [markdown]
@@ -254,7 +249,7 @@ guess = predict(
 # %%
 width = {}
 for n in (10, 100, 1000):
-    score = brier_interval(says[:n], right[:n])
+    score = cal.brier_interval(says[:n], right[:n])
     width[n] = score.high - score.low
     print(f"{n:5,} answers: Brier score {score.estimate:.2f}, {score.low:.2f} to {score.high:.2f}")
 
@@ -267,11 +262,11 @@ expect("how many times narrower", narrower, 10, within=3)
 # square root of their number. The same happens in the diagram.
 
 # %%
-axes = new_axes(15, 5.6, ncols=3, sharey=True)
+axes = plots.new_axes(15, 5.6, ncols=3, sharey=True)
 for ax, n in zip(axes, (10, 100, 1000), strict=True):
-    answers_diagram(says[:n], right[:n], f"Sim (simulated), {n:,} answers", ax=ax)
+    plots.answers_diagram(says[:n], right[:n], f"Sim (simulated), {n:,} answers", ax=ax)
     ax.label_outer()
-show(
+plots.show(
     axes[0],
     alt="Three reliability diagrams of the simulated person, with 10, 100 and 1,000 answers. The "
     "intervals shrink from panel to panel; with 1,000 answers the points clearly lie on a line "
@@ -285,7 +280,7 @@ show(
 # %%
 expect("how sure Sim is", says.mean(), 0.75, within=0.02)
 expect("how often Sim is right", right.mean(), 0.625, within=0.03)
-expect("Sim's Brier score", binary_brier_score(says, right), 0.25, within=0.02)
+expect("Sim's Brier score", cal.binary_brier_score(says, right), 0.25, within=0.02)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### The price of overconfidence
@@ -320,12 +315,12 @@ exercises.what_ten_answers_say.check(...)
 # Our question is the beginning of a sentence, and the model gets four options.
 
 # %%
-lm = load()
+lm = llm.load()
 question = next(q for q in capital_questions() if q.subject == "Cabo Verde")
 prompt = f"The capital of {question.subject} is"
 options = [f" {option}" for option in question.options]
 
-log_probs = score_choices(lm, [prompt], [options])[0]
+log_probs = llm.score_choices(lm, [prompt], [options])[0]
 for option, log_prob in zip(options, log_probs, strict=True):
     print(f"{prompt}{option}: log-probability {log_prob:5.1f}")
 
@@ -359,7 +354,7 @@ guess = predict(
 
 # %%
 asked = capital_questions(split="calibration")  # the other half stays unseen until later
-scores = score_choices(
+scores = llm.score_choices(
     lm,
     [f"The capital of {q.subject} is" for q in asked],
     [[f" {option}" for option in q.options] for q in asked],
@@ -371,8 +366,8 @@ gap = (confidence.mean() - correct.double().mean()).item()
 guess.resolve(gap > 0.05)
 
 # %%
-ax = answers_diagram(confidence, correct, "SmolLM2, capitals of 80 countries", chance=0.25)
-show(
+ax = plots.answers_diagram(confidence, correct, "SmolLM2, capitals of 80 countries", chance=0.25)
+plots.show(
     ax,
     alt="Reliability diagram of SmolLM2 on the capitals of 80 countries. Most answers have a "
     "confidence above 90 % and are right about nine times in ten; the few less sure ones lie far "
@@ -393,7 +388,7 @@ def overconfidence(confidence, correct):
     return (confidence.mean() - correct.double().mean()).item()
 
 
-interval = bootstrap_interval(overconfidence, confidence, correct)
+interval = cal.bootstrap_interval(overconfidence, confidence, correct)
 print(f"questions: {len(asked)}, chance level of the accuracy: 0.25")
 expect("accuracy", correct.double().mean(), 0.80, within=0.03)
 expect("mean confidence", confidence.mean(), 0.91, within=0.02)

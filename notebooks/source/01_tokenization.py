@@ -39,20 +39,12 @@ from itertools import pairwise
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from coursekit import expect, predict
+from coursekit import expect, llm, plots, predict
+from coursekit.chapters.tokenization import exercises, figures, widget
 from coursekit.data import dataset_descriptions, reference_documents, split_documents
-from coursekit.exercises import tokenization as exercises
-from coursekit.llm import load, score_choices
-from coursekit.lm.tokenization import ByteLevelBPE, merge, split_words
-from coursekit.plots import (
-    language_dots,
-    next_token_bars,
-    show,
-    token_strips,
-    vocabulary_curves,
-)
+from coursekit.lm import ByteLevelBPE, merge, split_words
 
-lm = load()
+lm = llm.load()
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Before you start: three questions
@@ -269,11 +261,11 @@ exercises.replay_merges.check(my_encode)
 bpe = ByteLevelBPE.train(train_text, vocab_size=8192)
 sentence = "The statement is an expression of rain."
 rows = {f"{n} merges": ByteLevelBPE.from_merges(bpe.merges[:n]) for n in (0, 20, 100, 500)}
-ax = token_strips(
+ax = figures.token_strips(
     {name: tokenizer.tokens(sentence) for name, tokenizer in rows.items()},
     "From bytes to words",
 )
-show(
+plots.show(
     ax,
     alt="The sentence 'The statement is an expression of rain.' cut in four ways, one box a token. "
     "With no merges each letter is a box; with 500 merges ' statement' and ' expression' are one "
@@ -319,8 +311,8 @@ for size in sizes:
 guess.resolve(curves["held-out documents"][-1] >= 4)
 
 # %%
-ax = vocabulary_curves(sizes, curves, "bytes per token", "Compression against vocabulary")
-show(
+ax = figures.vocabulary_curves(sizes, curves, "bytes per token", "Compression against vocabulary")
+plots.show(
     ax,
     alt="Bytes per token against the size of the vocabulary, on a logarithmic axis. Both curves "
     "start at 1 and rise; the one for held-out documents flattens below 3, the one for training "
@@ -372,13 +364,13 @@ per_token, per_byte = zip(*losses, strict=True)
 guess.resolve(per_token[-1] < per_token[0])
 
 # %%
-ax = vocabulary_curves(
+ax = figures.vocabulary_curves(
     sizes,
     {"bits per token": per_token, "bits per byte": per_byte},
     "loss on held-out documents (bits)",
     "One model family, two ways to count",
 )
-show(
+plots.show(
     ax,
     alt="Loss against vocabulary. In bits per token it rises from about 5 to more than 10; in bits "
     "per byte it falls from 5 to about 3.5 and then hardly changes.",
@@ -486,7 +478,7 @@ n_bytes = {name: len(text.encode()) for name, text in forecast.items()}
 n_tokens = {name: len(encode(text)) for name, text in forecast.items()}
 guess.resolve(max(n_tokens.values()) > n_tokens["Chinese"])
 
-ax = language_dots(
+ax = figures.language_dots(
     {
         "bytes": {name: n_bytes[name] / characters[name] for name in forecast},
         "tokens": {name: n_tokens[name] / characters[name] for name in forecast},
@@ -494,17 +486,17 @@ ax = language_dots(
     "number per character",
     "SmolLM2: bytes and tokens per character",
 )
-show(
+plots.show(
     ax,
     alt="Bytes and tokens per character for the same sentence in eleven languages. English has 1 "
     "byte and 0.2 tokens a character; Chinese 3 bytes and 1.9 tokens, Korean 2.5 and 2.2.",
 )
 
 # %%
-ax = language_dots(
+ax = figures.language_dots(
     {"tokens": n_tokens}, "tokens for the whole sentence", "SmolLM2: the same forecast, in tokens"
 )
-show(
+plots.show(
     ax,
     alt="Tokens for the same sentence in eleven languages: English 16, other Latin scripts 21 to "
     "26, Chinese 30, Russian and Japanese just above 40, Greek and Hindi 53, Korean 67.",
@@ -601,8 +593,8 @@ top = probs.topk(6)
 names = [lm.tokenizer.decode([i]) for i in top.indices]
 guess.resolve(names[0].strip().startswith("Paris"))
 
-ax = next_token_bars(names, top.values, "The capital of France is␣ ...")
-show(
+ax = plots.next_token_bars(names, top.values, "The capital of France is␣ ...")
+plots.show(
     ax,
     alt="Bar chart of the six most likely next tokens after 'The capital of France is' with a "
     "space at the end. All six are digits; 2 and 1 lead.",
@@ -637,7 +629,7 @@ expect("share of lone spaces that a digit follows", digits, 0.67, within=0.08)
 # *together*, and splits afterwards. With it the space does no harm, wherever you put it.
 
 # %%
-good, careless = score_choices(
+good, careless = llm.score_choices(
     lm, ["The capital of France is", "The capital of France is "], [[" Paris"], ["Paris"]]
 )
 expect("' Paris' after the prompt", good.exp(), 0.77, within=0.02)
@@ -664,7 +656,7 @@ for token in encode(" Addis Ababa"):
     print(f"{lm.tokenizer.decode([token])!r:8} {p:.2f}   product so far {product:.3f}")
     ids.append(token)
 
-(score,) = score_choices(lm, ["The capital of Ethiopia is"], [[" Addis Ababa"]])
+(score,) = llm.score_choices(lm, ["The capital of Ethiopia is"], [[" Addis Ababa"]])
 expect("by hand and by score_choices differ by", abs(score.exp().item() - product), 0, within=1e-4)
 
 # %% [markdown]
@@ -736,9 +728,8 @@ print(lm.tokenizer.apply_chat_template(message, tokenize=False, add_generation_p
 # tokenizer is ours, trained on the training documents above: which words does it know?
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.widgets import token_explorer
 
-token_explorer(bpe, "The statement is an expression of rain. 明天 2024")
+widget.token_explorer(bpe, "The statement is an expression of rain. 明天 2024")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What you learned
@@ -772,7 +763,7 @@ token_explorer(bpe, "The statement is an expression of rain. 明天 2024")
 #   tokenisations*, EMNLP 2021.
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.exercises import progress
+from coursekit.chapters import progress
 
 progress()
 

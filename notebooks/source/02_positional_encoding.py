@@ -37,28 +37,20 @@ import torch
 from transformers.models.bloom.modeling_bloom import build_alibi_tensor
 from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
-from coursekit import expect, predict
-from coursekit.exercises import positional_encoding as exercises
-from coursekit.llm import load
-from coursekit.lm.gpt import GPT, GPTConfig, next_token_loss
-from coursekit.lm.positional import (
+from coursekit import expect, llm, plots, predict
+from coursekit.chapters.positional_encoding import exercises, figures, widget
+from coursekit.lm import (
+    GPT,
+    GPTConfig,
     alibi_bias,
     alibi_slopes,
     apply_rotary,
+    next_token_loss,
     rotary_angles,
     sinusoidal,
 )
-from coursekit.plots import (
-    accuracy_by_position,
-    bias_heatmaps,
-    loss_against_gap,
-    position_heatmap,
-    products_by_distance,
-    show,
-    turned_pairs,
-)
 
-lm = load()
+lm = llm.load()
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Before you start: three questions
@@ -208,8 +200,8 @@ for t in range(length):
 expect("difference to the package's", (table - sinusoidal(length, width)).abs().max(), 0, 1e-6)
 
 # %% slideshow={"slide_type": "subslide"}
-ax = position_heatmap(table, "Sinusoidal positions: fast hands left, slow hands right")
-show(
+ax = figures.position_heatmap(table, "Sinusoidal positions: fast hands left, slow hands right")
+plots.show(
     ax,
     alt="Heatmap of the sinusoidal table, 128 positions by 64 coordinates. The left columns change "
     "colour every few positions, columns further right more and more slowly, and the right half "
@@ -266,8 +258,8 @@ expect("difference to the formula", (products[0, :101] - by_formula).abs().max()
 guess.resolve(bool((by_formula.diff() < 0).all()))
 
 # %%
-ax = products_by_distance(by_formula.tolist(), "Two sinusoidal positions of width 64")
-show(
+ax = figures.products_by_distance(by_formula.tolist(), "Two sinusoidal positions of width 64")
+plots.show(
     ax,
     alt="Dot product of two sinusoidal positions against their distance. It starts at 32, falls "
     "steeply to about 24 within four tokens, and then goes down in waves, to between 10 and 20.",
@@ -325,8 +317,8 @@ guess.resolve(bool(bent.max() - bent.min() < 1e-4))
 
 # %%
 query, key = torch.tensor([1.0, 0.2]), torch.tensor([0.7, 0.6])
-ax = turned_pairs(query, key, [(3, 1), (9, 7), (9, 1)], frequency=0.4)
-show(
+ax = figures.turned_pairs(query, key, [(3, 1), (9, 7), (9, 1)], frequency=0.4)
+plots.show(
     ax,
     alt="Three panels with a query arrow and a key arrow in the plane, turned by their positions; "
     "pale lines show them before turning. With positions 3 and 1, and with 9 and 7, the arrows "
@@ -431,8 +423,8 @@ exercises.what_is_turned.check(...)
 
 # %%
 bias = alibi_bias(length=32, n_heads=8)
-ax = bias_heatmaps(bias, heads=[0, 3, 7])
-show(
+ax = figures.bias_heatmaps(bias, heads=[0, 3, 7])
+plots.show(
     ax,
     alt="What ALiBi adds to the scores in heads 1, 4 and 8, queries down, keys across. In head 1 "
     "the bias falls quickly to minus 15 away from the diagonal; in head 4 it falls to minus 2; in "
@@ -554,8 +546,10 @@ torch.set_num_threads(n_threads)
 guess.resolve(bool(results["two back"]["rotary"][:, 48:].mean() >= 0.9))
 
 # %% slideshow={"slide_type": "slide"}
-ax = accuracy_by_position(results, trained=16, chance={"two back": 1 / 12, "latest small": 1 / 4})
-show(
+ax = figures.accuracy_by_position(
+    results, trained=16, chance={"two back": 1 / 12, "latest small": 1 / 4}
+)
+plots.show(
     ax,
     alt="Accuracy against position, trained up to 16, for five schemes on two tasks. Two back: "
     "learned, sinusoidal and rotary are perfect inside; learned and sinusoidal drop to guessing "
@@ -711,8 +705,8 @@ first = losses(once, natural).mean(dim=1)
 # %%
 lines = {"the passage": second[:, 0].tolist(), "random tokens": second[:, 1:].mean(1).tolist()}
 title = "Copying across a gap"
-ax = loss_against_gap(gaps, lines, config.max_position_embeddings, title)
-show(
+ax = figures.loss_against_gap(gaps, lines, config.max_position_embeddings, title)
+plots.show(
     ax,
     alt="Loss on the second copy against the gap, on a logarithmic axis. For the passage it stays "
     "below 0.6 nats up to a gap of 3,000 and is above 4 from 8,192 on. For random tokens it "
@@ -745,11 +739,10 @@ expect("random tokens, second copy, gap 8,192", second[5, 1:].mean(), at_least=1
 # key alike: what a head does that looks for "a token such as me".)
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.widgets import rotary_view
 
 vector_64 = torch.randn(64, generator=generator.manual_seed(0))
-ax = rotary_view(vector_64, vector_64, position=200, distance=8)
-show(
+ax = widget.rotary_view(vector_64, vector_64, position=200, distance=8)
+plots.show(
     ax,
     alt="Left: the fastest pair of query and key, two arrows of equal length at different angles. "
     "Right: the score of the whole vectors against distance; highest at distance 0, then falling "
@@ -764,9 +757,8 @@ show(
 # - Choose base 100, then 1,000,000. Why do models for long texts take a large base?
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.widgets import rotary_explorer
 
-rotary_explorer(vector_64, vector_64)
+widget.rotary_explorer(vector_64, vector_64)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What you learned
@@ -808,7 +800,7 @@ rotary_explorer(vector_64, vector_64)
 #   transformers*, NeurIPS 2023.
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.exercises import progress
+from coursekit.chapters import progress
 
 progress()
 

@@ -42,29 +42,20 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import GPT2Config, GPT2LMHeadModel
 
 # %%
-from coursekit import expect, predict
-from coursekit.calibration import expected_calibration_error
+from coursekit import calibration as cal, expect, llm, plots, predict
+from coursekit.chapters.transformer import exercises, figures, widget
 from coursekit.data import dataset_descriptions, reference_documents
-from coursekit.exercises import transformer as exercises
-from coursekit.llm import ModelUnavailableError, load, token_windows
-from coursekit.lm.attention import CausalSelfAttention
-from coursekit.lm.gpt import (
+from coursekit.lm import (
     GPT,
     Block,
+    CausalSelfAttention,
     GPTConfig,
     forward_flops,
     next_token_loss,
     parameter_count,
 )
-from coursekit.plots import (
-    activation_curves,
-    guess_table,
-    lines_against_depth,
-    show,
-    stacked_shares,
-)
 
-lm = load()
+lm = llm.load()
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Before you start: three questions
@@ -135,8 +126,8 @@ grid = torch.linspace(-4, 4, 801)
 phi = 0.5 * (1 + torch.erf(grid / math.sqrt(2)))
 exact, approximate = grid * phi, F.gelu(grid, approximate="tanh")
 
-ax = activation_curves(grid, {"GELU": exact, "ReLU": F.relu(grid)}, "Two ways to bend")
-show(
+ax = figures.activation_curves(grid, {"GELU": exact, "ReLU": F.relu(grid)}, "Two ways to bend")
+plots.show(
     ax,
     alt="Curves of GELU and ReLU from -4 to 4. ReLU is zero, then the diagonal, with a kink at "
     "zero; GELU is smooth and dips slightly below zero near -0.75.",
@@ -317,7 +308,7 @@ for name, block in kinds.items():
 guess.resolve(gradient["no additions"][3] < gradient["our block"][3] / 10)
 
 # %%
-ax = lines_against_depth(
+ax = figures.lines_against_depth(
     depths,
     gradient,
     "norm of the gradient,\nfirst block",
@@ -325,7 +316,7 @@ ax = lines_against_depth(
     xlabel="number of blocks",
     log=True,
 )
-show(
+plots.show(
     ax,
     alt="Norm of the gradient in the first block against the number of blocks, logarithmic. Our "
     "block and the one without additions stay near 0.1 to 0.3; with neither additions nor norms "
@@ -384,7 +375,7 @@ guess.resolve(last_loss > 2)
 # last but two, at the end of the stream, after normalising both.
 
 # %%
-ax = lines_against_depth(
+ax = figures.lines_against_depth(
     depths,
     {name: apart[name] for name in ("our block", "no additions")},
     "distance between two tokens",
@@ -392,7 +383,7 @@ ax = lines_against_depth(
     xlabel="number of blocks",
     log=True,
 )
-show(
+plots.show(
     ax,
     alt="Distance between two tokens' normalised vectors at the end of the stream, against the "
     "number of blocks, logarithmic. With additions it stays above 1; without, it falls below a "
@@ -573,8 +564,8 @@ expect("GPT-2 xl of the library", n_parameters(largest) - parameter_count(family
 bars = {
     f"{name}, {parameter_count(c) / 1e6:.0f} M": parameter_parts(c) for name, c in family.items()
 }
-ax = stacked_shares(bars, "share of the parameters", "GPT-2: where the parameters are")
-show(
+ax = plots.stacked_shares(bars, "share of the parameters", "GPT-2: where the parameters are")
+plots.show(
     ax,
     alt="Stacked bars of the four GPT-2 sizes. The share of the token embedding falls from 31 % to "
     "5 %, the MLP's grows from 46 % to 63 %, attention's from 23 % to 32 %.",
@@ -633,8 +624,8 @@ expect("GPT-2 small reads 1,024 tokens with, in TFLOP", counted / 1e12, 0.292, w
 
 # %%
 bars = {"parameters": parameter_parts(gpt2), "FLOPs, 1,024 tokens": flop_parts(gpt2)}
-ax = stacked_shares(bars, "share of the total", "GPT-2 small: what it holds, what it does")
-show(
+ax = plots.stacked_shares(bars, "share of the total", "GPT-2 small: what it holds, what it does")
+plots.show(
     ax,
     alt="Two stacked bars for GPT-2 small. Parameters: tokens 31 %, MLP 46 %, attention 23 %. "
     "Floating-point operations: tokens 27 %, attention 33 %, MLP 40 %.",
@@ -744,8 +735,8 @@ with torch.no_grad():
 fetch = False
 
 try:
-    real = load("gpt2") if fetch else None
-except ModelUnavailableError:
+    real = llm.load("gpt2") if fetch else None
+except llm.ModelUnavailableError:
     real = None
 if real is not None:
     ids = real.tokenizer("The capital of France is", return_tensors="pt").input_ids.to(real.device)
@@ -818,7 +809,7 @@ newborn = GPT(
     GPTConfig(V, context=64, width=64, n_layers=4, n_heads=4), torch.Generator().manual_seed(0)
 )
 documents = [d.text for d in reference_documents(stable=True) + dataset_descriptions()]
-real_text, _ = token_windows(lm, documents, context=64, per_text=1)
+real_text, _ = llm.token_windows(lm, documents, context=64, per_text=1)
 real_text = real_text[:40]
 random_tokens = torch.randint(V, real_text.shape, generator=torch.Generator().manual_seed(1))
 
@@ -852,7 +843,7 @@ guess.resolve(text_correct.double().mean().item() > 100 / V)
 print(f"{'':16}{'loss':>7}{'confidence':>13}{'accuracy':>11}{'ECE':>10}")
 for name, ids in {"random tokens": random_tokens, "real text": real_text}.items():
     sure, right, nats, _ = exam(ids)
-    ece = expected_calibration_error(sure, right)
+    ece = cal.expected_calibration_error(sure, right)
     share = right.double().mean()
     print(f"{name:16}{nats:>7.1f}{sure.mean():>13.0e}{share:>11.2f}{ece:>10.0e}")
 
@@ -918,7 +909,7 @@ sentence = "The cat sat on the mat because it was tired, and the dog looked at i
 ids = lm.tokenizer(sentence, return_tensors="pt").input_ids
 length = residual_stream(ids)[:, 0].norm(dim=-1).cpu()  # (31, T)
 
-ax = lines_against_depth(
+ax = figures.lines_against_depth(
     range(31),
     {
         "first token": length[:, 0].tolist(),
@@ -928,7 +919,7 @@ ax = lines_against_depth(
     "The residual stream of SmolLM2",
     log=True,
 )
-show(
+plots.show(
     ax,
     alt="Length of the residual stream's vectors after each of 30 blocks, logarithmic. The median "
     "token grows steadily from 3 to several hundred. The first token reaches 700 after block 3, is "
@@ -968,14 +959,14 @@ shown = [0, 5, 10, 15, 20, 24, 26, 27, 28, 29, 30]
 probs, best = lens(residual_stream(ids)[shown, 0]).max(dim=-1)
 guesses = [[lm.tokenizer.decode([i]) for i in row] for row in best.tolist()]
 
-ax = guess_table(
+ax = figures.guess_table(
     [lm.tokenizer.decode([i]) for i in ids[0]],
     shown,
     guesses,
     probs,
     "SmolLM2, read at every depth",
 )
-show(
+plots.show(
     ax,
     alt="Table of the best next token after selected blocks, for each token of 'The capital of "
     "France is'. At the bottom nearly every token predicts itself; then come spaces and "
@@ -1012,7 +1003,7 @@ guess = predict(
 )
 
 # %%
-windows, _ = token_windows(
+windows, _ = llm.token_windows(
     lm, [text for text in documents if len(text) > 1400], context=96, per_text=1
 )
 windows = windows[:13]
@@ -1030,13 +1021,13 @@ for depth in depths:
 guess.resolve(sure[-1] > sure[5])
 
 # %%
-ax = lines_against_depth(
+ax = figures.lines_against_depth(
     depths,
     {"mean confidence of the lens": sure, "how often it is right": right},
     "probability, or fraction of tokens",
     "Sure long before it is right",
 )
-show(
+plots.show(
     ax,
     alt="Mean confidence and accuracy of the logit lens after each third block of SmolLM2. "
     "Confidence starts near 1, stays around 0.6 to 0.7 and falls to 0.45 at the end; accuracy "
@@ -1075,9 +1066,8 @@ exercises.which_lens.check(...)
 # above, under "Counting the work".)
 
 # %% tags=["nbval-ignore-output"]
-from coursekit import widgets
 
-widgets.size_explorer({"parameters": parameter_parts, "FLOPs, 1,024 tokens": flop_parts})
+widget.size_explorer({"parameters": parameter_parts, "FLOPs, 1,024 tokens": flop_parts})
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What you learned
@@ -1122,7 +1112,7 @@ widgets.size_explorer({"parameters": parameter_parts, "FLOPs, 1,024 tokens": flo
 #   arXiv:2303.08112, 2023.
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.exercises import progress
+from coursekit.chapters import progress
 
 progress()
 

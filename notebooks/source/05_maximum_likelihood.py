@@ -39,33 +39,20 @@ import tempfile
 import torch
 import torch.nn.functional as F
 
-from coursekit import expect, predict
-from coursekit.calibration import (
-    bootstrap_interval,
-    expected_calibration_error,
-    probability_error,
-    top_label,
-    true_calibration_error,
-)
-from coursekit.data import reference_documents, split_documents
-from coursekit.data.languages import HiddenMarkovLanguage, weather_diary
+from coursekit import calibration as cal, expect, plots, predict
+from coursekit.chapters.maximum_likelihood import exercises, figures, widget
+from coursekit.data import HiddenMarkovLanguage, reference_documents, split_documents, weather_diary
 
 # %%
 from coursekit.data.languages.weather import CLIMATE
-from coursekit.exercises import maximum_likelihood as exercises
-from coursekit.lm.batches import Batches
-from coursekit.lm.gpt import GPT, GPTConfig
-from coursekit.lm.prediction import sequence_logits
-from coursekit.lm.tokenization import ByteLevelBPE
-from coursekit.lm.training import TrainingConfig, train
-from coursekit.plots import (
-    belief_bars,
-    likelihood_curve,
-    new_axes,
-    reliability_diagram,
-    show,
-    stated_against_true,
-    training_curves,
+from coursekit.lm import (
+    GPT,
+    Batches,
+    ByteLevelBPE,
+    GPTConfig,
+    TrainingConfig,
+    sequence_logits,
+    train,
 )
 
 # For a model this small, one CPU core is the fastest: sharing the work costs more than the work.
@@ -201,8 +188,8 @@ count, total = int(starts[:20].sum()), 20
 print(f"'today' in {count} of {total} sentences")
 
 marks = {"even guess": 0.5, "frequency": count / total, "too sure": 0.95}
-ax = likelihood_curve(count, total, marks, "Loss of saying p, over twenty sentences")
-show(
+ax = figures.likelihood_curve(count, total, marks, "Loss of saying p, over twenty sentences")
+plots.show(
     ax,
     alt="Loss against the stated probability p: a bowl that rises steeply toward 0 and 1. Its "
     "lowest point is at the frequency of the event; an even guess lies a little higher, and a "
@@ -229,9 +216,8 @@ expect("frequency over all sentences", frequency, 2 / 3, within=0.03)
 # point come nearer to the truth, 2/3? (The static figure stands above.)
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.widgets import likelihood_explorer
 
-likelihood_explorer(starts)
+widget.likelihood_explorer(starts)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A table of probabilities: the bigram
@@ -388,8 +374,8 @@ year = HiddenMarkovLanguage(weathers, torch.ones(4).double() / 4, move, speak)
 ids = torch.tensor(year.tokenizer.encode(" ".join(days)))
 beliefs, laws = forward_filter(year.start, move, speak, ids)
 
-ax = belief_bars(days, beliefs, seasons, "What a reader believes about the season")
-show(
+ax = figures.belief_bars(days, beliefs, seasons, "What a reader believes about the season")
+plots.show(
     ax,
     alt="Stacked bars of the belief in four seasons after each day. Rain points to spring, a row of "
     "sunny days to summer, wind and rain to autumn, and four days of snow to winter.",
@@ -534,8 +520,8 @@ def against_truth(model):
     return {
         "loss": -log_q.gather(-1, came[..., None]).mean(),
         "divergence": divergence_from_truth(log_q).mean(),
-        "calibration error": true_calibration_error(*stated_and_true(log_q)),
-        "distance": probability_error(*stated_and_true(log_q)),
+        "calibration error": cal.true_calibration_error(*stated_and_true(log_q)),
+        "distance": cal.probability_error(*stated_and_true(log_q)),
     }
 
 
@@ -581,7 +567,7 @@ guess.resolve(all(abs(record["loss"] - loss_of_truth) < 0.01 for record in last)
 
 # %%
 tokens = runs[0].column("tokens")
-ax = training_curves(
+ax = plots.training_curves(
     tokens,
     {"three runs": [run.column("loss") for run in runs]},
     "loss on test diaries (nats a word)",
@@ -593,7 +579,7 @@ ax = training_curves(
     },
 )
 ax.set_ylim(0.95, 1.6)
-show(
+plots.show(
     ax,
     alt="Loss on test diaries against words read, three runs. It falls fast to about 1.2, near the "
     "level of the best bigram, slows down there, longer in some runs than in others, then falls to "
@@ -617,8 +603,8 @@ expect("second half: expected loss minus entropy rate", late_loss - rate.value, 
 # ### And calibration comes with it
 
 # %%
-axes = new_axes(11, 4.8, ncols=2)
-training_curves(
+axes = plots.new_axes(11, 4.8, ncols=2)
+plots.training_curves(
     tokens,
     {"three runs": [run.column("divergence") for run in runs]},
     "divergence from the truth\n(nats a word)",
@@ -627,7 +613,7 @@ training_curves(
     levels={"best, sees 1 word": best_ngram[1] - rate.value},
     ax=axes[0],
 )
-training_curves(
+plots.training_curves(
     tokens,
     {
         "distance, place by place": [run.column("distance") for run in runs],
@@ -638,7 +624,7 @@ training_curves(
     ax=axes[1],
 )
 axes[1].set_ylim(0, 0.1)  # the first record, after 30,000 words, lies far above
-show(
+plots.show(
     axes[0],
     alt="Left, the divergence of three runs on a logarithmic axis falls to the level of the bigram, "
     "then to about 0.003. Right, the distance of confidence from the true probability, and below "
@@ -670,8 +656,8 @@ for name, bound in (("distance", 0.02), ("calibration error", 0.015)):
 
 # %%
 named = {f"after {tokens[k]:,} words": stages[k] for k in (1, 7, 39)}
-ax = stated_against_true(named, "First run: each point is one place in a test diary")
-show(
+ax = figures.stated_against_true(named, "First run: each point is one place in a test diary")
+plots.show(
     ax,
     alt="Three panels of true against stated probability. Early, columns of points cross the "
     "diagonal: one stated probability stands for many true ones. Later they gather, and at the "
@@ -680,7 +666,7 @@ show(
 
 # %%
 per_diary = divergence_from_truth(log_probs(models[0])).mean(dim=1)
-interval = bootstrap_interval(lambda x: x.mean().item(), per_diary)
+interval = cal.bootstrap_interval(lambda x: x.mean().item(), per_diary)
 expect("divergence, first run: upper end of its 95 % interval", interval.high, at_most=0.01)
 expect("lower end", interval.low, at_least=0.0005)
 
@@ -741,7 +727,7 @@ checkpoints = []
 
 def on_held_out(model):
     logits = sequence_logits(model, held_out).flatten(0, 1)
-    confidence, correct = top_label(logits.softmax(dim=-1), labels)
+    confidence, correct = cal.top_label(logits.softmax(dim=-1), labels)
     checkpoints.append((confidence, correct))
     return {
         "held_out": F.cross_entropy(logits, labels),
@@ -759,8 +745,8 @@ guess.resolve(end["confidence"] - end["accuracy"] > 0.15)
 # ### Overfitting makes it overconfident
 
 # %%
-axes = new_axes(11, 4.8, ncols=2)
-training_curves(
+axes = plots.new_axes(11, 4.8, ncols=2)
+plots.training_curves(
     reading.column("tokens"),
     {
         "on the training pages": [reading.column("train_loss")],
@@ -770,7 +756,7 @@ training_curves(
     "Two losses part",
     ax=axes[0],
 )
-training_curves(
+plots.training_curves(
     reading.column("tokens"),
     {
         "mean confidence": [reading.column("confidence")],
@@ -780,7 +766,7 @@ training_curves(
     "So do confidence and accuracy",
     ax=axes[1],
 )
-show(
+plots.show(
     axes[0],
     alt="Left, training loss keeps falling to below 1 while held-out loss turns after about 80,000 "
     "tokens and climbs from 4.4 to above 5. Right, confidence on held-out pages grows to about 0.5 "
@@ -803,20 +789,20 @@ show(
 best = min(range(len(checkpoints)), key=lambda i: reading.column("held_out")[i])
 page_of_token = page_of_window.repeat_interleave(64)
 
-ax = reliability_diagram(
+ax = plots.reliability_diagram(
     *checkpoints[best], groups=page_of_token, title="Early, on held-out pages", n_resamples=300
 )
-show(
+plots.show(
     ax,
     alt="Reliability diagram of the early checkpoint on held-out pages. The points lie below the "
     "diagonal, but most predictions have a confidence below 0.3, where the gap is small.",
 )
 
 # %%
-ax = reliability_diagram(
+ax = plots.reliability_diagram(
     *checkpoints[-1], groups=page_of_token, title="Late, on held-out pages", n_resamples=300
 )
-show(
+plots.show(
     ax,
     alt="Reliability diagram of the last checkpoint on held-out pages. The points lie lower still, "
     "and confidences now spread over the whole range up to 1, where the gap is large.",
@@ -829,13 +815,13 @@ def gap(confidence, correct):
 
 
 early, late = (
-    bootstrap_interval(gap, *checkpoints[i], groups=page_of_token, n_resamples=300)
+    cal.bootstrap_interval(gap, *checkpoints[i], groups=page_of_token, n_resamples=300)
     for i in (best, -1)
 )
 expect("early: confidence minus accuracy", early.estimate, 0.14, within=0.08)
 expect("late: confidence minus accuracy", late.estimate, 0.32, within=0.08)
 expect("late: lower end of the interval minus upper end, early", late.low - early.high, at_least=0)
-late_ece = expected_calibration_error(*checkpoints[-1])
+late_ece = cal.expected_calibration_error(*checkpoints[-1])
 expect("late: ECE", late_ece, 0.32, within=0.08)
 expect(
     "held-out loss, late minus lowest", end["held_out"] - min(reading.column("held_out")), 1.1, 0.5
@@ -975,7 +961,7 @@ expect("but it is never 0", impossible.item() > 0, True)
 #   2017 (overfitting the loss while accuracy improves).
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.exercises import progress
+from coursekit.chapters import progress
 
 progress()
 

@@ -51,19 +51,13 @@ from transformers import (
 )
 
 # %%
-from coursekit import expect, predict
-from coursekit.calibration import (
-    TemperatureScaling,
-    bootstrap_interval,
-    ece_null_distribution,
-    expected_calibration_error,
-    negative_log_likelihood,
-    top_label,
-)
+from coursekit import calibration as cal, expect, llm, plots, predict
+from coursekit.chapters.generation import exercises, figures, widget
 from coursekit.data import grammar
-from coursekit.exercises import generation as exercises
-from coursekit.llm import ModelUnavailableError, load
-from coursekit.lm.generation import (
+from coursekit.lm import (
+    GPT,
+    GPTConfig,
+    TrainingConfig,
     adjust_logits,
     apply_temperature,
     beam_search,
@@ -71,24 +65,13 @@ from coursekit.lm.generation import (
     keep_top_k,
     keep_top_p,
     sample,
+    train,
 )
-from coursekit.lm.gpt import GPT, GPTConfig
-from coursekit.lm.training import TrainingConfig, train
 
 # %%
-from coursekit.plots import (
-    decoding_panels,
-    law_grid,
-    new_axes,
-    panels_against_temperature,
-    reliability_diagram,
-    report_matrix,
-    show,
-    surprise_histogram,
-)
 
 transformers.logging.disable_progress_bar()
-lm = load()
+lm = llm.load()
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Before you start: three questions
@@ -214,10 +197,10 @@ expect("different sequences among the five", len(set(sequences)), 5)
 fetch = False
 
 try:
-    gpt2 = load("gpt2") if fetch else None
+    gpt2 = llm.load("gpt2") if fetch else None
     for text in article_call(gpt2.model, gpt2.tokenizer, do_sample=True) if gpt2 else []:
         print(f"{text!r}\n")
-except ModelUnavailableError as error:
+except llm.ModelUnavailableError as error:
     print(error)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -618,8 +601,8 @@ PANELS = {
 }
 truth_here = language.next_token_probs(beginning)[0, -1]
 bent = {rule: adjust_logits(one, **options).softmax(-1) for rule, options in PANELS.items()}
-figure = law_grid(words, truth_here, bent, "the dogs that the king loves ...")
-show(
+figure = figures.law_grid(words, truth_here, bent, "the dogs that the king loves ...")
+plots.show(
     figure,
     alt="Five bar charts of the next word's probabilities, with the truth as diamonds. At T = 1 the "
     "bars end at the diamonds. At T = 0.5 the likely verbs are too long, at T = 2 all are alike "
@@ -751,8 +734,10 @@ print("the", language.tokenizer.decode(by_beam[:30]), "...")
 
 # %%
 marks = {"beam search": of_beam, "the entropy rate": language.entropy_rate().value}
-ax = surprise_histogram(surprise(held_out), marks, "The most probable text is not a typical text")
-show(
+ax = figures.surprise_histogram(
+    surprise(held_out), marks, "The most probable text is not a typical text"
+)
+plots.show(
     ax,
     alt="Histogram of the surprise of 300 true texts, around the entropy rate of 1.4 nats a word. "
     "The text of beam search lies far to the left of all of them, near 0.9.",
@@ -869,7 +854,7 @@ def judge(texts, bent):
         "forbidden (in 1,000 words)": (1000 * (bent * (truth == 0)).sum(dim=-1), allowed),
     }
     return {
-        name: bootstrap_interval(
+        name: cal.bootstrap_interval(
             lambda total, n: (total.sum() / n.sum()).item(),
             torch.where(counts, value, 0).sum(dim=1),
             counts.sum(dim=1),
@@ -907,8 +892,8 @@ for rule, values in judged.items():
 
 # %%
 by_measure = {name: {rule: judged[rule][name] for rule in judged} for name in measures}
-figure = decoding_panels(by_measure, "the truth", "What each rule does to the language")
-show(
+figure = figures.decoding_panels(by_measure, "the truth", "What each rule does to the language")
+plots.show(
     figure,
     alt="Four panels with a row for each rule and a line at the truth. T = 1 lies close to the line "
     "in all of them. T = 0.7, top-k, top-p and greedy have less entropy, less surprise, fewer "
@@ -1003,25 +988,25 @@ TEXTS = {"true": held_out, "by T = 0.7": texts["T = 0.7"], "by top-p 0.8": texts
 def read(ids, rule):
     """Confidence (N,) of a rule's best guess at every word of the texts, and whether it came."""
     law = bent_law(model, ids, **RULES[rule])
-    return top_label(law.flatten(0, 1), ids[:, 1:].flatten())
+    return cal.top_label(law.flatten(0, 1), ids[:, 1:].flatten())
 
 
 ece = {
-    kind: {rule: expected_calibration_error(*read(ids, rule)) for rule in REPORTS}
+    kind: {rule: cal.expected_calibration_error(*read(ids, rule)) for rule in REPORTS}
     for kind, ids in TEXTS.items()
 }
 guess.resolve(ece["by T = 0.7"]["T = 0.7"] < ece["by T = 0.7"]["T = 1"])
 
 # %%
-ax = report_matrix(ece, "Calibration error (ECE) of a report, on a text")
-show(
+ax = figures.report_matrix(ece, "Calibration error (ECE) of a report, on a text")
+plots.show(
     ax,
     alt="Matrix of calibration errors, three kinds of text by three reports. On the diagonal, where "
     "the text was written by the rule that reports, it is 0.01 or less; elsewhere 0.04 to 0.11.",
 )
 
 # %%
-null = ece_null_distribution(read(held_out, "T = 1")[0], n_simulations=200).quantile(0.95)
+null = cal.ece_null_distribution(read(held_out, "T = 1")[0], n_simulations=200).quantile(0.95)
 expect("what chance alone stays below, 95 times in 100", null, 0.012, within=0.003)
 for kind, rule in zip(TEXTS, REPORTS, strict=True):
     expect(f"text {kind}, report {rule}", ece[kind][rule], at_most=0.02)
@@ -1039,12 +1024,12 @@ expect("text by T = 0.7, report T = 1", ece["by T = 0.7"]["T = 1"], 0.10, within
 
 # %%
 of_text = torch.arange(300).repeat_interleave(63)  # words of one text are not independent
-axes = new_axes(12.5, 6.2, ncols=2)
+axes = plots.new_axes(12.5, 6.2, ncols=2)
 for ax, rule in zip(axes, ("T = 1", "T = 0.7"), strict=True):
-    reliability_diagram(
+    plots.reliability_diagram(
         *read(held_out, rule), groups=of_text, title=f"Reported at {rule}, true texts", ax=ax
     )
-show(
+plots.show(
     axes[0],
     alt="Two reliability diagrams on true texts. At T = 1 the points lie on the diagonal; at T = 0.7 "
     "they lie below it: overconfident.",
@@ -1083,7 +1068,7 @@ labels = fit_texts[:, 1:].flatten()
 def fitted_temperature(model):
     with torch.no_grad():
         logits = model(fit_texts)[:, :-1].flatten(0, 1)
-    return TemperatureScaling().fit(logits, labels).temperature_
+    return cal.TemperatureScaling().fit(logits, labels).temperature_
 
 
 repair = fitted_temperature(sharp)
@@ -1120,16 +1105,16 @@ for T in temperatures:
     law = bent_law(sharp, held_out, temperature=T).flatten(0, 1)
     written = write(sharp, temperature=T)
     measured = judge(written, bent_law(sharp, written, temperature=T))
-    row = [negative_log_likelihood(law, held_out[:, 1:].flatten())]
+    row = [cal.negative_log_likelihood(law, held_out[:, 1:].flatten())]
     row += [measured[name].estimate for name in ("distance", "forbidden (in 1,000 words)")]
     for values, number in zip(curves.values(), row, strict=True):
         values.append(number)
 
 # %%
-figure = panels_against_temperature(
+figure = figures.panels_against_temperature(
     temperatures, curves, repair, "The sharp model: what a temperature does"
 )
-show(
+plots.show(
     figure,
     alt="Three curves against temperature for the sharpened model. The loss on true text and the "
     "distance of its samples from the truth are both lowest at the fitted temperature 2; "
@@ -1243,14 +1228,13 @@ expect("repeated, drawn at T = 1", repeated["T = 1"], at_most=0.08)
 # above are its static form.)
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.widgets import rule_explorer
 
 contexts = {}
 for text in ("the dogs that the king loves", "the", "of", "some ships ( perhaps"):
     ids = torch.tensor([language.tokenizer.encode(text)])
     with torch.no_grad():
         contexts[text] = (language.next_token_probs(ids)[0, -1], model(ids)[0, -1])
-rule_explorer(words, contexts)
+widget.rule_explorer(words, contexts)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What you learned
@@ -1296,10 +1280,9 @@ rule_explorer(words, contexts)
 # Your predictions so far, as a diagram. Are you sharpened or flattened?
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.exercises import progress
-from coursekit.widgets import my_predictions
+from coursekit.chapters import progress
 
-my_predictions()
+plots.my_predictions()
 progress()
 
 # %% [markdown]

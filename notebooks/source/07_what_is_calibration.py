@@ -35,32 +35,10 @@
 import torch
 from sklearn.metrics import brier_score_loss
 
-from coursekit import expect, predict
-from coursekit.calibration import (
-    TemperatureScaling,
-    binary_brier_score,
-    bootstrap_interval,
-    brier_decomposition,
-    ece_null_distribution,
-    expected_calibration_error,
-    known_truth_decomposition,
-    negative_log_likelihood,
-    top_label,
-    true_calibration_error,
-    wilson_interval,
-)
-from coursekit.data.languages import weather_diary
+from coursekit import calibration as cal, expect, plots, predict
+from coursekit.chapters.what_is_calibration import exercises, figures, widget
+from coursekit.data import weather_diary
 from coursekit.data.languages.weather import ADJECTIVES, WORDS
-from coursekit.exercises import what_is_calibration as exercises
-from coursekit.plots import (
-    accuracy_and_confidence,
-    attributes_panels,
-    brier_parts,
-    expected_score_curves,
-    loss_parts,
-    show,
-)
-from coursekit.widgets.forecasts import dial_view
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Before you start: three questions
@@ -227,7 +205,7 @@ def by_value(stated, happened):
 # %%
 oracle = in_steps(truth)
 value, count, frequency = by_value(oracle, rained)
-low, high = wilson_interval(frequency, count)
+low, high = cal.wilson_interval(frequency, count)
 print("stated  evenings  it rained  95 % interval")
 for v, n, f, a, b in zip(value, count, frequency, low, high, strict=True):
     if n >= 700:
@@ -274,8 +252,8 @@ forecasters = {
 forecasters = {name: in_steps(stated) for name, stated in forecasters.items()}
 
 # %%
-ax = attributes_panels(forecasters, rained)
-show(
+ax = figures.attributes_panels(forecasters, rained)
+plots.show(
     ax,
     alt="Six diagrams of how often it rained against the stated probability. The base rate "
     "is one point on the diagonal; the oracle lies along the diagonal; the sharpened "
@@ -336,7 +314,7 @@ for name, stated in forecasters.items():
     reliability, resolution, uncertainty = parts[name]
     score = brier_score_loss(rained, stated)
     assert abs(reliability - resolution + uncertainty - score) < 1e-12
-    package = brier_decomposition(stated, rained, binning="discrete")
+    package = cal.brier_decomposition(stated, rained, binning="discrete")
     assert abs(package.reliability - reliability) + abs(package.resolution - resolution) < 1e-12
 
 print("six forecasters: the three parts add up to scikit-learn's Brier score")
@@ -364,7 +342,9 @@ guess = predict(
 def interval(statistic, *arrays, inside=slice(None), n_resamples=200):
     """A 95 % interval that resamples diaries."""
     arrays = [array[inside] for array in arrays]
-    return bootstrap_interval(statistic, *arrays, groups=diary_of[inside], n_resamples=n_resamples)
+    return cal.bootstrap_interval(
+        statistic, *arrays, groups=diary_of[inside], n_resamples=n_resamples
+    )
 
 
 def accuracy(stated, happened):
@@ -373,17 +353,17 @@ def accuracy(stated, happened):
 
 print(f"{'':11}{'accuracy':>8}  {'Brier score':22}{'reliability':22}{'resolution':22}")
 for name, stated in forecasters.items():
-    brier = interval(binary_brier_score, stated, rained)
+    brier = interval(cal.binary_brier_score, stated, rained)
     reliability = interval(lambda s, y: murphy(s, y)[0], stated, rained)
     resolution = interval(lambda s, y: murphy(s, y)[1], stated, rained)
     right = accuracy(stated, rained)
     print(f"{name:11}{right:8.2f}  {brier:.3f}  {reliability:.3f}  {resolution:.3f}")
-of_base_rate = binary_brier_score(forecasters["base rate"], rained)
-guess.resolve(binary_brier_score(forecasters["sharpened"], rained) < of_base_rate)
+of_base_rate = cal.binary_brier_score(forecasters["base rate"], rained)
+guess.resolve(cal.binary_brier_score(forecasters["sharpened"], rained) < of_base_rate)
 
 # %% slideshow={"slide_type": "slide"}
-ax = brier_parts(parts, "Six forecasters of the same rain")
-show(
+ax = figures.brier_parts(parts, "Six forecasters of the same rain")
+plots.show(
     ax,
     alt="For each forecaster a bar of resolution leads from the uncertainty, 0.21, down to "
     "0.14, and a bar of reliability from there up to the Brier score. The resolution is "
@@ -393,7 +373,7 @@ show(
 
 # %%
 expect("Brier score of the base rate", of_base_rate, 0.208, within=0.004)
-expect("Brier score of the oracle", binary_brier_score(oracle, rained), 0.136, within=0.004)
+expect("Brier score of the oracle", cal.binary_brier_score(oracle, rained), 0.136, within=0.004)
 expect("resolution of the oracle", parts["oracle"][1], 0.072, within=0.004)
 expect("the liar's minus the oracle's", parts["liar"][1] - parts["oracle"][1], 0.0, within=0.001)
 expect("reliability of the sharpened", parts["sharpened"][0], 0.0115, within=0.002)
@@ -465,8 +445,8 @@ for name, stated in last_year.items():
     repaired[f"{name}, reread"] = murphy(frequency[place], rained)
 
 # %%
-ax = brier_parts(repaired, "The same statements, read with last year's table")
-show(
+ax = figures.brier_parts(repaired, "The same statements, read with last year's table")
+plots.show(
     ax,
     alt="After rereading, the alarmist and the liar have almost no reliability left to pay, "
     "and the Brier score of the oracle. The base rate stays where it was.",
@@ -490,17 +470,16 @@ expect("his Brier score minus the oracle's", score["liar, reread"] - score["orac
 # turn. Can you find a position with *less* reliability than the honest one? With *more* resolution?
 
 # %%
-show(
-    dial_view(truth, rained, power=2.0, bias=0.0),
+plots.show(
+    widget.dial_view(truth, rained, power=2.0, bias=0.0),
     alt="Left, the diagram of the sharpened forecaster, less steep than the diagonal. "
     "Right, the parts of the Brier score: the same resolution as the honest forecaster, "
     "and more reliability.",
 )
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.widgets import forecaster_dial
 
-forecaster_dial(truth, rained)
+widget.forecaster_dial(truth, rained)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A score that cannot be cheated
@@ -523,8 +502,10 @@ curves = {
     "plain distance": p * (1 - q) + (1 - p) * q,
     "error rate": torch.where(q > 0.5, 1 - p, p).double(),
 }
-ax = expected_score_curves(q, curves, truth=p, title="What it pays to say when the truth is 0.3")
-show(
+ax = figures.expected_score_curves(
+    q, curves, truth=p, title="What it pays to say when the truth is 0.3"
+)
+plots.show(
     ax,
     alt="Four expected scores against the stated probability. Brier and log score are "
     "lowest at the truth, 0.3. The plain distance is lowest at the left end. The error "
@@ -589,9 +570,9 @@ def ece(stated, happened):
 
 
 for name, stated in forecasters.items():
-    package = expected_calibration_error(stated, rained, binning="discrete")
+    package = cal.expected_calibration_error(stated, rained, binning="discrete")
     assert abs(ece(stated, rained) - package) < 1e-12
-    chance = ece_null_distribution(stated, binning="discrete", n_simulations=200).quantile(0.95)
+    chance = cal.ece_null_distribution(stated, binning="discrete", n_simulations=200).quantile(0.95)
     print(f"{name:11} ECE {ece(stated, rained):.3f}, by chance alone up to {chance:.3f}")
 
 # %% [markdown]
@@ -644,7 +625,7 @@ exercises.what_zero_ece_means.check(...)
 
 # %%
 for stated in forecasters.values():
-    package = true_calibration_error(stated, truth, binning="discrete")
+    package = cal.true_calibration_error(stated, truth, binning="discrete")
     assert abs(ece(stated, truth) - package) < 1e-6
 
 print(f"{'':11}{'true ECE':>8}   estimated from 100       from 1,000            from 10,000")
@@ -724,11 +705,11 @@ def gap(confidence, correct):
 print(f"{'':28}accuracy   gap with interval        ECE  by chance    NLL")
 gaps, losses = {}, {}
 for name, stated in models.items():
-    sure, right = top_label(stated, came)
-    gaps[name] = bootstrap_interval(gap, sure, right, groups=text_of, n_resamples=200)
-    error = expected_calibration_error(sure, right)
-    chance = ece_null_distribution(sure, n_simulations=200).quantile(0.95)
-    losses[name] = negative_log_likelihood(stated, came)
+    sure, right = cal.top_label(stated, came)
+    gaps[name] = cal.bootstrap_interval(gap, sure, right, groups=text_of, n_resamples=200)
+    error = cal.expected_calibration_error(sure, right)
+    chance = cal.ece_null_distribution(sure, n_simulations=200).quantile(0.95)
+    losses[name] = cal.negative_log_likelihood(stated, came)
     print(
         f"{name:28}{right.double().mean():8.2f}   {gaps[name]:6.3f}{error:9.3f}{chance:9.3f}"
         f"{losses[name]:9.2f}"
@@ -791,13 +772,13 @@ for name, stated in models.items():
         "information missing": kl(probs, calibrated),
         "miscalibration": kl(calibrated, stated),
     }
-    package = known_truth_decomposition(stated, probs)
+    package = cal.known_truth_decomposition(stated, probs)
     assert abs(package.grouping - bars[name]["information missing"]) < 1e-6
     assert abs(package.calibration - bars[name]["miscalibration"]) < 1e-6
 of_frequencies = bars["word frequencies"]
 guess.resolve(of_frequencies["miscalibration"] > of_frequencies["information missing"])
-ax = loss_parts(bars, "expected log score (nats a word)", "Where the loss comes from")
-show(
+ax = figures.loss_parts(bars, "expected log score (nats a word)", "Where the loss comes from")
+plots.show(
     ax,
     alt="Stacked bars of six models. All contain the entropy, about one nat. For the word "
     "frequencies 2.3 nats of missing information come on top, for the powers of the "
@@ -848,12 +829,12 @@ def fitted_temperature(texts, power):
     """The temperature that fits these texts (numbers of them), from a model that is too sharp."""
     rows = (texts[:, None] * n_words + torch.arange(n_words)).flatten()
     logits = power * probs[rows].clamp_min(1e-30).log()  # -inf is no logit
-    return TemperatureScaling().fit(logits, came[rows]).temperature_
+    return cal.TemperatureScaling().fit(logits, came[rows]).temperature_
 
 
 fitted = {}
 for power in (2, 4):
-    fitted[power] = bootstrap_interval(
+    fitted[power] = cal.bootstrap_interval(
         lambda texts, power=power: fitted_temperature(texts, power),
         torch.arange(n_texts),
         n_resamples=30,
@@ -909,10 +890,13 @@ def true_errors(stated):
     """The four true calibration errors of statements (N, V), in probability at each position."""
     at_top = stated.argmax(dim=-1, keepdim=True)
     tops = stated.gather(-1, at_top).flatten(), probs.gather(-1, at_top).flatten()
-    of_words = [true_calibration_error(q, p, 1000) for q, p in zip(stated.T, probs.T, strict=True)]
+    of_words = [
+        cal.true_calibration_error(q, p, 1000) for q, p in zip(stated.T, probs.T, strict=True)
+    ]
     return {
-        "top-label": true_calibration_error(*tops, 1000),
-        "token": true_calibration_error(stated.flatten(), probs.flatten(), 1000) * len(of_words),
+        "top-label": cal.true_calibration_error(*tops, 1000),
+        "token": cal.true_calibration_error(stated.flatten(), probs.flatten(), 1000)
+        * len(of_words),
         "class-wise": sum(of_words),
         "full": (stated - calibrated_version(stated, probs)).abs().sum(dim=-1).mean().item(),
     }
@@ -924,11 +908,11 @@ errors = {name: true_errors(models[name]) for name in chosen}
 print(f"{'':22}" + "".join(f"{kind:>12}" for kind in errors["the truth"]) + "     NLL")
 for name, of_model in errors.items():
     row = "".join(f"{max(error, 0):12.2f}" for error in of_model.values())
-    print(f"{name:22}{row}{negative_log_likelihood(models[name], came):8.2f}")
+    print(f"{name:22}{row}{cal.negative_log_likelihood(models[name], came):8.2f}")
 
 # %%
 lazy = errors["best guess only"]
-lazy_loss = negative_log_likelihood(models["best guess only"], came)
+lazy_loss = cal.negative_log_likelihood(models["best guess only"], came)
 guess.resolve(lazy_loss - losses["the truth"] > 0.5)
 expect("top-label error of the best guess only", lazy["top-label"], 0.0, within=0.001)
 expect("token-level error, all words pooled", lazy["token"], 0.0, within=0.005)
@@ -996,9 +980,9 @@ def mean(values):
 
 right = {name: interval(mean, correct, inside=inside) for name, inside in groups.items()}
 sure = {name: interval(mean, confidence, inside=inside) for name, inside in groups.items()}
-ax = accuracy_and_confidence(right, sure, "The rule of thumb, together and town by town")
+ax = plots.accuracy_and_confidence(right, sure, "The rule of thumb, together and town by town")
 ax.set_xlabel("probability, or fraction of evenings")
-show(
+plots.show(
     ax,
     alt="Accuracy and mean confidence of the rule of thumb. Over all towns they agree, at "
     "0.80. On the coast accuracy is ten points below confidence, in the valley ten "
@@ -1059,7 +1043,7 @@ shifted = {}
 for name, writer in {"north": north, "south": weather_diary(dialect="south")}.items():
     written = writer.sample(n_diaries, seed=30)
     stated = north.next_token_probs(written)[:, :-1]
-    sure, right = top_label(stated.flatten(0, 1), written[:, 1:].flatten())
+    sure, right = cal.top_label(stated.flatten(0, 1), written[:, 1:].flatten())
     diary = torch.arange(n_diaries).repeat_interleave(stated.shape[1])
     shifted[name, "next word"] = sure, right, diary
 
@@ -1069,7 +1053,7 @@ for name, writer in {"north": north, "south": weather_diary(dialect="south")}.it
 # %%
 print(f"{'diary':7}{'event':12}accuracy  confidence   gap with interval")
 for (name, event), (sure, right, diary) in shifted.items():
-    found = bootstrap_interval(gap, sure, right, groups=diary, n_resamples=200)
+    found = cal.bootstrap_interval(gap, sure, right, groups=diary, n_resamples=200)
     print(f"{name:7}{event:12}{mean(right):8.2f}{mean(sure):12.2f}   {found:.3f}")
 
 # %%
@@ -1130,7 +1114,7 @@ expect("gap, south, rain", gap_of["south", "rain"], 0.03, within=0.02)
 #   (computationally-identifiable) masses*, ICML 2018: calibrated in every group.
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.exercises import progress
+from coursekit.chapters import progress
 
 progress()
 

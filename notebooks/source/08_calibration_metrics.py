@@ -44,20 +44,9 @@ from netcal.metrics import ECE, MCE
 from sklearn.calibration import calibration_curve
 
 # %%
-from coursekit import calibration, expect, predict
-from coursekit.calibration import bootstrap_interval, expected_calibration_error, top_label
+from coursekit import calibration as cal, expect, plots, predict
+from coursekit.chapters.calibration_metrics import exercises, figures, widget
 from coursekit.data import grammar
-from coursekit.exercises import calibration_metrics as exercises
-from coursekit.plots import (
-    consistency_diagram,
-    error_estimates,
-    new_axes,
-    rejection_curves,
-    reliability_diagram,
-    risk_coverage_curves,
-    show,
-)
-from coursekit.widgets.metrics import estimate_view
 
 torch.set_num_threads(1)  # small arrays: a second thread waits more than it works
 
@@ -128,7 +117,7 @@ libraries = {
     "netcal": (netcal_ece, 10),
     "relplot": (relplot_ece, 10),
     "torchmetrics": (torchmetrics_ece, 15),
-    "coursekit": (expected_calibration_error, 15),
+    "coursekit": (cal.expected_calibration_error, 15),
 }
 
 # %%
@@ -146,7 +135,7 @@ guess.resolve(max(twenty) - min(twenty) < 0.01)
 
 # %%
 exact = (times / 600 * (right / times - said).abs()).sum()
-ours = expected_calibration_error(chatbot, was_right, binning="discrete")
+ours = cal.expected_calibration_error(chatbot, was_right, binning="discrete")
 expect("ECE, value by value", exact, 64 / 600, within=1e-6)
 expect('ours with binning="discrete"', ours, 64 / 600, within=1e-6)
 expect("largest minus smallest of the last column", max(twenty) - min(twenty), at_least=0.02)
@@ -180,8 +169,8 @@ labels = texts[:, 1:].flatten()
 text_of = torch.arange(len(texts)).repeat_interleave(texts.shape[1] - 1)
 sharpened_probs = (probs**2 / (probs**2).sum(dim=1, keepdim=True)).round(decimals=9)
 
-oracle, correct = top_label(probs, labels)
-sharpened, also_correct = top_label(sharpened_probs, labels)
+oracle, correct = cal.top_label(probs, labels)
+sharpened, also_correct = cal.top_label(sharpened_probs, labels)
 true_chance = oracle  # of the most likely word, which is the same for both models
 
 print(f"{len(labels):,} words, accuracy of both models {correct.double().mean():.2f}")
@@ -203,8 +192,7 @@ def sample(confidence, n, generator):
 
 models = {"oracle": oracle, "sharpened": sharpened}
 true_ece = {
-    name: calibration.true_calibration_error(confidence, true_chance)
-    for name, confidence in models.items()
+    name: cal.true_calibration_error(confidence, true_chance) for name, confidence in models.items()
 }
 expect("true calibration error of the oracle", true_ece["oracle"], 0, within=1e-9)
 expect("true calibration error of the sharpened", true_ece["sharpened"], 0.212, within=0.005)
@@ -235,8 +223,8 @@ for name, p in (("oracle", probs), ("sharpened", sharpened_probs)):
     classes = range(p.shape[1])
     assert abs(nll - sklearn.metrics.log_loss(labels, p, labels=classes)) < 1e-9
     assert abs(accuracy - sklearn.metrics.accuracy_score(labels, p.argmax(dim=1))) < 1e-12
-    assert abs(nll - calibration.negative_log_likelihood(p, labels)) < 1e-9
-    assert abs(brier - calibration.brier_score(p, labels)) < 1e-9
+    assert abs(nll - cal.negative_log_likelihood(p, labels)) < 1e-9
+    assert abs(brier - cal.brier_score(p, labels)) < 1e-9
 
 # %% [markdown]
 # Accuracy sees no difference; the proper scores do. But they mix two things: how much a model knows
@@ -274,7 +262,7 @@ exercises.nll.check(my_nll)
 # %%
 predicted = probs.argmax(dim=1)
 for average in ("micro", "macro", "weighted"):
-    ours = calibration.f1_score(predicted, labels, average=average)
+    ours = cal.f1_score(predicted, labels, average=average)
     theirs = sklearn.metrics.f1_score(labels, predicted, average=average, zero_division=0)
     assert abs(ours - theirs) < 1e-12
     print(f"{average:>8} F1 of the oracle: {ours:.2f}")
@@ -302,9 +290,7 @@ came, chance = labels == once, probs[:, once]
 
 def f1_at(threshold):
     """F1 of the word "once", predicted wherever its probability is above the threshold."""
-    return calibration.f1_score(
-        (chance > threshold).long(), came.long(), average="binary", positive=1
-    )
+    return cal.f1_score((chance > threshold).long(), came.long(), average="binary", positive=1)
 
 
 guess.resolve(f1_at(0.5) > 0.2)
@@ -324,7 +310,7 @@ expect("F1 at the threshold 0.1", f1_at(0.1), 0.24, within=0.06)
 happens = torch.tensor([True] * 90 + [False] * 10)
 always_yes = torch.ones(100, dtype=torch.long)
 for positive, meaning in ((1, "the common class"), (0, "the rare class")):
-    f1 = calibration.f1_score(always_yes, happens.long(), average="binary", positive=positive)
+    f1 = cal.f1_score(always_yes, happens.long(), average="binary", positive=positive)
     print(f"always 'yes', positive means {meaning}: F1 = {f1:.2f}")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -355,12 +341,12 @@ count = bin_of.bincount(minlength=n_bins)
 confidence_in_bin = bin_of.bincount(weights=some, minlength=n_bins) / count
 accuracy_in_bin = bin_of.bincount(weights=happened.double(), minlength=n_bins) / count
 
-ax = new_axes(6.0, 5.4)
+ax = plots.new_axes(6.0, 5.4)
 ax.plot([0, 1], [0, 1], "--", color="gray")
 ax.plot(confidence_in_bin, accuracy_in_bin, "o")
 ax.set(xlabel="mean confidence in the bin", ylabel="accuracy in the bin (fraction correct)")
 ax.set(title="2,000 words, sharpened model, by hand", xlim=(0, 1), ylim=(0, 1))
-show(
+plots.show(
     ax,
     alt="Accuracy against mean confidence in fifteen bins. The points of the sharpened model lie below "
     "the diagonal, farthest from it in the middle.",
@@ -371,13 +357,13 @@ show(
 # **Check:** the numbers agree, also with scikit-learn's `calibration_curve` (which drops empty bins).
 
 # %%
-ax = reliability_diagram(some, happened, n_bins=n_bins, title="The same, with intervals")
-show(
+ax = plots.reliability_diagram(some, happened, n_bins=n_bins, title="The same, with intervals")
+plots.show(
     ax,
     alt="Reliability diagram of the sharpened model with intervals and a histogram of confidence; "
     "most points lie far below the diagonal, their intervals do not reach it.",
 )
-bins = calibration.reliability_bins(some, happened, n_bins)
+bins = cal.reliability_bins(some, happened, n_bins)
 used = count > 0
 frequency, mean_confidence = calibration_curve(happened, some, n_bins=n_bins)
 expect("bins with predictions", int(used.sum()), len(frequency))
@@ -446,7 +432,7 @@ guess = predict(
 # %%
 generator = torch.Generator().manual_seed(2)
 ten_times = [
-    expected_calibration_error(*sample(oracle, 100, generator), n_bins=15) for _ in range(10)
+    cal.expected_calibration_error(*sample(oracle, 100, generator), n_bins=15) for _ in range(10)
 ]
 print("ten samples of 100:", ", ".join(f"{value:.2f}" for value in ten_times))
 guess.resolve(ten_times[0] < 0.05)
@@ -461,15 +447,15 @@ sizes = [100, 300, 1000, 3000, 10_000, 30_000]
 estimates = {}
 for name, confidence in models.items():
     rows = [
-        [expected_calibration_error(*sample(confidence, n, generator)) for _ in range(200)]
+        [cal.expected_calibration_error(*sample(confidence, n, generator)) for _ in range(200)]
         for n in sizes
     ]
     estimates[name] = torch.tensor(rows, dtype=torch.double)
 
-ax = error_estimates(
+ax = figures.error_estimates(
     sizes, estimates, true_ece, "predictions in the sample, N", "Estimated ECE, 15 bins"
 )
-show(
+plots.show(
     ax,
     alt="Estimated ECE against sample size, with the middle 95 percent of 200 samples. The oracle's "
     "falls from 0.11 at 100 towards its true error 0. The sharpened model's stays near 0.21, "
@@ -521,12 +507,12 @@ for name, confidence in models.items():
     for j in range(100):
         drawn = sample(confidence, 1000, generator)
         for i, n_bins in enumerate(bin_numbers):
-            by_bins[name][i, j] = expected_calibration_error(*drawn, n_bins)
+            by_bins[name][i, j] = cal.expected_calibration_error(*drawn, n_bins)
 
-ax = error_estimates(
+ax = figures.error_estimates(
     bin_numbers, by_bins, true_ece, "bins of equal width", "Estimated ECE of 1,000 words"
 )
-show(
+plots.show(
     ax,
     alt="Estimated ECE of samples of 1,000 against the number of bins, with bands. The oracle's "
     "rises steadily from 0.01 with one bin to 0.06 with a hundred. The sharpened model's rises "
@@ -547,17 +533,16 @@ expect("oracle, 100 bins", by_bins["oracle"][-1].mean(), 0.061, within=0.006)
 # longer be told apart?
 
 # %%
-show(
-    estimate_view(oracle, true_chance, n=300, n_bins=15),
+plots.show(
+    widget.estimate_view(oracle, true_chance, n=300, n_bins=15),
     alt="Left, the reliability diagram of one sample of 300 words of the oracle: scattered points, "
     "nearly all in the band of a calibrated model. Right, the histogram of the ECE of 200 samples, "
     "around 0.06, while the true error is 0.",
 )
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.widgets import estimate_explorer
 
-estimate_explorer({name: (confidence, true_chance) for name, confidence in models.items()})
+widget.estimate_explorer({name: (confidence, true_chance) for name, confidence in models.items()})
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A zoo of calibration errors
@@ -579,14 +564,14 @@ estimate_explorer({name: (confidence, true_chance) for name, confidence in model
 
 # %%
 zoo = {
-    "ECE, 15 uniform bins": expected_calibration_error,
-    "ECE, 15 quantile bins": lambda c, y: expected_calibration_error(c, y, binning="quantile"),
-    "MCE": lambda c, y: expected_calibration_error(c, y, norm="max"),
-    "l2": lambda c, y: expected_calibration_error(c, y, norm="l2"),
-    "debiased l2": calibration.debiased_calibration_error,
-    "sweep": calibration.sweep_calibration_error,
-    "smooth (smECE)": calibration.smooth_calibration_error,
-    "kernel, debiased": lambda c, y: calibration.kernel_calibration_error(c, y, debiased=True),
+    "ECE, 15 uniform bins": cal.expected_calibration_error,
+    "ECE, 15 quantile bins": lambda c, y: cal.expected_calibration_error(c, y, binning="quantile"),
+    "MCE": lambda c, y: cal.expected_calibration_error(c, y, norm="max"),
+    "l2": lambda c, y: cal.expected_calibration_error(c, y, norm="l2"),
+    "debiased l2": cal.debiased_calibration_error,
+    "sweep": cal.sweep_calibration_error,
+    "smooth (smECE)": cal.smooth_calibration_error,
+    "kernel, debiased": lambda c, y: cal.kernel_calibration_error(c, y, debiased=True),
 }
 small = {name: [sample(c, 1000, generator) for _ in range(60)] for name, c in models.items()}
 large = {name: sample(c, 30_000, generator) for name, c in models.items()}
@@ -601,8 +586,8 @@ for key, error in zoo.items():
 
 # %%
 for norm, within in (("l1", 0.01), ("l2", 0.01), ("max", 0.04)):
-    exact = calibration.true_calibration_error(sharpened, true_chance, norm=norm)
-    seen = expected_calibration_error(*large["sharpened"], norm=norm)
+    exact = cal.true_calibration_error(sharpened, true_chance, norm=norm)
+    seen = cal.expected_calibration_error(*large["sharpened"], norm=norm)
     expect(f"sharpened, {norm}: 30,000 words minus the truth", seen - exact, 0, within)
 
 # %% [markdown]
@@ -623,8 +608,8 @@ for norm, within in (("l1", 0.01), ("l2", 0.01), ("max", 0.04)):
 # %%
 print(f"{'':12}class-wise     ACE")
 for name, p in (("oracle", probs), ("sharpened", sharpened_probs)):
-    of_classes = calibration.classwise_calibration_error(p, labels)
-    adaptive = calibration.adaptive_calibration_error(p, labels)
+    of_classes = cal.classwise_calibration_error(p, labels)
+    adaptive = cal.adaptive_calibration_error(p, labels)
     print(f"{name:12}{of_classes:10.4f}{adaptive:8.4f}")
 
 # %% [markdown]
@@ -640,15 +625,15 @@ for name, p in (("oracle", probs), ("sharpened", sharpened_probs)):
 
 # %%
 for k in (1, 2, 3, 10):
-    of_oracle = calibration.top_k_calibration_error(probs, labels, k)
-    of_sharpened = calibration.top_k_calibration_error(sharpened_probs, labels, k)
+    of_oracle = cal.top_k_calibration_error(probs, labels, k)
+    of_sharpened = cal.top_k_calibration_error(sharpened_probs, labels, k)
     print(f"k = {k:2}: oracle {of_oracle:.3f}, sharpened {of_sharpened:.2f}")
 
 # Check. A stable sort leaves equally probable words in their order, as the package does.
 p, order = sharpened_probs.sort(dim=1, descending=True, stable=True)
 claimed = p[:, :3].sum(dim=1).clamp(max=1)  # rounding may leave a hair above
 came_true = (order[:, :3] == labels[:, None]).any(dim=1)
-package = calibration.top_k_calibration_error(sharpened_probs, labels, k=3)
+package = cal.top_k_calibration_error(sharpened_probs, labels, k=3)
 expect("top 3, package minus by hand", package - ece_by_hand(claimed, came_true, 15), 0, 1e-4)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -672,8 +657,8 @@ guess = predict(
 covered = {}
 for name, confidence in models.items():
     intervals = [
-        bootstrap_interval(
-            expected_calibration_error, *sample(confidence, 500, generator), n_resamples=200
+        cal.bootstrap_interval(
+            cal.expected_calibration_error, *sample(confidence, 500, generator), n_resamples=200
         )
         for _ in range(100)
     ]
@@ -702,10 +687,10 @@ expect("intervals of the sharpened that contain its error", covered["sharpened"]
 # points of a calibrated model lie.
 
 # %%
-left, right = new_axes(12.5, 5.4, ncols=2)
+left, right = plots.new_axes(12.5, 5.4, ncols=2)
 for ax, (name, confidence) in zip((left, right), models.items(), strict=True):
-    consistency_diagram(*sample(confidence, 500, generator), f"{name}, 500 words", ax=ax)
-show(
+    plots.consistency_diagram(*sample(confidence, 500, generator), f"{name}, 500 words", ax=ax)
+plots.show(
     left,
     alt="Two reliability diagrams with bands around the diagonal. The oracle's points scatter inside "
     "the bands. Most points of the sharpened model lie below their bands.",
@@ -718,18 +703,18 @@ show(
 
 # %%
 def p_value_by_hand(confidence, correct, n_tosses, generator):
-    observed = expected_calibration_error(confidence, correct)
+    observed = cal.expected_calibration_error(confidence, correct)
     as_large = 0
     for _ in range(n_tosses):
         tossed = torch.rand(len(confidence), dtype=torch.double, generator=generator) < confidence
-        as_large += expected_calibration_error(confidence, tossed) >= observed
+        as_large += cal.expected_calibration_error(confidence, tossed) >= observed
     return (1 + as_large) / (1 + n_tosses)
 
 
 for name, confidence in models.items():
     drawn = sample(confidence, 500, generator)
     by_hand = p_value_by_hand(*drawn, 1000, generator)
-    package = calibration.calibration_test(*drawn, binning="uniform", norm="l1").p_value
+    package = cal.calibration_test(*drawn, binning="uniform", norm="l1").p_value
     expect(f"{name}: p-value, package minus by hand", package - by_hand, 0, within=0.05)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -749,14 +734,16 @@ rejected = {name: [] for name in all_three}
 for name, confidence in all_three.items():
     for n in test_sizes:
         tests = [
-            calibration.calibration_test(*sample(confidence, n, generator), n_simulations=200)
+            cal.calibration_test(*sample(confidence, n, generator), n_simulations=200)
             for _ in range(100)
         ]
         rejected[name].append(sum(test.p_value <= 0.05 for test in tests) / 100)
 
 # %%
-ax = rejection_curves(test_sizes, rejected, 0.05, "How often the test says 'not calibrated'")
-show(
+ax = figures.rejection_curves(
+    test_sizes, rejected, 0.05, "How often the test says 'not calibrated'"
+)
+plots.show(
     ax,
     alt="Share of samples rejected against sample size. The oracle stays near the level 0.05 at all "
     "sizes. The sharpened model is always rejected from 300 on; the slightly sharpened one seldom "
@@ -768,11 +755,10 @@ show(
 
 # %%
 tests = [
-    calibration.calibration_test(*sample(oracle, 200, generator), n_simulations=199)
-    for _ in range(1000)
+    cal.calibration_test(*sample(oracle, 200, generator), n_simulations=199) for _ in range(1000)
 ]
 false_alarms = sum(test.p_value <= 0.05 for test in tests) / 1000
-error = calibration.true_calibration_error(slightly, true_chance)
+error = cal.true_calibration_error(slightly, true_chance)
 expect("false alarms at the level 0.05", false_alarms, 0.05, within=0.022)
 expect("sharpened, N = 300, rejected", rejected["sharpened"][2], at_least=0.95)
 expect("true calibration error of the slightly sharpened", error, 0.053, within=0.004)
@@ -817,13 +803,13 @@ for seed in range(150):
     drawn = torch.randint(len(library), (100,), generator=generator)
     outcomes = about_dogs[drawn].flatten()
     for unit, groups in (("words", None), ("texts", row)):
-        interval = bootstrap_interval(gap, outcomes, groups=groups, n_resamples=150, seed=seed)
+        interval = cal.bootstrap_interval(gap, outcomes, groups=groups, n_resamples=150, seed=seed)
         contains[unit] += 0 in interval
 
 # %%
 for unit, n in contains.items():
     print(f"intervals that resample {unit}: {n / 150:.0%} contain the true gap")
-effective = calibration.effective_sample_size(
+effective = cal.effective_sample_size(
     about_dogs.flatten(), torch.arange(3000).repeat_interleave(64)
 )
 expect("words that a word is worth", effective / about_dogs.numel(), 0.33, within=0.06)
@@ -853,18 +839,18 @@ guess = predict(
 )
 
 # %%
-ranking = {name: calibration.auroc(confidence, correct) for name, confidence in models.items()}
+ranking = {name: cal.auroc(confidence, correct) for name, confidence in models.items()}
 for name, confidence in models.items():
     theirs = sklearn.metrics.roc_auc_score(correct, confidence)
     expect(f"{name}: AUROC minus scikit-learn's", ranking[name] - theirs, 0, within=1e-9)
 guess.resolve(ranking["oracle"] - ranking["sharpened"] > 0.05)
 
 squared_odds = oracle**2 / (oracle**2 + (1 - oracle) ** 2)  # a rising function of the confidence
-after = calibration.auroc(squared_odds, correct)
+after = cal.auroc(squared_odds, correct)
 expect("AUROC of the oracle", ranking["oracle"], 0.75, within=0.01)
 expect("AUROC of the sharpened", ranking["sharpened"], 0.74, within=0.01)
 expect("AUROC change by a rising function of confidence", after - ranking["oracle"], 0, 1e-4)
-expect("its ECE", expected_calibration_error(squared_odds, correct), 0.11, within=0.03)
+expect("its ECE", cal.expected_calibration_error(squared_odds, correct), 0.11, within=0.03)
 
 # %% [markdown]
 # AUROC sees only the *order*. A rising function of the confidence keeps it, whatever it does to
@@ -873,12 +859,9 @@ expect("its ECE", expected_calibration_error(squared_odds, correct), 0.11, withi
 # surest share of the questions (*coverage*), and count how many of these are wrong (*risk*).
 
 # %%
-curves = {
-    name: calibration.risk_coverage_curve(confidence, correct)
-    for name, confidence in models.items()
-}
-ax = risk_coverage_curves(curves, "Answer only when sure")
-show(
+curves = {name: cal.risk_coverage_curve(confidence, correct) for name, confidence in models.items()}
+ax = figures.risk_coverage_curves(curves, "Answer only when sure")
+plots.show(
     ax,
     alt="Risk against coverage: both curves rise together from a few percent of errors at low "
     "coverage to one half when all words are answered. The two models can hardly be told apart.",
@@ -886,7 +869,7 @@ show(
 
 # %%
 for name, confidence in models.items():
-    half = calibration.selective_accuracy(confidence, correct, coverage=0.5)
+    half = cal.selective_accuracy(confidence, correct, coverage=0.5)
     print(f"{name:10} accuracy of the surest half: {half:.2f}")
 expect("accuracy of all", correct.double().mean(), 0.505, within=0.01)
 expect("sharpened: accuracy of the surest half", half, 0.68, within=0.02)
@@ -906,7 +889,7 @@ exercises.which_metric.check(...)
 
 # %%
 tm = torchmetrics.binary_calibration_error
-ours = zoo | {"Brier": calibration.binary_brier_score, "AUROC": calibration.auroc}
+ours = zoo | {"Brier": cal.binary_brier_score, "AUROC": cal.auroc}
 theirs = {
     ("ECE, 15 uniform bins", "torchmetrics"): lambda c, y: tm(c, y, 15, "l1"),
     ("ECE, 15 uniform bins", "netcal"): lambda c, y: netcal_ece(c, y, 15),
@@ -962,9 +945,9 @@ two_columns = torch.stack([1 - p, p], dim=1)
 of_top = torchmetrics.multiclass_calibration_error(two_columns, y, num_classes=2, n_bins=10).item()
 of_class_1 = ECE(10).measure(two_columns.numpy(), y.numpy())
 print(f"torchmetrics, multiclass: {of_top:.2f}   netcal: {of_class_1:.2f}")
-ours = expected_calibration_error(*top_label(two_columns, y), 10)
+ours = cal.expected_calibration_error(*cal.top_label(two_columns, y), 10)
 expect("ours on the top label, minus torchmetrics", ours - of_top, 0, within=1e-5)
-ours = expected_calibration_error(two_columns[:, 1], y, 10)
+ours = cal.expected_calibration_error(two_columns[:, 1], y, 10)
 expect("ours on class 1, minus netcal", ours - of_class_1, 0, within=1e-9)
 
 # %% [markdown]
@@ -1044,7 +1027,7 @@ for name in ("netcal", "torchmetrics", "coursekit"):
 #   2024.
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.exercises import progress
+from coursekit.chapters import progress
 
 progress()
 

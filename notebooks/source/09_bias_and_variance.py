@@ -36,27 +36,10 @@ import functools
 
 import torch
 
-from coursekit import expect, predict
-from coursekit.calibration import (
-    bootstrap_interval,
-    brier_score,
-    expected_calibration_error,
-    true_calibration_error,
-)
-from coursekit.data.languages import grammar
-from coursekit.exercises import bias_and_variance as exercises
-from coursekit.lm.gpt import GPT, GPTConfig
-from coursekit.lm.ngram import NGram
-from coursekit.lm.prediction import sequence_logits
-from coursekit.lm.training import TrainingConfig, train
-from coursekit.plots import (
-    answers_of_many,
-    ensemble_lines,
-    error_parts,
-    lines_with_intervals,
-    new_axes,
-    show,
-)
+from coursekit import calibration as cal, expect, plots, predict
+from coursekit.chapters.bias_and_variance import exercises, figures, widget
+from coursekit.data import grammar
+from coursekit.lm import GPT, GPTConfig, NGram, TrainingConfig, sequence_logits, train
 
 torch.set_num_threads(1)  # the models are tiny: more threads would only wait for each other
 
@@ -155,10 +138,10 @@ for order in (0, 1, 3):
     laws = torch.stack([model.next_token_probs(beginning)[-1] for model in models])
     answers[f"order {order}"] = laws[:, that]
 
-ax = answers_of_many(
+ax = figures.answers_of_many(
     answers, true_that, "probability of 'that'", "Thirty models answer: 'in fact some dogs ...'"
 )
-show(
+plots.show(
     ax,
     alt="Three rows of thirty dots, the probability that models of order 0, 1 and 3 give to "
     "'that'. Order 0: all dots together, far left of the truth. Order 1: spread moderately, their mean "
@@ -232,7 +215,7 @@ expect("what the two parts leave of the error", error - bias_squared - variance,
 
 # %%
 noise = (1 - truth.square().sum(dim=-1)).mean()
-brier = torch.tensor([brier_score(law, came) for law in laws]).mean()
+brier = torch.tensor([cal.brier_score(law, came) for law in laws]).mean()
 print(f"Brier score, from the words: {brier:.2f}")
 print(f"{noise:.2f} noise + {bias_squared:.2f} bias² + {variance:.2f} variance")
 expect("the words' chance, Brier minus the three parts", brier - noise - error, 0, within=0.03)
@@ -280,8 +263,8 @@ expect("bias² if we had only two models", squared_parts(laws[:2], truth)[0], 0.
 def parts(laws, truth):
     """Bias squared, variance (numbers), and intervals of bias squared and of the whole error."""
     table, models = products(laws, truth), torch.arange(len(laws))
-    bias = bootstrap_interval(lambda chosen: bias_of(table, chosen), models, n_resamples=300)
-    error = bootstrap_interval(torch.mean, table.diagonal(), n_resamples=300)
+    bias = cal.bootstrap_interval(lambda chosen: bias_of(table, chosen), models, n_resamples=300)
+    error = cal.bootstrap_interval(torch.mean, table.diagonal(), n_resamples=300)
     return bias.estimate, error.estimate - bias.estimate, bias, error
 
 
@@ -309,12 +292,12 @@ error_of = {which: bias + variance for which, (bias, variance, *_) in results.it
 guess.resolve(error_of[20, 5] < error_of[20, 1])
 
 # %%
-panels = new_axes(13.5, 4.8, ncols=3, sharey=True)
+panels = plots.new_axes(13.5, 4.8, ncols=3, sharey=True)
 for ax, sequences in zip(panels, sizes, strict=True):
     bias, variance, in_bias, in_error = zip(
         *(results[sequences, order] for order in range(6)), strict=True
     )
-    error_parts(
+    figures.error_parts(
         [str(order) for order in range(6)],
         bias,
         variance,
@@ -326,7 +309,7 @@ for ax, sequences in zip(panels, sizes, strict=True):
         legend=ax is panels[0],
         ax=ax,
     )
-show(
+plots.show(
     panels[0],
     alt="Three panels, for 1,280, 6,400 and 32,000 training words: bars of error for orders 0 to "
     "5, each made of bias and variance. Bias falls with the order and is the same in all panels; "
@@ -379,12 +362,12 @@ strengths = (0.1, 1, 10, 100, 1000)
 smoothed = {s: many_models(5, 100, smoothing=s) for s in strengths}
 uniform_prior = {s: many_models(5, 100, smoothing=s, backoff=False) for s in strengths}
 
-panels = new_axes(12.0, 4.8, ncols=2, sharey=True)
+panels = plots.new_axes(12.0, 4.8, ncols=2, sharey=True)
 for ax, family, prior in zip(
     panels, (smoothed, uniform_prior), ("the lower order", "the uniform law"), strict=True
 ):
     bias, variance, *_ = zip(*(parts(laws, truth) for laws in family.values()), strict=True)
-    error_parts(
+    figures.error_parts(
         [f"{s:g}" for s in strengths],
         bias,
         variance,
@@ -394,7 +377,7 @@ for ax, family, prior in zip(
         legend=ax is panels[0],
         ax=ax,
     )
-show(
+plots.show(
     panels[0],
     alt="Bars of bias and variance of order 5 for smoothing from 0.1 to 1,000. Prior the lower "
     "order: variance falls, bias grows, the lowest bar lies between. Prior the uniform law: nearly all "
@@ -482,7 +465,7 @@ guess = predict(
 in_nats = [kl_parts(many_models(order, 100), truth) for order in range(6)]
 bias, variance = ([x.item() for x in part] for part in zip(*in_nats, strict=True))
 guess.resolve(bias[5] < bias[1])
-ax = error_parts(
+ax = figures.error_parts(
     [str(order) for order in range(6)],
     bias,
     variance,
@@ -491,7 +474,7 @@ ax = error_parts(
     "The same models, judged by KL (6,400 words)",
     bias_name="bias",
 )
-show(
+plots.show(
     ax,
     alt="Bars of KL divergence for orders 0 to 5, made of bias and variance. The lowest is order "
     "1. The bias falls a little from order 1 to 3 and rises again to 5; the variance grows.",
@@ -544,11 +527,11 @@ def gaps(laws, truth):
 
 
 def mean_interval(values):
-    return bootstrap_interval(torch.mean, values, n_resamples=300)
+    return cal.bootstrap_interval(torch.mean, values, n_resamples=300)
 
 
 by_order = [many_models(order, 100) for order in range(6)]
-ax = lines_with_intervals(
+ax = plots.lines_with_intervals(
     [str(order) for order in range(6)],
     {
         "overconfidence": [mean_interval(gaps(laws, truth)) for laws in by_order],
@@ -560,7 +543,7 @@ ax = lines_with_intervals(
     "What does overconfidence follow? (6,400 words)",
     zero="calibrated on average",
 )
-show(
+plots.show(
     ax,
     alt="Three curves over the order. Overconfidence and variance rise together from 0 to about "
     "0.2. Bias falls from 0.3 to nearly 0.",
@@ -599,9 +582,9 @@ most_honest = min(gap_of, key=lambda s: abs(gap_of[s].estimate))
 lowest_kl = min(kl_of, key=kl_of.get)
 guess.resolve(most_honest == lowest_kl)
 
-panels = new_axes(12.0, 4.8, ncols=2)
+panels = plots.new_axes(12.0, 4.8, ncols=2)
 names = [f"{s:g}" for s in strengths]
-lines_with_intervals(
+plots.lines_with_intervals(
     names,
     {"order 5": list(gap_of.values())},
     "smoothing (words of evidence)",
@@ -610,7 +593,7 @@ lines_with_intervals(
     zero="calibrated on average",
     ax=panels[0],
 )
-lines_with_intervals(
+plots.lines_with_intervals(
     names,
     {"order 5": list(kl_of.values())},
     "smoothing (words of evidence)",
@@ -618,7 +601,7 @@ lines_with_intervals(
     "Distance from the truth",
     ax=panels[1],
 )
-show(
+plots.show(
     panels[0],
     alt="Left: overconfidence of order 5 falls with smoothing from above 0.3 through zero to "
     "below. Right: its KL divergence falls and rises again.",
@@ -642,7 +625,6 @@ expect("overconfidence at smoothing 1,000", gap_of[1000].estimate, at_most=-0.05
 # above are single views of this.)
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.widgets import order_explorer
 
 
 @functools.cache
@@ -652,7 +634,7 @@ def parts_of(order, sequences, smoothing, backoff):
     return bias, table.diagonal().mean().item() - bias
 
 
-order_explorer(parts_of)
+widget.order_explorer(parts_of)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## And GPTs?
@@ -693,7 +675,7 @@ bias_own, bias_same = bias_of(table_own, eight), bias_of(table_same, eight)
 variance_own = table_own.diagonal().mean() - bias_own
 variance_same = table_same.diagonal().mean() - bias_same
 
-ax = error_parts(
+ax = figures.error_parts(
     ["own text,\nown seed", "same text,\nown seed"],
     [bias_own, bias_same],
     [variance_own, variance_same],
@@ -701,7 +683,7 @@ ax = error_parts(
     "squared error of the law",
     "Eight GPTs, 3,200 words each",
 )
-show(
+plots.show(
     ax,
     alt="Two bars. GPTs with their own texts: a small bias, a large variance. GPTs with the same "
     "text and different seeds: more bias and still a large variance; both bars are about equally high.",
@@ -766,14 +748,14 @@ overconfident = {
 guess.resolve(overconfident["same text"][-1] < overconfident["same text"][0] / 2)
 
 # %%
-ax = ensemble_lines(
+ax = figures.ensemble_lines(
     members,
     squared,
     {"own text": (bias_own, variance_own), "same text": (bias_same, variance_same)},
     "squared error of the law",
     "An average of M models: bias² + variance / M",
 )
-show(
+plots.show(
     ax,
     alt="Squared error of averages of 8, 4, 2 and 1 GPTs against one over their number. The points "
     "lie on two straight lines, which start at the bias, lower for models with their own texts.",
@@ -810,18 +792,18 @@ def report(law):
     return {
         "NLL": -law.gather(-1, came[:, None]).log().mean().item(),
         "KL": kl(truth, law).item(),
-        "ECE": bootstrap_interval(
-            expected_calibration_error, confidence, correct, groups=sentence, n_resamples=200
+        "ECE": cal.bootstrap_interval(
+            cal.expected_calibration_error, confidence, correct, groups=sentence, n_resamples=200
         ),
-        "true error": true_calibration_error(confidence, at_top),
+        "true error": cal.true_calibration_error(confidence, at_top),
     }
 
 
 votes = [report(same_text[:m].mean(dim=0)) for m in members]
 
 # %%
-panels = new_axes(12.0, 4.8, ncols=2)
-lines_with_intervals(
+panels = plots.new_axes(12.0, 4.8, ncols=2)
+plots.lines_with_intervals(
     [str(m) for m in members],
     {
         "NLL (from the words)": [vote["NLL"] for vote in votes],
@@ -832,7 +814,7 @@ lines_with_intervals(
     "Distance from the truth",
     ax=panels[0],
 )
-lines_with_intervals(
+plots.lines_with_intervals(
     [str(m) for m in members],
     {
         "ECE (from the words)": [vote["ECE"] for vote in votes],
@@ -844,7 +826,7 @@ lines_with_intervals(
     ax=panels[1],
 )
 panels[1].set_ylim(bottom=0)
-show(
+plots.show(
     panels[0],
     alt="Left: NLL and KL fall together as 1, 2, 4 and 8 models are averaged. Right: ECE, with "
     "intervals, and the true calibration error fall together, from about 0.35 to 0.12.",
@@ -953,7 +935,7 @@ exercises.what_to_do.check(...)
 #   Engineering 1, 1995: the smoothing used here.
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.exercises import progress
+from coursekit.chapters import progress
 
 progress()
 

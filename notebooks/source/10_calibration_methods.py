@@ -36,39 +36,12 @@ import torch
 import torch.nn.functional as F
 from scipy.optimize import minimize_scalar
 
-from coursekit import expect, predict
-from coursekit.calibration import (
-    BetaCalibration,
-    EnsembleAverage,
-    HistogramBinning,
-    IsotonicCalibration,
-    MatrixScaling,
-    PlattScaling,
-    TemperatureScaling,
-    VectorScaling,
-    bootstrap_interval,
-    brier_score,
-    ece_null_distribution,
-    expected_calibration_error,
-    kl_divergence,
-    negative_log_likelihood,
-    top_label,
-)
+from coursekit import calibration as cal, expect, plots, predict
+from coursekit.chapters.calibration_methods import exercises, figures
 
 # %%
 from coursekit.data import grammar
-from coursekit.exercises import calibration_methods as exercises
-from coursekit.lm.gpt import GPT, GPTConfig
-from coursekit.lm.prediction import sequence_logits
-from coursekit.lm.training import TrainingConfig, train
-from coursekit.plots import (
-    accuracy_and_confidence,
-    ece_against_divergence,
-    reliability_diagram,
-    score_against_data,
-    show,
-    temperature_curve,
-)
+from coursekit.lm import GPT, GPTConfig, TrainingConfig, sequence_logits, train
 
 torch.set_num_threads(1)  # small matrices: a second thread waits more than it works
 
@@ -145,30 +118,33 @@ z_test, z_calibration = logits_on(patient, test), logits_on(patient, calibration
 # %%
 def judge(probs):
     """NLL, Brier score, KL from the truth, and the ECE with its interval by sequence."""
-    ece = bootstrap_interval(
-        expected_calibration_error, *top_label(probs, labels), groups=sequence, n_resamples=100
+    ece = cal.bootstrap_interval(
+        cal.expected_calibration_error,
+        *cal.top_label(probs, labels),
+        groups=sequence,
+        n_resamples=100,
     )
     return {
-        "NLL": negative_log_likelihood(probs, labels),
-        "Brier": brier_score(probs, labels),
-        "KL": kl_divergence(truth, probs),
+        "NLL": cal.negative_log_likelihood(probs, labels),
+        "Brier": cal.brier_score(probs, labels),
+        "KL": cal.kl_divergence(truth, probs),
         "ECE": ece,
-        "accuracy": top_label(probs, labels)[1].double().mean().item(),
+        "accuracy": cal.top_label(probs, labels)[1].double().mean().item(),
     }
 
 
 ill = judge(z_test.softmax(dim=-1))
-entropy = negative_log_likelihood(truth, labels)
+entropy = cal.negative_log_likelihood(truth, labels)
 expect("NLL of the truth on the test words", entropy, 1.39, within=0.02)
 expect("NLL of the patient", ill["NLL"], 2.4, within=0.3)
 expect("KL of the patient", ill["KL"], 1.0, within=0.25)
 expect("ECE of the patient", ill["ECE"].estimate, 0.25, within=0.06)
 
 # %%
-ax = reliability_diagram(
-    *top_label(z_test.softmax(dim=-1), labels), groups=sequence, title="The patient"
+ax = plots.reliability_diagram(
+    *cal.top_label(z_test.softmax(dim=-1), labels), groups=sequence, title="The patient"
 )
-show(
+plots.show(
     ax,
     alt="Reliability diagram of the overfit model. At every confidence the accuracy lies far below "
     "the diagonal; the fullest bin of the histogram is the one next to certainty.",
@@ -206,8 +182,8 @@ guess = predict(
 temperatures = torch.linspace(0.8, 4, 33)
 losses = torch.stack([F.cross_entropy(z_calibration / t, calibration_labels) for t in temperatures])
 best = temperatures[losses.argmin()].item()
-ax = temperature_curve(temperatures, losses, best, "Calibration split: one valley")
-show(
+ax = plots.temperature_curve(temperatures, losses, best, "Calibration split: one valley")
+plots.show(
     ax,
     alt="Negative log-likelihood on the calibration split against the temperature: a curve with a "
     "single minimum near temperature 2, well below its value at temperature 1.",
@@ -218,7 +194,7 @@ show(
 # data. **Check:** SciPy's bounded search and the condition above agree with it.
 
 # %%
-scaling = TemperatureScaling().fit(z_calibration, calibration_labels)
+scaling = cal.TemperatureScaling().fit(z_calibration, calibration_labels)
 found = minimize_scalar(
     lambda t: F.cross_entropy(z_calibration.double() / t, calibration_labels).item(),
     bounds=(0.5, 5),
@@ -241,10 +217,10 @@ expect("ECE after temperature scaling", after["ECE"].estimate, 0.035, within=0.0
 expect("NLL after temperature scaling", after["NLL"], 1.92, within=0.15)
 
 # %%
-ax = reliability_diagram(
-    *top_label(with_temperature, labels), groups=sequence, title="The patient, divided by T"
+ax = plots.reliability_diagram(
+    *cal.top_label(with_temperature, labels), groups=sequence, title="The patient, divided by T"
 )
-show(
+plots.show(
     ax,
     alt="Reliability diagram of the patient after temperature scaling: the points lie close to the "
     "diagonal over the whole range.",
@@ -286,7 +262,7 @@ guess.resolve(after["KL"] < 0.25 * ill["KL"])
 expect("share of the ECE that is left", after["ECE"].estimate / ill["ECE"].estimate, at_most=0.3)
 expect("share of the KL that is left", after["KL"] / ill["KL"], 0.53, within=0.15)
 
-confidence, correct = top_label(with_temperature, labels)
+confidence, correct = cal.top_label(with_temperature, labels)
 true_chance = truth.gather(1, with_temperature.argmax(dim=1, keepdim=True))[:, 0]
 distance = (confidence - true_chance).abs().mean()
 expect("mean distance of confidence from the true chance", distance, 0.16, within=0.04)
@@ -309,13 +285,13 @@ likeliest = truth.amax(dim=1)  # known before the word comes, so we may group by
 for low, high in [(0, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.9), (0.9, 1)]:
     inside = (likeliest > low) & (likeliest <= high)
     groups, name = sequence[inside], f"{low} to {high}"
-    right[name] = bootstrap_interval(mean, correct[inside], groups=groups, n_resamples=200)
-    sure[name] = bootstrap_interval(mean, confidence[inside], groups=groups, n_resamples=200)
+    right[name] = cal.bootstrap_interval(mean, correct[inside], groups=groups, n_resamples=200)
+    sure[name] = cal.bootstrap_interval(mean, confidence[inside], groups=groups, n_resamples=200)
 
 # %%
-ax = accuracy_and_confidence(right, sure, "After the temperature: two opposite errors")
+ax = plots.accuracy_and_confidence(right, sure, "After the temperature: two opposite errors")
 ax.set_ylabel("true probability of the\nlikeliest next word")
-show(
+plots.show(
     ax,
     alt="Accuracy and mean confidence after temperature scaling, with intervals, in five groups by "
     "the true probability of the likeliest word. Below 0.5 confidence lies above accuracy, "
@@ -367,7 +343,7 @@ used = bin_of.unique()
 by_hand = torch.stack([came_true[bin_of == b].double().mean() for b in used])
 
 two_classes = torch.stack((torch.log1p(-p_of_first.double()), p_of_first.double().log()), dim=1)
-binning = HistogramBinning(n_bins=15).fit(two_classes, came_true.long())
+binning = cal.HistogramBinning(n_bins=15).fit(two_classes, came_true.long())
 difference = (binning.frequency_[0][used] - by_hand).abs().max()
 expect("largest difference from the class, bin by bin", difference, 0, within=1e-12)
 
@@ -399,12 +375,12 @@ guess = predict(
 
 # %%
 methods = {
-    "Platt": PlattScaling(),
-    "vector": VectorScaling(),
-    "matrix": MatrixScaling(),
-    "beta": BetaCalibration(),
-    "isotonic": IsotonicCalibration(),
-    "histogram binning": HistogramBinning(),
+    "Platt": cal.PlattScaling(),
+    "vector": cal.VectorScaling(),
+    "matrix": cal.MatrixScaling(),
+    "beta": cal.BetaCalibration(),
+    "isotonic": cal.IsotonicCalibration(),
+    "histogram binning": cal.HistogramBinning(),
 }
 repaired = {"as it is": z_test.softmax(dim=-1), "temperature": with_temperature}
 for name, method in methods.items():
@@ -421,7 +397,7 @@ for name, scores in verdict.items():
     print(f"{name:>18} {numbers} {scores['accuracy']:9.3f}   {scores['ECE']:.3f}")
 
 # %%
-by_chance = ece_null_distribution(confidence, n_simulations=200).quantile(0.95)
+by_chance = cal.ece_null_distribution(confidence, n_simulations=200).quantile(0.95)
 expect("ECE that chance alone exceeds 5 % of the time", by_chance, at_most=0.012)
 for name in ("temperature", "Platt", "beta", "isotonic", "vector"):
     expect(f"ECE, {name}", verdict[name]["ECE"].estimate, at_most=0.065)
@@ -448,8 +424,10 @@ expect("temperature: KL", verdict["temperature"]["KL"], 0.53, within=0.15)
 # %%
 finite = {name: scores for name, scores in verdict.items() if scores["KL"] < float("inf")}
 points = {name: (scores["ECE"], scores["KL"]) for name, scores in finite.items()}
-ax = ece_against_divergence(points, "as it is", "What the diagram sees, and what it does not")
-show(
+ax = figures.ece_against_divergence(
+    points, "as it is", "What the diagram sees, and what it does not"
+)
+plots.show(
     ax,
     alt="Scatter of methods: horizontal the ECE with interval, vertical the divergence from the "
     "truth. The patient lies far to the upper right. All repairs lie on the left, but at different "
@@ -471,7 +449,7 @@ def loss_of(probs):
 lead = {}
 for name in ("Platt", "vector", "beta", "matrix"):
     difference = loss_of(repaired[name]) - loss_of(with_temperature)
-    lead[name] = bootstrap_interval(mean, difference, groups=sequence, n_resamples=500)
+    lead[name] = cal.bootstrap_interval(mean, difference, groups=sequence, n_resamples=500)
     expect(f"{name} minus temperature: upper end", lead[name].high, at_most=0)
 expect("matrix minus temperature, nats a word", lead["matrix"].estimate, -0.20, within=0.08)
 
@@ -489,7 +467,11 @@ expect("matrix minus temperature, nats a word", lead["matrix"].estimate, -0.20, 
 
 # %%
 draws = [language.sample(80, seed=seed) for seed in (901, 902, 903)]
-families = {"temperature": TemperatureScaling, "vector": VectorScaling, "Platt": PlattScaling}
+families = {
+    "temperature": cal.TemperatureScaling,
+    "vector": cal.VectorScaling,
+    "Platt": cal.PlattScaling,
+}
 sizes = [2, 10, 40, 80]
 test_loss = {name: torch.zeros(len(draws), len(sizes)) for name in families}
 
@@ -500,17 +482,17 @@ for d, draw in enumerate(draws):
         for name, family in families.items():
             fitted = family().fit(z_draw[:n], y_draw[:n])
             probs = fitted.predict_proba(z_test)
-            test_loss[name][d, s] = negative_log_likelihood(probs, labels)
+            test_loss[name][d, s] = cal.negative_log_likelihood(probs, labels)
 
 # %%
-ax = score_against_data(
+ax = figures.score_against_data(
     [63 * size for size in sizes],
     test_loss,
     ill["NLL"],
     "the patient, not calibrated",
     "How much data a calibrator needs",
 )
-show(
+plots.show(
     ax,
     alt="Test loss against words in the calibration split on a logarithmic axis, for temperature, "
     "vector and Platt scaling, three draws each. Temperature is flat from 126 words on. The "
@@ -569,7 +551,7 @@ guess = predict(
 
 # %%
 z_training, training_labels = logits_on(patient, training), training[:, 1:].flatten()
-on_training = TemperatureScaling().fit(z_training, training_labels)
+on_training = cal.TemperatureScaling().fit(z_training, training_labels)
 guess.resolve(on_training.temperature_ > 1.5)
 wrong_split = judge(on_training.predict_proba(z_test))
 expect("temperature fitted on the training split", on_training.temperature_, 0.74, within=0.1)
@@ -600,8 +582,8 @@ members = [patient] + [trained_gpt(training, steps=600, seed=seed) for seed in (
 tables = torch.stack([logits_on(member, test) for member in members])
 tables_calibration = torch.stack([logits_on(member, calibration) for member in members])
 
-average = EnsembleAverage().fit(tables_calibration, calibration_labels)
-both = EnsembleAverage(TemperatureScaling()).fit(tables_calibration, calibration_labels)
+average = cal.EnsembleAverage().fit(tables_calibration, calibration_labels)
+both = cal.EnsembleAverage(cal.TemperatureScaling()).fit(tables_calibration, calibration_labels)
 verdict["4 averaged"] = judge(average.predict_proba(tables))
 verdict["4, then temperature"] = judge(both.predict_proba(tables))
 
@@ -640,9 +622,9 @@ z_smooth = logits_on(smooth_model, test)
 
 def portrait(probs):
     """Mean confidence, ECE and fitted temperature of probabilities on the test words."""
-    confidence, correct = top_label(probs, labels)
-    temperature = TemperatureScaling().fit(probs.log(), labels).temperature_
-    return mean(confidence), expected_calibration_error(confidence, correct), temperature
+    confidence, correct = cal.top_label(probs, labels)
+    temperature = cal.TemperatureScaling().fit(probs.log(), labels).temperature_
+    return mean(confidence), cal.expected_calibration_error(confidence, correct), temperature
 
 
 # %%
@@ -690,12 +672,14 @@ guess = predict(
 # %%
 noisy = language.with_noise(0.2).sample(400, seed=904)
 z_noisy, noisy_labels = logits_on(patient, noisy), noisy[:, 1:].flatten()
-noisy_confidence, noisy_correct = top_label(scaling.predict_proba(z_noisy), noisy_labels)
-ece_noisy = expected_calibration_error(noisy_confidence, noisy_correct)
+noisy_confidence, noisy_correct = cal.top_label(scaling.predict_proba(z_noisy), noisy_labels)
+ece_noisy = cal.expected_calibration_error(noisy_confidence, noisy_correct)
 guess.resolve(ece_noisy < 0.06)
 expect("ECE on noisy text with the old temperature", ece_noisy, 0.19, within=0.06)
 
-again = TemperatureScaling().fit(z_noisy[: len(z_noisy) // 2], noisy_labels[: len(z_noisy) // 2])
+again = cal.TemperatureScaling().fit(
+    z_noisy[: len(z_noisy) // 2], noisy_labels[: len(z_noisy) // 2]
+)
 expect("temperature that noisy text would need", again.temperature_, at_least=2.3)
 
 # %% [markdown]
@@ -711,9 +695,8 @@ expect("temperature that noisy text would need", again.temperature_, at_least=2.
 # show T = 1 and the fitted T.)
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.widgets import temperature_slider
 
-temperature_slider(z_calibration, calibration_labels)
+plots.temperature_slider(z_calibration, calibration_labels)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What you learned
@@ -755,7 +738,7 @@ temperature_slider(z_calibration, calibration_labels)
 #   dataset shift*, NeurIPS 2019.
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.exercises import progress
+from coursekit.chapters import progress
 
 progress()
 

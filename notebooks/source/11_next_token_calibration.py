@@ -34,31 +34,10 @@
 # %%
 import torch
 
-from coursekit import expect, predict
-from coursekit.calibration import (
-    bootstrap_interval,
-    ece_null_distribution,
-    expected_calibration_error,
-)
-from coursekit.data import (
-    dataset_descriptions,
-    reference_documents,
-    source_documents,
-    split_documents,
-)
-from coursekit.exercises import next_token_calibration as exercises
-from coursekit.llm import load, next_token_logits, next_token_predictions, token_windows
-from coursekit.plots import (
-    accuracy_and_confidence,
-    frequency_against_probability,
-    next_token_bars,
-    null_histogram,
-    reliability_diagram,
-    show,
-    temperature_curve,
-)
+from coursekit import calibration as cal, data, expect, llm, plots, predict
+from coursekit.chapters.next_token_calibration import exercises, figures
 
-lm = load()
+lm = llm.load()
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Before you start: three questions
@@ -92,8 +71,8 @@ with torch.inference_mode():
 
 top = probs.topk(6)
 tokens = [lm.tokenizer.decode([i]) for i in top.indices]
-ax = next_token_bars(tokens, top.values, f"{text} ...")
-show(
+ax = plots.next_token_bars(tokens, top.values, f"{text} ...")
+plots.show(
     ax,
     alt="Bar chart of the six most likely next tokens after 'The capital of France is'. "
     "The token ' Paris' is far ahead of the others.",
@@ -146,7 +125,7 @@ for t in range(len(came)):
 # one. **Check:** the two agree, and so does the loss that `transformers` computes on its own.
 
 # %%
-packaged = next_token_predictions(lm, text)
+packaged = llm.next_token_predictions(lm, text)
 with torch.inference_mode():
     library_loss = lm.model(ids, labels=ids).loss.item()
 
@@ -183,11 +162,11 @@ exercises.confidence_and_correct.check(my_confidence_and_correct)
 # whole documents, since tokens of one document are not independent.
 
 # %%
-documents = reference_documents(stable=True) + dataset_descriptions()
+documents = data.reference_documents(stable=True) + data.dataset_descriptions()
 documents = [d for d in documents if len(d.text) > 1400]  # long enough for a window
-calibration_documents, test_documents = split_documents(documents, fraction=0.3, seed=0)
+calibration_documents, test_documents = data.split_documents(documents, fraction=0.3, seed=0)
 
-prose, prose_document = token_windows(lm, [d.text for d in test_documents])
+prose, prose_document = llm.token_windows(lm, [d.text for d in test_documents])
 print(f"{len(test_documents)} test documents, {len(calibration_documents)} for calibration")
 print(f"{len(prose)} test windows of {prose.shape[1] - 1} predicted tokens")
 
@@ -215,9 +194,9 @@ def gap(confidence, correct):
     return mean(confidence) - mean(correct)
 
 
-on_prose = next_token_predictions(lm, prose)
+on_prose = llm.next_token_predictions(lm, prose)
 document_of_token = prose_document[on_prose.window]
-gap_on_prose = bootstrap_interval(
+gap_on_prose = cal.bootstrap_interval(
     gap, on_prose.confidence, on_prose.correct, groups=document_of_token
 )
 guess.resolve(gap_on_prose.estimate > 0.05)
@@ -236,13 +215,13 @@ expect("gap on prose", gap_on_prose.estimate, 0.023, within=0.01)
 # ### The reliability diagram
 
 # %%
-ax = reliability_diagram(
+ax = plots.reliability_diagram(
     on_prose.confidence,
     on_prose.correct,
     groups=document_of_token,
     title="SmolLM2-135M on prose",
 )
-show(
+plots.show(
     ax,
     alt="Reliability diagram of SmolLM2 on prose: fifteen points of accuracy against confidence lie "
     "close to the diagonal from 0 to 1. Below, a histogram with most predictions either unsure "
@@ -263,11 +242,11 @@ show(
 # the confidence, and compute the ECE. A thousand times.
 
 # %%
-ece = expected_calibration_error(on_prose.confidence, on_prose.correct)
-null = ece_null_distribution(on_prose.confidence, n_simulations=1000, seed=0)
+ece = cal.expected_calibration_error(on_prose.confidence, on_prose.correct)
+null = cal.ece_null_distribution(on_prose.confidence, n_simulations=1000, seed=0)
 
-ax = null_histogram(null, {"SmolLM2 on prose": ece}, "ECE of a thousand calibrated models")
-show(
+ax = figures.null_histogram(null, {"SmolLM2 on prose": ece}, "ECE of a thousand calibrated models")
+plots.show(
     ax,
     alt="Histogram of the ECE of a thousand simulated calibrated models with the confidences of "
     "SmolLM2 on prose. A line marks the observed ECE, to the right of nearly all of them.",
@@ -320,11 +299,11 @@ with torch.inference_mode():
 samples = torch.cat(sampled, dim=1)
 
 # %%
-on_samples = next_token_predictions(lm, samples)
+on_samples = llm.next_token_predictions(lm, samples)
 guess.resolve(mean(on_samples.correct) > mean(on_prose.correct))
 
-sample_ece = expected_calibration_error(on_samples.confidence, on_samples.correct)
-sample_null = ece_null_distribution(on_samples.confidence, n_simulations=1000, seed=0)
+sample_ece = cal.expected_calibration_error(on_samples.confidence, on_samples.correct)
+sample_null = cal.ece_null_distribution(on_samples.confidence, n_simulations=1000, seed=0)
 reached_by_chance = mean(sample_null >= sample_ece)
 expect("ECE on own samples", sample_ece, at_most=0.03)
 expect("share of calibrated models with a larger ECE", reached_by_chance, at_least=0.01)
@@ -340,21 +319,21 @@ expect("share of calibrated models with a larger ECE", reached_by_chance, at_lea
 # distribution gets sharper than the model's belief.
 
 # %%
-sharpened = next_token_predictions(lm, prose, temperature=0.7)
-ax = reliability_diagram(
+sharpened = llm.next_token_predictions(lm, prose, temperature=0.7)
+ax = plots.reliability_diagram(
     sharpened.confidence,
     sharpened.correct,
     groups=document_of_token,
     title="The same model and text, logits divided by 0.7",
 )
-show(
+plots.show(
     ax,
     alt="Reliability diagram of the sharpened model: nearly all points lie well below the diagonal, "
     "so the model is much surer than it is right.",
 )
 
 # %%
-sharpened_ece = expected_calibration_error(sharpened.confidence, sharpened.correct)
+sharpened_ece = cal.expected_calibration_error(sharpened.confidence, sharpened.correct)
 expect("share of tokens with the same guess", mean(sharpened.guess == on_prose.guess), 1, 0.001)
 expect("ECE at T = 0.7", sharpened_ece, 0.19, within=0.02)
 
@@ -375,9 +354,9 @@ exercises.which_control.check(...)
 # The standard library's source code is a different language: more repetition, fewer choices.
 
 # %%
-_, code_documents = split_documents(source_documents(), fraction=0.3, seed=0)
-code, code_document = token_windows(lm, [d.text for d in code_documents], per_text=2)
-on_code = next_token_predictions(lm, code)
+_, code_documents = data.split_documents(data.source_documents(), fraction=0.3, seed=0)
+code, code_document = llm.token_windows(lm, [d.text for d in code_documents], per_text=2)
+on_code = llm.next_token_predictions(lm, code)
 
 results = {
     "prose": (on_prose, document_of_token),
@@ -388,11 +367,11 @@ results = {
 # %%
 accuracy, confidence = {}, {}
 for name, (r, groups) in results.items():
-    accuracy[name] = bootstrap_interval(mean, r.correct, groups=groups)
-    confidence[name] = bootstrap_interval(mean, r.confidence, groups=groups)
+    accuracy[name] = cal.bootstrap_interval(mean, r.correct, groups=groups)
+    confidence[name] = cal.bootstrap_interval(mean, r.confidence, groups=groups)
 
-ax = accuracy_and_confidence(accuracy, confidence, "How often right, and how sure")
-show(
+ax = plots.accuracy_and_confidence(accuracy, confidence, "How often right, and how sure")
+plots.show(
     ax,
     alt="Accuracy and mean confidence with intervals on prose, code and the model's own samples. "
     "In each row the two lie close together, while the rows lie far apart.",
@@ -440,11 +419,11 @@ exercises.perplexity.check(my_perplexity)
 # and are thrown away, so even a whole book would fit into memory.
 
 # %%
-calibration_windows, _ = token_windows(lm, [d.text for d in calibration_documents])
+calibration_windows, _ = llm.token_windows(lm, [d.text for d in calibration_documents])
 temperatures = torch.tensor([0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2, 1.3])
 losses = torch.zeros(len(temperatures), dtype=torch.double)
 
-for logits, targets in next_token_logits(lm, calibration_windows):
+for logits, targets in llm.next_token_logits(lm, calibration_windows):
     truth = logits.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
     for i, T in enumerate(temperatures.tolist()):
         losses[i] += ((logits / T).logsumexp(dim=-1) - truth / T).sum().item()
@@ -453,8 +432,10 @@ nll = losses / calibration_windows[:, 1:].numel()
 best = temperatures[nll.argmin()].item()
 
 # %%
-ax = temperature_curve(temperatures, nll, best, "Calibration documents: loss against temperature")
-show(
+ax = plots.temperature_curve(
+    temperatures, nll, best, "Calibration documents: loss against temperature"
+)
+plots.show(
     ax,
     alt="Negative log-likelihood against temperature: a shallow bowl whose lowest point lies close "
     "to temperature one.",
@@ -491,7 +472,7 @@ def bin_of(log_p):
     return ((log_p / 2.302585 / -lowest + 1) * n_bins).long().clamp(0, n_bins - 1)
 
 
-for logits, targets in next_token_logits(lm, prose[::4]):
+for logits, targets in llm.next_token_logits(lm, prose[::4]):
     log_probs = logits.log_softmax(dim=-1).cpu()
     index = bin_of(log_probs).flatten()
     n_pairs += index.bincount(minlength=n_bins)
@@ -502,13 +483,13 @@ for logits, targets in next_token_logits(lm, prose[::4]):
 print(f"{n_pairs.sum():,} forecasts, of which {n_came.sum():,} came true")
 
 # %%
-ax = frequency_against_probability(
+ax = figures.frequency_against_probability(
     (sum_probs / n_pairs)[1:],  # the first bin also holds everything below a millionth
     (n_came / n_pairs)[1:],
     n_came[1:],
     "Every token of the vocabulary, over six decades",
 )
-show(
+plots.show(
     ax,
     alt="Observed frequency against predicted probability on logarithmic axes from one in a million "
     "to one. The points follow the diagonal, a little above it on the left.",
@@ -561,15 +542,15 @@ for start, end in [(1, 8), (9, 32), (33, 128), (129, 256)]:
     inside = (on_prose.position >= start) & (on_prose.position <= end)
     groups, name = document_of_token[inside], f"{start} to {end} tokens"
     sure, right = on_prose.confidence[inside], on_prose.correct[inside]
-    accuracy[name] = bootstrap_interval(mean, right, groups=groups)
-    confidence[name] = bootstrap_interval(mean, sure, groups=groups)
-    gaps[name] = bootstrap_interval(gap, sure, right, groups=groups)
+    accuracy[name] = cal.bootstrap_interval(mean, right, groups=groups)
+    confidence[name] = cal.bootstrap_interval(mean, sure, groups=groups)
+    gaps[name] = cal.bootstrap_interval(gap, sure, right, groups=groups)
 
 guess.resolve(max(abs(interval.estimate) for interval in gaps.values()) < 0.05)
 
 # %%
-ax = accuracy_and_confidence(accuracy, confidence, "Prose, by how much context the model has")
-show(
+ax = plots.accuracy_and_confidence(accuracy, confidence, "Prose, by how much context the model has")
+plots.show(
     ax,
     alt="Accuracy and mean confidence on prose for four ranges of context. Both grow with the "
     "context. With 1 to 8 tokens confidence lies far above accuracy, with 129 to 256 they agree.",
@@ -607,13 +588,15 @@ for name, inside in {
     "a rare token was predicted": on_samples.guess >= n_common,
 }.items():
     groups = on_samples.window[inside]
-    accuracy[name] = bootstrap_interval(mean, on_samples.correct[inside], groups=groups)
-    confidence[name] = bootstrap_interval(mean, on_samples.confidence[inside], groups=groups)
+    accuracy[name] = cal.bootstrap_interval(mean, on_samples.correct[inside], groups=groups)
+    confidence[name] = cal.bootstrap_interval(mean, on_samples.confidence[inside], groups=groups)
     seen[name] = confidence[name].estimate - accuracy[name].estimate
 
 # %%
-ax = accuracy_and_confidence(accuracy, confidence, "One calibrated model, grouped in two ways")
-show(
+ax = plots.accuracy_and_confidence(
+    accuracy, confidence, "One calibrated model, grouped in two ways"
+)
+plots.show(
     ax,
     alt="Accuracy and confidence of the model on its own samples. Grouped by the token that came, "
     "it looks underconfident on common and overconfident on rare tokens. Grouped by the token "
@@ -644,10 +627,9 @@ exercises.which_grouping.check(...)
 # diagram look best to you? (The static diagrams above show T = 1 and T = 0.7.)
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.widgets import temperature_slider
 
-logits, targets = next(next_token_logits(lm, prose))
-temperature_slider(logits.flatten(0, 1).cpu(), targets.flatten().cpu())
+logits, targets = next(llm.next_token_logits(lm, prose))
+plots.temperature_slider(logits.flatten(0, 1).cpu(), targets.flatten().cpu())
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What you learned
@@ -691,10 +673,9 @@ temperature_slider(logits.flatten(0, 1).cpu(), targets.flatten().cpu())
 # little (remember notebook 00); keep predicting.
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.exercises import progress
-from coursekit.widgets import my_predictions
+from coursekit.chapters import progress
 
-my_predictions()
+plots.my_predictions()
 progress()
 
 # %% [markdown]

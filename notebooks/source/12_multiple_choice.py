@@ -36,14 +36,11 @@
 # %%
 import torch
 
-from coursekit import expect, predict
-from coursekit.calibration import bootstrap_interval, top_label
+from coursekit import calibration as cal, expect, llm, plots, predict
+from coursekit.chapters.multiple_choice import exercises, figures, widget
 from coursekit.data import capital_questions, split_questions
-from coursekit.exercises import multiple_choice as exercises
-from coursekit.llm import choice_probs, few_shot_prompts, lettered_prompts, load, score_choices
-from coursekit.plots import accuracy_and_confidence, reliability_diagram, show, stacked_shares
 
-lm = load()
+lm = llm.load()
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Before you start: three questions
@@ -90,7 +87,7 @@ print(f"{len(questions)} questions: {len(calibration)} for calibration, {len(tes
 # gives a probability to each of the tokens " A" to " D", and we take the largest.
 
 # %%
-prompts = lettered_prompts(asked, options)
+prompts = llm.lettered_prompts(asked, options)
 letters = [[" A", " B", " C", " D"]] * len(questions)
 print(prompts[1])
 
@@ -106,16 +103,16 @@ guess = predict(
 )
 
 # %%
-no_examples = torch.stack(score_choices(lm, prompts, letters))  # log-probabilities (N, 4)
-confidence, correct = top_label(choice_probs(no_examples), labels)
+no_examples = torch.stack(llm.score_choices(lm, prompts, letters))  # log-probabilities (N, 4)
+confidence, correct = cal.top_label(llm.choice_probs(no_examples), labels)
 guess.resolve(correct.float().mean().item() > 0.5)
 
 expect("accuracy, asked for a letter", correct.float().mean(), 0.25, within=0.06)
 expect("mean confidence", confidence.mean(), 0.85, within=0.05)
 
 # %%
-ax = reliability_diagram(confidence, correct, title="Asked for a letter")
-show(
+ax = plots.reliability_diagram(confidence, correct, title="Asked for a letter")
+plots.show(
     ax,
     alt="Reliability diagram of the answers by letter: all confidences lie between 0.6 and 1, all "
     "accuracies near 0.25, far below the diagonal.",
@@ -175,7 +172,9 @@ examples = [
     ("What is the capital of Ontario?", ["Winnipeg", "Toronto", "Regina", "Halifax"], "Toronto"),
     ("What is the capital of Queensland?", ["Perth", "Hobart", "Darwin", "Brisbane"], "Brisbane"),
 ]
-with_examples = torch.stack(score_choices(lm, lettered_prompts(asked, options, examples), letters))
+with_examples = torch.stack(
+    llm.score_choices(lm, llm.lettered_prompts(asked, options, examples), letters)
+)
 on_letters = with_examples.exp().sum(dim=-1)
 expect("mean probability of all four letters together", on_letters.mean(), 0.86, within=0.08)
 
@@ -188,16 +187,16 @@ expect("mean probability of all four letters together", on_letters.mean(), 0.86,
 some = calibration[::2].tolist()
 some_asked, some_options = [asked[i] for i in some], [options[i] for i in some]
 other_forms = {
-    "'Q: ... A: ...'": lettered_prompts(
+    "'Q: ... A: ...'": llm.lettered_prompts(
         some_asked, some_options, examples, template="Q: {question}\nA: {answer}"
     ),
-    "digits for letters": lettered_prompts(some_asked, some_options, examples, letters="1234"),
+    "digits for letters": llm.lettered_prompts(some_asked, some_options, examples, letters="1234"),
 }
 by_letter = {"no examples": no_examples[some], "four examples": with_examples[some]}
 for name, form in other_forms.items():
     names = "1234" if name.startswith("digits") else "ABCD"
     by_letter[name] = torch.stack(
-        score_choices(lm, form, [[f" {letter}" for letter in names]] * len(form))
+        llm.score_choices(lm, form, [[f" {letter}" for letter in names]] * len(form))
     )
 
 # %%
@@ -205,10 +204,10 @@ shares = {
     name: dict(zip("ABCD", scores.argmax(dim=-1).bincount(minlength=4).tolist(), strict=True))
     for name, scores in by_letter.items()
 }
-ax = stacked_shares(
+ax = plots.stacked_shares(
     shares, "share of the answers (the right ones are spread evenly)", "Which place was chosen"
 )
-show(
+plots.show(
     ax,
     alt="For four forms of the prompt, the shares of the four places among the chosen answers. "
     "Without examples all are A, with four examples most are C, with digits nearly all are the "
@@ -227,20 +226,20 @@ def mean(values):
 
 def accuracy_confidence(scores, labels):
     """Accuracy and mean confidence of scores (N, C), each with its interval."""
-    confidence, correct = top_label(choice_probs(scores), labels)
-    return bootstrap_interval(mean, correct), bootstrap_interval(mean, confidence)
+    confidence, correct = cal.top_label(llm.choice_probs(scores), labels)
+    return cal.bootstrap_interval(mean, correct), cal.bootstrap_interval(mean, confidence)
 
 
 def compare(methods, labels, title, alt):
     """Draw accuracy and confidence of several methods on the same questions."""
     pairs = {name: accuracy_confidence(scores, labels) for name, scores in methods.items()}
-    ax = accuracy_and_confidence(
+    ax = plots.accuracy_and_confidence(
         {name: pair[0] for name, pair in pairs.items()},
         {name: pair[1] for name, pair in pairs.items()},
         title,
         of="questions",
     )
-    show(ax, alt=alt)
+    plots.show(ax, alt=alt)
     return pairs
 
 
@@ -285,19 +284,18 @@ guess = predict(
 # *Contextual*: ask about nothing, in all four orders, so that no empty word favours a place.
 
 # %%
-from coursekit.llm import average_over_orders, cyclic_orders
 
-orders = cyclic_orders(4)  # orders[k, place] is the option at that place
+orders = llm.cyclic_orders(4)  # orders[k, place] is the option at that place
 nothing = ["N/A", "[MASK]", "...", "-"]
-empty_prompts = lettered_prompts(
+empty_prompts = llm.lettered_prompts(
     [f"What is the capital of {word}?" for word in nothing for _ in orders],
     [[nothing[i] for i in order] for _ in nothing for order in orders],
     examples,
 )
-content_free = torch.stack(score_choices(lm, empty_prompts, letters[: len(empty_prompts)]))
+content_free = torch.stack(llm.score_choices(lm, empty_prompts, letters[: len(empty_prompts)]))
 
-prior = choice_probs(content_free).mean(dim=0)  # (4,)
-corrected = choice_probs(with_examples) / prior
+prior = llm.choice_probs(content_free).mean(dim=0)  # (4,)
+corrected = llm.choice_probs(with_examples) / prior
 contextual = (corrected / corrected.sum(dim=-1, keepdim=True)).log()
 
 # %% [markdown]
@@ -305,11 +303,10 @@ contextual = (corrected / corrected.sum(dim=-1, keepdim=True)).log()
 # functions of log-probabilities; where we divide, it subtracts.
 
 # %%
-from coursekit.llm import batch_calibration, contextual_calibration
 
-packaged = choice_probs(contextual_calibration(with_examples, content_free))
+packaged = llm.choice_probs(llm.contextual_calibration(with_examples, content_free))
 expect("largest difference from ours", (packaged - contextual.exp()).abs().max(), 0, within=1e-5)
-batch = batch_calibration(with_examples, with_examples[calibration])
+batch = llm.batch_calibration(with_examples, with_examples[calibration])
 
 # %% [markdown]
 # *Orders*: list the options of the test questions in four orders; then bring every option's
@@ -320,10 +317,10 @@ test_asked, test_options = [asked[i] for i in test], [options[i] for i in test]
 by_place = [with_examples[test]]
 for order in orders[1:].tolist():
     turned = [[listed[i] for i in order] for listed in test_options]
-    turned_prompts = lettered_prompts(test_asked, turned, examples)
-    by_place.append(torch.stack(score_choices(lm, turned_prompts, letters[: len(test)])))
+    turned_prompts = llm.lettered_prompts(test_asked, turned, examples)
+    by_place.append(torch.stack(llm.score_choices(lm, turned_prompts, letters[: len(test)])))
 
-over_orders = average_over_orders(by_place, orders)
+over_orders = llm.average_over_orders(by_place, orders)
 
 # %%
 pairs = compare(
@@ -389,7 +386,7 @@ exercises.over_orders.check(my_over_orders)
 
 # %%
 solved = [(question, answer) for question, _, answer in examples]
-prompts = few_shot_prompts(asked, solved)
+prompts = llm.few_shot_prompts(asked, solved)
 print(prompts[1][-130:])
 
 # %%
@@ -401,8 +398,8 @@ guess = predict(
 )
 
 # %%
-text = torch.stack(score_choices(lm, prompts, answers))
-confidence, correct = top_label(choice_probs(text), labels)
+text = torch.stack(llm.score_choices(lm, prompts, answers))
+confidence, correct = cal.top_label(llm.choice_probs(text), labels)
 guess.resolve(correct.float().mean().item() > 0.5)
 
 expect("accuracy, by the text of the answer", correct.float().mean(), 0.84, within=0.04)
@@ -420,7 +417,7 @@ def difference(a, b):
 
 
 by_text, by_letters = (scores.argmax(dim=-1) == labels for scores in (text, with_examples))
-gain = bootstrap_interval(difference, by_text, by_letters)
+gain = cal.bootstrap_interval(difference, by_text, by_letters)
 expect("accuracy of text minus letters", gain.estimate, 0.57, within=0.1)
 expect("low end of its 95 % interval", gain.low, at_least=0.3)
 
@@ -452,9 +449,9 @@ guess = predict(
 )
 
 # %%
-listed_prompts = lettered_prompts(test_asked, test_options, examples, answer_with="text")
+listed_prompts = llm.lettered_prompts(test_asked, test_options, examples, answer_with="text")
 test_answers = [answers[i] for i in test]
-text_with_list = torch.stack(score_choices(lm, listed_prompts, test_answers))
+text_with_list = torch.stack(llm.score_choices(lm, listed_prompts, test_answers))
 pairs = compare(
     {
         "letters": with_examples[test],
@@ -473,7 +470,7 @@ guess.resolve(
 
 # %%
 listed_right = text_with_list.argmax(dim=-1) == labels[test]
-loss = bootstrap_interval(difference, listed_right, by_text[test])
+loss = cal.bootstrap_interval(difference, listed_right, by_text[test])
 expect("accuracy with the list minus without", loss.estimate, -0.57, within=0.12)
 expect("high end of its 95 % interval", loss.high, at_most=-0.3)
 expect("confidence with the list", pairs["names, with the list"][1].estimate, 0.73, within=0.06)
@@ -495,14 +492,14 @@ shown = calibration[::2][:24].tolist()
 shown_asked, shown_options = [asked[i] for i in shown], [options[i] for i in shown]
 for template in ("Q: {question}\nA: {answer}", "{question}\nThe answer is {answer}"):
     forms = [
-        lettered_prompts(
+        llm.lettered_prompts(
             shown_asked, shown_options, examples, answer_with="text", template=template
         ),
-        few_shot_prompts(shown_asked, solved, template),
+        llm.few_shot_prompts(shown_asked, solved, template),
     ]
-    scores = [score_choices(lm, form, [answers[i] for i in shown]) for form in forms]
+    scores = [llm.score_choices(lm, form, [answers[i] for i in shown]) for form in forms]
     right = [torch.stack(rows).argmax(dim=-1) == labels[shown] for rows in scores]
-    loss = bootstrap_interval(difference, *right)
+    loss = cal.bootstrap_interval(difference, *right)
     expect("accuracy with the list minus without", loss.estimate, -0.4, within=0.2)
     expect("high end of its 95 % interval", loss.high, at_most=0)
 
@@ -520,11 +517,10 @@ for template in ("Q: {question}\nA: {answer}", "{question}\nThe answer is {answe
 # not. The answers hardly change. Watch the confidence.
 
 # %%
-from coursekit.llm import answer_lengths, length_normalised
 
-n_tokens = torch.stack(answer_lengths(lm, prompts, answers, unit="tokens"))
-n_bytes = torch.stack(answer_lengths(lm, prompts, answers, unit="bytes"))
-per_token, per_byte = length_normalised(text, n_tokens), length_normalised(text, n_bytes)
+n_tokens = torch.stack(llm.answer_lengths(lm, prompts, answers, unit="tokens"))
+n_bytes = torch.stack(llm.answer_lengths(lm, prompts, answers, unit="bytes"))
+per_token, per_byte = llm.length_normalised(text, n_tokens), llm.length_normalised(text, n_bytes)
 pairs = compare(
     {"sum over the tokens": text, "mean per token": per_token, "mean per byte": per_byte},
     labels,
@@ -539,7 +535,7 @@ expect("confidence of the sum", pairs["sum over the tokens"][1].estimate, 0.93, 
 expect("confidence per token", pairs["mean per token"][1].estimate, 0.83, within=0.04)
 expect("confidence per byte", pairs["mean per byte"][1].estimate, 0.53, within=0.06)
 token_right = per_token.argmax(dim=-1) == labels
-change = bootstrap_interval(difference, token_right, by_text)
+change = cal.bootstrap_interval(difference, token_right, by_text)
 expect("accuracy per token minus sum", change.estimate, 0.0, within=0.05)
 expect("its interval contains 0", 0.0 in change, True)
 
@@ -556,16 +552,16 @@ expect("its interval contains 0", 0.0 in change, True)
 # the model says now is its **prior**: names that it would say to any such question.
 
 # %%
-from coursekit.llm import pmi_scores
-from coursekit.plots import prior_bars
 
-neutral = few_shot_prompts(["What is the capital of this country?"], solved)
+neutral = llm.few_shot_prompts(["What is the capital of this country?"], solved)
 names = sorted({option for listed in options for option in listed})
-[prior_score] = score_choices(lm, neutral, [[f" {name}" for name in names]])
+[prior_score] = llm.score_choices(lm, neutral, [[f" {name}" for name in names]])
 by_prior = prior_score.argsort(descending=True).tolist()
 shown = by_prior[:7] + by_prior[-5:]
-ax = prior_bars([names[i] for i in shown], prior_score[shown].exp(), "Before any country was named")
-show(
+ax = figures.prior_bars(
+    [names[i] for i in shown], prior_score[shown].exp(), "Before any country was named"
+)
+plots.show(
     ax,
     alt="Probabilities of the seven most and the five least likely capitals after a question that "
     "names no country, on a logarithmic axis. They span some fifteen powers of ten.",
@@ -595,9 +591,9 @@ guess = predict(
 )
 
 # %%
-pmi = pmi_scores(text, prior)
+pmi = llm.pmi_scores(text, prior)
 by_pmi = pmi.argmax(dim=-1) == labels
-gain = bootstrap_interval(difference, by_pmi, by_text)
+gain = cal.bootstrap_interval(difference, by_pmi, by_text)
 guess.resolve(gain.low > 0)
 
 expect("accuracy, divided by the prior", mean(by_pmi), 0.885, within=0.04)
@@ -614,24 +610,24 @@ expect("its interval contains 0", 0.0 in gain, True)
 templates = ["Q: {question}\nA: {answer}", "{question} {answer}"]
 in_template = [(text, pmi)]
 for template in templates:
-    scores = score_choices(lm, few_shot_prompts(asked, solved, template), answers)
-    neutral = few_shot_prompts(["What is the capital of this country?"], solved, template)
-    priors = score_choices(lm, neutral * len(asked), answers)
-    in_template.append((torch.stack(scores), pmi_scores(scores, priors)))
+    scores = llm.score_choices(lm, llm.few_shot_prompts(asked, solved, template), answers)
+    neutral = llm.few_shot_prompts(["What is the capital of this country?"], solved, template)
+    priors = llm.score_choices(lm, neutral * len(asked), answers)
+    in_template.append((torch.stack(scores), llm.pmi_scores(scores, priors)))
 
 
 # %%
 def nll(scores, labels):
     """Negative log-likelihood of every question (N,), in nats."""
-    return -choice_probs(scores).log().gather(-1, labels.unsqueeze(-1)).squeeze(-1)
+    return -llm.choice_probs(scores).log().gather(-1, labels.unsqueeze(-1)).squeeze(-1)
 
 
 # %%
 country = torch.arange(len(questions)).repeat(3)
 right = [torch.cat([scores[i].argmax(dim=-1) == labels for scores in in_template]) for i in (0, 1)]
 loss = [torch.cat([nll(scores[i], labels) for scores in in_template]) for i in (0, 1)]
-accuracy_gain = bootstrap_interval(difference, right[1], right[0], groups=country)
-nll_gain = bootstrap_interval(difference, loss[1], loss[0], groups=country)
+accuracy_gain = cal.bootstrap_interval(difference, right[1], right[0], groups=country)
+nll_gain = cal.bootstrap_interval(difference, loss[1], loss[0], groups=country)
 
 lowest = min(mean(scores.argmax(dim=-1) == labels) for scores, _ in in_template)
 expect("lowest accuracy by text of the three templates", lowest, at_least=0.78)
@@ -646,9 +642,9 @@ expect("high end of its 95 % interval", nll_gain.high, at_most=0.0)
 # And the prior must fit the question. Take it from "The capital is" instead, a text of another form:
 
 # %%
-other_prior = score_choices(lm, ["The capital is"] * len(asked), answers)
-other = pmi_scores(text, other_prior)
-worse = bootstrap_interval(difference, other.argmax(dim=-1) == labels, by_pmi)
+other_prior = llm.score_choices(lm, ["The capital is"] * len(asked), answers)
+other = llm.pmi_scores(text, other_prior)
+worse = cal.bootstrap_interval(difference, other.argmax(dim=-1) == labels, by_pmi)
 expect("accuracy with the other prior, minus the first", worse.estimate, -0.12, within=0.05)
 expect("high end of its 95 % interval", worse.high, at_most=-0.02)
 
@@ -673,11 +669,10 @@ exercises.divided_by_prior.check(my_divided_by_prior)
 # `score_spellings` adds the former and leaves out the latter.
 
 # %%
-from coursekit.llm import score_spellings
 
 few = test[:24].tolist()
 spelled = [[[name, name + ".", name.lower(), name.strip()] for name in answers[i]] for i in few]
-summed = torch.stack(score_spellings(lm, [prompts[i] for i in few], spelled))
+summed = torch.stack(llm.score_spellings(lm, [prompts[i] for i in few], spelled))
 gained = summed - text[few]
 of_right = gained.gather(-1, labels[few, None])
 same = mean(summed.argmax(dim=-1) == text[few].argmax(dim=-1))
@@ -692,13 +687,13 @@ expect("share of questions with the same choice", same, at_least=0.95)
 # two, the first can never lose:
 
 # %%
-[prompt] = few_shot_prompts(["What is the largest city of the United States?"], solved)
-[begins] = score_choices(lm, [prompt], [[" New", " New York"]])
-[ends] = score_choices(lm, [prompt], [[" New\n", " New York\n"]])
+[prompt] = llm.few_shot_prompts(["What is the largest city of the United States?"], solved)
+[begins] = llm.score_choices(lm, [prompt], [[" New", " New York"]])
+[ends] = llm.score_choices(lm, [prompt], [[" New\n", " New York\n"]])
 expect("' New' is at least as probable as ' New York'", bool(begins[0] >= begins[1]), True)
 expect("with the end of the line, ' New York' wins", bool(ends[1] > ends[0]), True)
 try:
-    score_spellings(lm, [prompt], [[[" New"], [" New York"]]])
+    llm.score_spellings(lm, [prompt], [[[" New"], [" New York"]]])
 except ValueError as error:
     print(error)
 
@@ -715,28 +710,25 @@ except ValueError as error:
 # 81 answers do not fill more.)
 
 # %%
-from coursekit.calibration import TemperatureScaling, ece_null_distribution
-from coursekit.calibration import expected_calibration_error as ece
 
 
 def after_temperature(scores, fit, judge):
     """Probabilities of the questions `judge` at the temperature that suits the questions `fit`."""
-    scaling = TemperatureScaling().fit(scores[fit], labels[fit])
+    scaling = cal.TemperatureScaling().fit(scores[fit], labels[fit])
     return scaling.predict_proba(scores[judge]), scaling.temperature_
 
 
 scaled, temperature = after_temperature(text, calibration, test)
-before = top_label(choice_probs(text)[test], labels[test])
-after = top_label(scaled, labels[test])
+before = cal.top_label(llm.choice_probs(text)[test], labels[test])
+after = cal.top_label(scaled, labels[test])
 expect("temperature fitted on the calibration half", temperature, 2.7, within=0.4)
 
 # %%
-from coursekit.plots import new_axes
 
-left, right_axes = new_axes(13.5, 6.2, ncols=2)
-reliability_diagram(*before, n_bins=5, title="By text, T = 1", ax=left)
-reliability_diagram(*after, n_bins=5, title=f"By text, T = {temperature:.1f}", ax=right_axes)
-show(
+left, right_axes = plots.new_axes(13.5, 6.2, ncols=2)
+plots.reliability_diagram(*before, n_bins=5, title="By text, T = 1", ax=left)
+plots.reliability_diagram(*after, n_bins=5, title=f"By text, T = {temperature:.1f}", ax=right_axes)
+plots.show(
     left,
     alt="Two reliability diagrams of the test half. Before, most answers have a confidence above "
     "0.9 and the points lie below the diagonal; after, confidences are spread out and the points "
@@ -750,8 +742,12 @@ gap = {
 print(f"confidence minus accuracy: {gap['before']:+.2f} before, {gap['after']:+.2f} after")
 expect("gap before", gap["before"], 0.05, within=0.03)
 expect("gap after", gap["after"], -0.08, within=0.04)
-chance = ece_null_distribution(after[0]).quantile(0.95)
-expect("ECE after, as a share of what chance alone may give", ece(*after) / chance, at_most=1.0)
+chance = cal.ece_null_distribution(after[0]).quantile(0.95)
+expect(
+    "ECE after, as a share of what chance alone may give",
+    cal.expected_calibration_error(*after) / chance,
+    at_most=1.0,
+)
 
 # %% [markdown]
 # Hm. From too sure to too modest: on *this* split the calibration half happened to be harder than the
@@ -759,7 +755,6 @@ expect("ECE after, as a share of what chance alone may give", ece(*after) / chan
 # say little, in both directions. One split is one draw. Draw 200.
 
 # %%
-from coursekit.plots import spread_over_splits
 
 both = {"T = 1": [], "T fitted": []}
 improved, temperatures = [], []
@@ -769,8 +764,10 @@ for seed in range(200):
         for half in split_questions(questions, fraction=0.5, seed=seed)
     )
     scaled, T = after_temperature(text, fit, judge)
-    both["T = 1"].append(ece(*top_label(choice_probs(text)[judge], labels[judge])))
-    both["T fitted"].append(ece(*top_label(scaled, labels[judge])))
+    both["T = 1"].append(
+        cal.expected_calibration_error(*cal.top_label(llm.choice_probs(text)[judge], labels[judge]))
+    )
+    both["T fitted"].append(cal.expected_calibration_error(*cal.top_label(scaled, labels[judge])))
     improved.append((nll(scaled.log(), labels[judge]) - nll(text[judge], labels[judge])).mean())
     temperatures.append(T)
 
@@ -778,9 +775,12 @@ spread = {name: torch.tensor(values) for name, values in both.items()}
 temperatures, improved = torch.tensor(temperatures), torch.stack(improved)
 
 # %%
-one_split = {"T = 1": ece(*before), "T fitted": ece(*after)}
-ax = spread_over_splits(spread, one_split, "ECE on the test half", "200 splits into halves")
-show(
+one_split = {
+    "T = 1": cal.expected_calibration_error(*before),
+    "T fitted": cal.expected_calibration_error(*after),
+}
+ax = figures.spread_over_splits(spread, one_split, "ECE on the test half", "200 splits into halves")
+plots.show(
     ax,
     alt="Histograms of the ECE on the test half over 200 random splits, without and with a fitted "
     "temperature. Both spread from about 0.04 to 0.15 and overlap; the fitted ones lie a little "
@@ -817,33 +817,33 @@ exercises.where_to_fit.check(...)
 
 # %%
 methods = {
-    "letters, no examples": choice_probs(no_examples[test]),
-    "letters": choice_probs(with_examples[test]),
-    "letters, contextual calibration": choice_probs(contextual[test]),
-    "letters, batch calibration": choice_probs(batch[test]),
-    "letters, averaged over orders": choice_probs(over_orders),
-    "names, with the list": choice_probs(text_with_list),
-    "names": choice_probs(text[test]),
-    "names, per token": choice_probs(per_token[test]),
-    "names, per byte": choice_probs(per_byte[test]),
-    "names / prior (PMI)": choice_probs(pmi[test]),
+    "letters, no examples": llm.choice_probs(no_examples[test]),
+    "letters": llm.choice_probs(with_examples[test]),
+    "letters, contextual calibration": llm.choice_probs(contextual[test]),
+    "letters, batch calibration": llm.choice_probs(batch[test]),
+    "letters, averaged over orders": llm.choice_probs(over_orders),
+    "names, with the list": llm.choice_probs(text_with_list),
+    "names": llm.choice_probs(text[test]),
+    "names, per token": llm.choice_probs(per_token[test]),
+    "names, per byte": llm.choice_probs(per_byte[test]),
+    "names / prior (PMI)": llm.choice_probs(pmi[test]),
     "names, temperature": after_temperature(text, calibration, test)[0],
     "names / prior, temperature": after_temperature(pmi, calibration, test)[0],
 }
 
 # %%
-from coursekit.calibration import auroc
-from coursekit.plots import scores_by_method
 
 accuracy, confidences, calibration_error, ranking, loss, chance = {}, {}, {}, {}, {}, {}
 for name, probs in methods.items():
-    sure, right = top_label(probs, labels[test])
-    accuracy[name] = bootstrap_interval(mean, right)
-    confidences[name] = bootstrap_interval(mean, sure)
-    calibration_error[name] = bootstrap_interval(ece, sure, right, n_resamples=400)
-    ranking[name] = bootstrap_interval(auroc, sure, right, n_resamples=400)
-    loss[name] = bootstrap_interval(mean, nll(probs.log(), labels[test]))
-    chance[name] = ece_null_distribution(sure).quantile(0.95).item()
+    sure, right = cal.top_label(probs, labels[test])
+    accuracy[name] = cal.bootstrap_interval(mean, right)
+    confidences[name] = cal.bootstrap_interval(mean, sure)
+    calibration_error[name] = cal.bootstrap_interval(
+        cal.expected_calibration_error, sure, right, n_resamples=400
+    )
+    ranking[name] = cal.bootstrap_interval(cal.auroc, sure, right, n_resamples=400)
+    loss[name] = cal.bootstrap_interval(mean, nll(probs.log(), labels[test]))
+    chance[name] = cal.ece_null_distribution(sure).quantile(0.95).item()
 
 # %%
 panels = {
@@ -858,8 +858,8 @@ guessing = {
     "NLL (nats a question)": torch.tensor(4.0).log().item(),
 }
 title = "Twelve ways to ask: 81 test questions, 95 % intervals"
-ax = scores_by_method(panels, {"ECE": chance}, guessing, title)
-show(
+ax = plots.scores_by_method(panels, {"ECE": chance}, guessing, title)
+plots.show(
     ax,
     alt="Twelve methods, four panels. All letter methods and the names with the list have accuracy "
     "near 0.25; names without a list have 0.85 to 0.9. ECE is largest for letters without examples "
@@ -928,10 +928,10 @@ guess = predict(
 from coursekit.data import invented_countries
 
 invented = invented_countries(len(test))
-invented_prompts = few_shot_prompts(
+invented_prompts = llm.few_shot_prompts(
     [f"What is the capital of {name}?" for name in invented], solved
 )
-invented_text = torch.stack(score_choices(lm, invented_prompts, test_answers))
+invented_text = torch.stack(llm.score_choices(lm, invented_prompts, test_answers))
 cool = after_temperature(pmi, calibration, test)[1]  # the temperature of names / prior
 pairs = compare(
     {
@@ -966,7 +966,7 @@ expect("the same, divided by prior, at the fitted temperature", still, 0.6, with
 known = text[test].exp().sum(dim=-1).clamp(max=1)
 unknown = invented_text.exp().sum(dim=-1).clamp(max=1)
 exists = torch.cat([torch.ones(len(known)), torch.zeros(len(unknown))]).bool()
-told_apart = bootstrap_interval(auroc, torch.cat([known, unknown]), exists, n_resamples=400)
+told_apart = cal.bootstrap_interval(cal.auroc, torch.cat([known, unknown]), exists, n_resamples=400)
 expect("real countries: mean probability of all four options", known.mean(), 0.25, within=0.08)
 expect("invented countries: the same", unknown.mean(), at_most=0.02)
 expect("AUROC of that sum: is the country real?", told_apart.estimate, 0.88, within=0.06)
@@ -981,8 +981,8 @@ expect("low end of its 95 % interval", told_apart.low, at_least=0.75)
 
 # %%
 shuffled = labels[torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))]
-_, lucky = top_label(choice_probs(pmi), shuffled)
-by_chance = bootstrap_interval(mean, lucky)
+_, lucky = cal.top_label(llm.choice_probs(pmi), shuffled)
+by_chance = cal.bootstrap_interval(mean, lucky)
 expect("accuracy against shuffled answers", by_chance.estimate, 0.25, within=0.1)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -992,20 +992,18 @@ expect("accuracy against shuffled answers", by_chance.estimate, 0.25, within=0.1
 # turned. Every change asks the model 24 test questions again, live, in a few seconds.
 
 # %%
-from coursekit.widgets.multiple_choice import asked_view
 
 few_questions = [questions[i] for i in few]
-ax = asked_view(lm, few_questions, examples, way="letter", n_examples=4)
-show(
+ax = widget.asked_view(lm, few_questions, examples, way="letter", n_examples=4)
+plots.show(
     ax,
     alt="Left, accuracy and mean confidence of 24 questions asked by letter with four examples, "
     "confidence above accuracy. Right, the places of the chosen answers: most are the third.",
 )
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.widgets import prompt_explorer
 
-prompt_explorer(lm, few_questions, examples)
+widget.prompt_explorer(lm, few_questions, examples)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # Some things to find out, with 24 questions (so trust only large differences):
@@ -1058,10 +1056,10 @@ prompt_explorer(lm, few_questions, examples)
 # Six predictions in this notebook. Were you surer than you were right?
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.exercises import progress
-from coursekit.widgets import my_predictions
 
-my_predictions()
+from coursekit.chapters import progress
+
+plots.my_predictions()
 progress()
 
 # %% [markdown]

@@ -35,61 +35,12 @@
 import torch
 from scipy.stats import beta, betabinom
 
-from coursekit import expect, predict
-from coursekit.calibration import (
-    ConformalSets,
-    PlattScaling,
-    auroc,
-    binary_brier_score,
-    binary_logits,
-    bootstrap_interval,
-    coverage,
-    ece_null_distribution,
-    expected_calibration_error,
-    mean_set_size,
-    negative_log_likelihood,
-    risk_coverage_curve,
-    selective_accuracy,
-    wilson_interval,
-)
-from coursekit.data import (
-    arithmetic_questions,
-    capital_questions,
-    control_questions,
-    matches,
-    split_questions,
-)
-from coursekit.exercises import free_form_answers as exercises
+from coursekit import calibration as cal, data, expect, llm, plots, predict
+from coursekit.chapters.free_form_answers import exercises, figures, widget
 
 # %%
-from coursekit.llm import (
-    agreement,
-    cluster_by_meaning,
-    cluster_by_string,
-    few_shot_prompts,
-    greedy_answers,
-    load,
-    meaning_by_question,
-    meaning_by_ratio,
-    p_true,
-    read_confidences,
-    sample_answers,
-    score_choices,
-    semantic_entropy,
-)
-from coursekit.plots import (
-    abstention_curve,
-    accuracy_and_confidence,
-    coverage_histogram,
-    interval_rows,
-    reliability_diagram,
-    risk_coverage_bands,
-    sample_panels,
-    scores_by_method,
-    show,
-)
 
-lm = load()
+lm = llm.load()
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Before you start: three questions
@@ -116,14 +67,14 @@ exercises.what_calibration_data_are_for.check(...)
 # another country. The four are never asked themselves.
 
 # %%
-capitals = {question.key: question for question in capital_questions(n_options=10)}
+capitals = {question.key: question for question in data.capital_questions(n_options=10)}
 shown = [capitals.pop(code) for code in ("PL", "JP", "KE", "PE")]
 examples = [(question.question, question.answer) for question in shown]
 
 
 def prompts_for(questions):
     """A prompt for each question, after the four examples."""
-    return few_shot_prompts([question.question for question in questions], examples)
+    return llm.few_shot_prompts([question.question for question in questions], examples)
 
 
 print(prompts_for([capitals["FR"]])[0])
@@ -146,12 +97,12 @@ guess = predict(
 
 # %%
 three = [capitals["AR"], capitals["AU"], capitals["AM"]]
-drawn = sample_answers(lm, prompts_for(three), 10, max_new_tokens=12)
+drawn = llm.sample_answers(lm, prompts_for(three), 10, max_new_tokens=12)
 texts = [[answer.text for answer in answers] for answers in drawn]
 
 counts = {q.subject: {t: said.count(t) for t in said} for q, said in zip(three, texts, strict=True)}
-ax = sample_panels(counts, {question.subject: question.answer for question in three})
-show(
+ax = figures.sample_panels(counts, {question.subject: question.answer for question in three})
+plots.show(
     ax,
     alt="Bar charts of ten sampled answers for three countries. Argentina: all ten say Buenos "
     "Aires. Australia: most say Sydney, which is wrong. Armenia: ten samples scatter over "
@@ -185,15 +136,15 @@ expect("different answers about Armenia", len(set(texts[2])), at_least=5)
 # %%
 questions = list(capitals.values())
 prompts = prompts_for(questions)
-answers = greedy_answers(lm, prompts, max_new_tokens=12)
-samples = sample_answers(lm, prompts, 10, max_new_tokens=12)
+answers = llm.greedy_answers(lm, prompts, max_new_tokens=12)
+samples = llm.sample_answers(lm, prompts, 10, max_new_tokens=12)
 
 
 def confidences(answers, samples):
     """Four confidences for each answer, from itself and from its samples."""
     texts = [[sample.text for sample in drawn] for drawn in samples]
-    agree = [agreement(a.text, said) for a, said in zip(answers, texts, strict=True)]
-    entropy = torch.tensor([semantic_entropy(cluster_by_string(said)) for said in texts])
+    agree = [llm.agreement(a.text, said) for a, said in zip(answers, texts, strict=True)]
+    entropy = torch.tensor([llm.semantic_entropy(llm.cluster_by_string(said)) for said in texts])
     return {
         "likelihood": torch.tensor([a.log_prob for a in answers]).exp(),
         "likelihood a token": torch.tensor([a.log_prob_per_token for a in answers]).exp(),
@@ -203,7 +154,7 @@ def confidences(answers, samples):
 
 
 sure = confidences(answers, samples)
-right = torch.tensor([matches(a.text, q) for a, q in zip(answers, questions, strict=True)])
+right = torch.tensor([data.matches(a.text, q) for a, q in zip(answers, questions, strict=True)])
 print(f"{len(questions)} countries")
 expect("accuracy of the greedy answers", right.double().mean(), 0.47, within=0.05)
 
@@ -213,7 +164,7 @@ expect("accuracy of the greedy answers", right.double().mean(), 0.47, within=0.0
 # any spelling* ("Paris", "paris."), so on average it is at least as large.
 
 # %%
-difference = bootstrap_interval(
+difference = cal.bootstrap_interval(
     lambda agree, like: (agree - like).mean().item(), sure["agreement"], sure["likelihood"]
 )
 print(f"agreement minus likelihood, mean: {difference:.2f}")
@@ -223,7 +174,6 @@ expect("the lower end of that interval", difference.low, at_least=0.0)
 # ### Exercise 1: agreement
 
 # %%
-from coursekit.data.questions import normalise
 
 
 def my_agreement(answer, samples):
@@ -258,17 +208,17 @@ def gap(confidence, correct):
 
 
 probabilities = ["likelihood", "agreement", "likelihood a token"]
-gaps = {name: bootstrap_interval(gap, sure[name], right) for name in probabilities}
+gaps = {name: cal.bootstrap_interval(gap, sure[name], right) for name in probabilities}
 estimates = [interval.estimate for interval in gaps.values()]
 guess.resolve(max(estimates) > 0.1 and min(estimates) < -0.1)
 
-ax = interval_rows(
+ax = plots.interval_rows(
     gaps,
     "mean confidence minus accuracy",
     "One model, one set of answers, three confidences",
     (0.0, "as sure as right"),
 )
-show(
+plots.show(
     ax,
     alt="Mean confidence minus accuracy with intervals. The likelihood lies well below zero, "
     "agreement a little below, the likelihood a token far above.",
@@ -286,8 +236,10 @@ expect("gap of the likelihood a token", gaps["likelihood a token"].estimate, 0.1
 # chances to go wrong. Agreement counts answers, and it comes nearest.
 
 # %%
-ax = reliability_diagram(sure["agreement"], right, n_bins=10, title="Agreement of ten samples")
-show(
+ax = plots.reliability_diagram(
+    sure["agreement"], right, n_bins=10, title="Agreement of ten samples"
+)
+plots.show(
     ax,
     alt="Reliability diagram of agreement: the points scatter about the diagonal, more of them above "
     "it than below.",
@@ -316,14 +268,14 @@ exercises.length_normalised_confidence.check(my_confidence_per_token)
 # answer have more confidence than a wrong one? That is the AUROC.
 
 # %%
-known = {name: bootstrap_interval(auroc, values, right) for name, values in sure.items()}
-ax = interval_rows(
+known = {name: cal.bootstrap_interval(cal.auroc, values, right) for name, values in sure.items()}
+ax = plots.interval_rows(
     known,
     "AUROC (0.5: knows nothing, 1: knows everything)",
     "Does confidence tell right answers from wrong ones?",
     (0.5, "chance"),
 )
-show(
+plots.show(
     ax,
     alt="AUROC with intervals for likelihood, likelihood a token, agreement and low entropy. All "
     "lie between 0.75 and 0.92, far above chance.",
@@ -337,8 +289,8 @@ show(
 # %%
 def auroc_difference(first, second):
     """How much better the first confidence orders the answers, with a paired interval."""
-    return bootstrap_interval(
-        lambda a, b, y: auroc(a, y) - auroc(b, y), sure[first], sure[second], right
+    return cal.bootstrap_interval(
+        lambda a, b, y: cal.auroc(a, y) - cal.auroc(b, y), sure[first], sure[second], right
     )
 
 
@@ -351,8 +303,10 @@ differences = {
         ("low entropy", "agreement"),
     ]
 }
-ax = interval_rows(differences, "difference in AUROC", "Paired comparisons", (0.0, "no difference"))
-show(
+ax = plots.interval_rows(
+    differences, "difference in AUROC", "Paired comparisons", (0.0, "no difference")
+)
+plots.show(
     ax,
     alt="Four differences in AUROC with intervals. The likelihood a token is better than the "
     "likelihood and than agreement; likelihood against agreement includes zero; low entropy is a "
@@ -392,9 +346,9 @@ exercises.entropy_of_clusters.check(my_semantic_entropy)
 
 # %%
 first = [drawn[0] for drawn in samples]
-first_right = torch.tensor([matches(a.text, q) for a, q in zip(first, questions, strict=True)])
+first_right = torch.tensor([data.matches(a.text, q) for a, q in zip(first, questions, strict=True)])
 first_sure = torch.tensor([a.log_prob for a in first]).exp()
-expect("AUROC of one random sample", auroc(first_sure, first_right), 0.94, within=0.04)
+expect("AUROC of one random sample", cal.auroc(first_sure, first_right), 0.94, within=0.04)
 expect("accuracy of one random sample", first_right.double().mean(), 0.27, within=0.06)
 
 # %% [markdown]
@@ -409,7 +363,7 @@ expect("accuracy of one random sample", first_right.double().mean(), 0.27, withi
 
 # %%
 for one, other in [("The Hague", "the hague."), ("Beijing", "Peking"), ("Rome", "Romania")]:
-    print(f"{one} = {other}: {normalise(one) == normalise(other)}")
+    print(f"{one} = {other}: {data.normalise(one) == data.normalise(other)}")
 
 # %% [markdown]
 # The papers on semantic entropy ask another model, trained to judge whether one sentence entails another. We have only
@@ -459,27 +413,28 @@ guess = predict(
 # %%
 from difflib import SequenceMatcher
 
-ratios = meaning_by_ratio(lm, asked, pairs)
+ratios = llm.meaning_by_ratio(lm, asked, pairs)
 judges = {
-    "by question": meaning_by_question(lm, asked, pairs).sigmoid(),
+    "by question": llm.meaning_by_question(lm, asked, pairs).sigmoid(),
     "by ratio": (ratios / 4).sigmoid(),  # any rising function will do: the AUROC sees the order
     "shared letters": torch.tensor(
         [SequenceMatcher(None, a.casefold(), b.casefold()).ratio() for a, b in pairs]
     ),
 }
 judged = {
-    name: bootstrap_interval(auroc, score, is_same, groups=asked) for name, score in judges.items()
+    name: cal.bootstrap_interval(cal.auroc, score, is_same, groups=asked)
+    for name, score in judges.items()
 }
-ax = interval_rows(judged, "AUROC, same against different", "Same meaning?", (0.5, "chance"))
-show(
+ax = plots.interval_rows(judged, "AUROC, same against different", "Same meaning?", (0.5, "chance"))
+plots.show(
     ax,
     alt="AUROC with intervals of three judges of sameness. By question lies at chance; by ratio "
     "and shared letters lie near 0.7, with wide overlapping intervals.",
 )
 
 # %%
-over_letters = bootstrap_interval(
-    lambda a, b, y: auroc(a, y) - auroc(b, y),
+over_letters = cal.bootstrap_interval(
+    lambda a, b, y: cal.auroc(a, y) - cal.auroc(b, y),
     judges["by ratio"],
     judges["shared letters"],
     is_same,
@@ -502,7 +457,7 @@ threshold = cuts[hits.argmax()].item()
 expect("pairs told apart at the best threshold", hits.max(), 0.72, within=0.1)
 
 five = ["Washington", "New York City", "Washington, D.C.", "Philadelphia", "New York"]
-clusters = cluster_by_meaning(lm, capitals["US"].question, five, threshold)
+clusters = llm.cluster_by_meaning(lm, capitals["US"].question, five, threshold)
 for cluster in sorted(set(clusters)):
     print(" = ".join(t for t, c in zip(five, clusters, strict=True) if c == cluster))
 
@@ -519,7 +474,7 @@ for cluster in sorted(set(clusters)):
 # a *calibration* half to fit and choose on, a *test* half to report on.
 
 # %%
-calibration, test = split_questions(questions, seed=0)
+calibration, test = data.split_questions(questions, seed=0)
 in_test = torch.tensor([question in test for question in questions])
 test_rows = in_test.nonzero().squeeze(1).tolist()
 print(f"{len(calibration)} countries to calibrate, {len(test)} to test")
@@ -543,17 +498,17 @@ def about_answers(form, shots):
     """Prompts that ask about the model's own answers to the test questions."""
     asked = [form.format(c=questions[i].subject, a=answers[i].text) for i in test_rows]
     done = [(form.format(c=c, a=a), verdict) for c, a, verdict in shots]
-    return few_shot_prompts(asked, done, template="{question} {answer}")
+    return llm.few_shot_prompts(asked, done, template="{question} {answer}")
 
 
 believed = {}
 for name, (form, yes, no) in wordings.items():
     shots = [(c, a, yes if ok else no) for c, a, ok in judged_examples]
-    believed[name] = p_true(lm, about_answers(form, shots), yes, no)
+    believed[name] = llm.p_true(lm, about_answers(form, shots), yes, no)
 
 test_right = right[in_test]
 p_true_auroc = {
-    f"P(True), {name}": bootstrap_interval(auroc, found.probs, test_right)
+    f"P(True), {name}": cal.bootstrap_interval(cal.auroc, found.probs, test_right)
     for name, found in believed.items()
 }
 for name, found in believed.items():
@@ -579,8 +534,8 @@ guess = predict(
 def stated(ask, shots):
     """What the model writes about its test answers after these examples, read strictly."""
     form = "Question: What is the capital of {c}?\nAnswer: {a}\n" + ask
-    written = greedy_answers(lm, about_answers(form, shots), max_new_tokens=5)
-    return read_confidences([answer.text for answer in written])
+    written = llm.greedy_answers(lm, about_answers(form, shots), max_new_tokens=5)
+    return llm.read_confidences([answer.text for answer in written])
 
 
 without = stated("Confidence:", [])
@@ -607,20 +562,20 @@ for name, found in numbers.items():
 
 # %%
 stated_auroc = {
-    f"stated, {name}": bootstrap_interval(auroc, found.filled(0.5), test_right)
+    f"stated, {name}": cal.bootstrap_interval(cal.auroc, found.filled(0.5), test_right)
     for name, found in numbers.items()
 }
 on_test = {
-    name: bootstrap_interval(auroc, sure[name][in_test], test_right)
+    name: cal.bootstrap_interval(cal.auroc, sure[name][in_test], test_right)
     for name in ("likelihood a token", "agreement")
 }
-ax = interval_rows(
+ax = plots.interval_rows(
     on_test | p_true_auroc | stated_auroc,
     "AUROC",
     "Nine confidences in the same test answers",
     (0.5, "chance"),
 )
-show(
+plots.show(
     ax,
     alt="AUROC with intervals of nine confidences. Likelihood a token and agreement lie above 0.8. "
     "P(True) moves with its wording from far below chance to a little above; stated confidences "
@@ -640,8 +595,11 @@ for name in ("stated, last 35", "stated, last 95"):
 # %%
 def ahead_of(other):
     """By how much agreement orders the test answers better than another confidence does."""
-    return bootstrap_interval(
-        lambda a, b, y: auroc(a, y) - auroc(b, y), sure["agreement"][in_test], other, test_right
+    return cal.bootstrap_interval(
+        lambda a, b, y: cal.auroc(a, y) - cal.auroc(b, y),
+        sure["agreement"][in_test],
+        other,
+        test_right,
     )
 
 
@@ -676,20 +634,20 @@ exercises.unparsed_confidence.check(my_brier_score)
 # must be low here, and it must tell invented countries from real ones.
 
 # %%
-invented = control_questions(24)
+invented = data.control_questions(24)
 invented_prompts = prompts_for(invented)
 invented_sure = confidences(
-    greedy_answers(lm, invented_prompts, max_new_tokens=12),
-    sample_answers(lm, invented_prompts, 10, max_new_tokens=12),
+    llm.greedy_answers(lm, invented_prompts, max_new_tokens=12),
+    llm.sample_answers(lm, invented_prompts, 10, max_new_tokens=12),
 )
 rows = {"real": sure, "invented": invented_sure}
 means = {
-    f"{name}, {kind}": bootstrap_interval(lambda c: c.mean().item(), values[name])
+    f"{name}, {kind}": cal.bootstrap_interval(lambda c: c.mean().item(), values[name])
     for name in ("agreement", "likelihood", "likelihood a token")
     for kind, values in rows.items()
 }
-ax = interval_rows(means, "mean confidence", "Real countries and invented ones")
-show(
+ax = plots.interval_rows(means, "mean confidence", "Real countries and invented ones")
+plots.show(
     ax,
     alt="Mean confidence with intervals for real and invented countries. Agreement and likelihood "
     "fall to nearly zero for invented ones; the likelihood a token stays well above.",
@@ -710,12 +668,12 @@ expect("likelihood on invented ones", means["likelihood, invented"].estimate, at
 # fresh, unlimited, and of graded difficulty. Does its confidence follow the difficulty?
 
 # %%
-sums = [q for digits in (1, 2, 3) for q in arithmetic_questions(40, digits=digits, seed=1)]
+sums = [q for digits in (1, 2, 3) for q in data.arithmetic_questions(40, digits=digits, seed=1)]
 worked = [("What is 3 + 5?", "8"), ("What is 41 + 27?", "68"), ("What is 512 + 236?", "748")]
-sum_prompts = few_shot_prompts([question.question for question in sums], worked)
-sum_answers = greedy_answers(lm, sum_prompts, max_new_tokens=8)
-sum_sure = confidences(sum_answers, sample_answers(lm, sum_prompts, 10, max_new_tokens=8))
-sum_right = torch.tensor([matches(a.text, q) for a, q in zip(sum_answers, sums, strict=True)])
+sum_prompts = llm.few_shot_prompts([question.question for question in sums], worked)
+sum_answers = llm.greedy_answers(lm, sum_prompts, max_new_tokens=8)
+sum_sure = confidences(sum_answers, llm.sample_answers(lm, sum_prompts, 10, max_new_tokens=8))
+sum_right = torch.tensor([data.matches(a.text, q) for a, q in zip(sum_answers, sums, strict=True)])
 
 # %%
 mean = lambda values: values.double().mean().item()  # noqa: E731
@@ -723,12 +681,12 @@ accuracy, confidence = {}, {}
 for digits in (1, 2, 3):
     part = slice(40 * (digits - 1), 40 * digits)
     name = f"{digits} digit{'s' * (digits > 1)}"
-    accuracy[name] = bootstrap_interval(mean, sum_right[part])
-    confidence[name] = bootstrap_interval(mean, sum_sure["likelihood"][part])
-ax = accuracy_and_confidence(
+    accuracy[name] = cal.bootstrap_interval(mean, sum_right[part])
+    confidence[name] = cal.bootstrap_interval(mean, sum_sure["likelihood"][part])
+ax = plots.accuracy_and_confidence(
     accuracy, confidence, "Sums: how often right, how likely", of="answers"
 )
-show(
+plots.show(
     ax,
     alt="Accuracy and mean likelihood of sums with one, two and three digits, with intervals. Both "
     "fall steeply with the number of digits, confidence a little below accuracy.",
@@ -737,8 +695,8 @@ show(
 # %%
 expect("accuracy, 1 digit minus 3", accuracy["1 digit"].estimate - accuracy["3 digits"].estimate,
        at_least=0.3)  # fmt: skip
-expect("AUROC of the likelihood on sums", auroc(sum_sure["likelihood"], sum_right), 0.85, 0.08)
-sum_gap = bootstrap_interval(gap, sum_sure["likelihood"], sum_right)
+expect("AUROC of the likelihood on sums", cal.auroc(sum_sure["likelihood"], sum_right), 0.85, 0.08)
+sum_gap = cal.bootstrap_interval(gap, sum_sure["likelihood"], sum_right)
 expect("gap of the likelihood on sums", sum_gap.estimate, -0.16, within=0.08)
 expect("the upper end of that gap", sum_gap.high, at_most=0.0)
 
@@ -757,8 +715,8 @@ expect("the upper end of that gap", sum_gap.high, at_most=0.0)
 # %%
 def platt(confidence, fit_on, use_on):
     """Probabilities on one set of rows, calibrated on another."""
-    logits = binary_logits(confidence)
-    calibrator = PlattScaling().fit(logits[fit_on], right[fit_on].long())
+    logits = cal.binary_logits(confidence)
+    calibrator = cal.PlattScaling().fit(logits[fit_on], right[fit_on].long())
     return calibrator.predict_proba(logits[use_on])[:, 1]
 
 
@@ -786,31 +744,33 @@ for name in probabilities:
 # %%
 def nll(probs, correct):
     """Mean negative log-probability of what happened, in nats."""
-    return negative_log_likelihood(torch.stack((1 - probs, probs), dim=1), correct.long())
+    return cal.negative_log_likelihood(torch.stack((1 - probs, probs), dim=1), correct.long())
 
 
 def ece(probs, correct):
     """Expected calibration error in ten bins."""
-    return expected_calibration_error(probs, correct, n_bins=10)
+    return cal.expected_calibration_error(probs, correct, n_bins=10)
 
 
 # %%
 def for_all(score):
     """A score of every method, with its interval."""
-    return {n: bootstrap_interval(score, p, right, n_resamples=300) for n, p in methods.items()}
+    return {n: cal.bootstrap_interval(score, p, right, n_resamples=300) for n, p in methods.items()}
 
 
-scores = {"gap": gap, "ECE": ece, "AUROC": auroc, "Brier score": binary_brier_score}
+scores = {"gap": gap, "ECE": ece, "AUROC": cal.auroc, "Brier score": cal.binary_brier_score}
 scores["NLL (nats)"] = nll
 panels = {title: {"": for_all(score)} for title, score in scores.items()}
-chance = {n: ece_null_distribution(p, n_bins=10).quantile(0.95).item() for n, p in methods.items()}
-ax = scores_by_method(
+chance = {
+    n: cal.ece_null_distribution(p, n_bins=10).quantile(0.95).item() for n, p in methods.items()
+}
+ax = plots.scores_by_method(
     panels,
     {"ECE": chance},
     {"AUROC": 0.5},
     "Three confidences in the same answers, before and after Platt scaling",
 )
-show(
+plots.show(
     ax,
     alt="Five panels with intervals: gap, ECE with what chance alone gives, AUROC, Brier score and "
     "NLL of likelihood, agreement and likelihood a token, each before and after Platt scaling. "
@@ -821,8 +781,11 @@ show(
 # %%
 def gained(before, after):
     """By how much the Brier score falls, with a paired interval."""
-    return bootstrap_interval(
-        lambda a, b, y: binary_brier_score(a, y) - binary_brier_score(b, y), before, after, right
+    return cal.bootstrap_interval(
+        lambda a, b, y: cal.binary_brier_score(a, y) - cal.binary_brier_score(b, y),
+        before,
+        after,
+        right,
     )
 
 
@@ -847,13 +810,15 @@ def halves(seed):
 
 
 for name in probabilities:
-    before = binary_brier_score(raw[name], right)
-    after = [binary_brier_score(crossed(raw[name], *halves(seed)), right) for seed in range(100)]
+    before = cal.binary_brier_score(raw[name], right)
+    after = [
+        cal.binary_brier_score(crossed(raw[name], *halves(seed)), right) for seed in range(100)
+    ]
     expect(f"cuts in which {name} gains", sum(a < before for a in after) / 100, at_least=0.75)
 
 # %%
-ax = reliability_diagram(best, right, n_bins=8, title="Likelihood a token, Platt-scaled")
-show(
+ax = plots.reliability_diagram(best, right, n_bins=8, title="Likelihood a token, Platt-scaled")
+plots.show(
     ax,
     alt="Reliability diagram of the calibrated likelihood a token: the points scatter about the "
     "diagonal within their intervals.",
@@ -871,15 +836,15 @@ shares = [share / 20 for share in range(2, 21)]
 
 def risk_at(share):
     """The error rate among the surest, as a function of confidence and correctness."""
-    return lambda confidence, correct: 1 - selective_accuracy(confidence, correct, share)
+    return lambda confidence, correct: 1 - cal.selective_accuracy(confidence, correct, share)
 
 
 risks = {
-    name: [bootstrap_interval(risk_at(s), sure[name], right, n_resamples=300) for s in shares]
+    name: [cal.bootstrap_interval(risk_at(s), sure[name], right, n_resamples=300) for s in shares]
     for name in ("likelihood a token", "agreement")
 }
-ax = risk_coverage_bands(shares, risks, "Fewer answers, fewer errors")
-show(
+ax = figures.risk_coverage_bands(shares, risks, "Fewer answers, fewer errors")
+plots.show(
     ax,
     alt="Risk against coverage with 95 % bands for likelihood a token and agreement. Both rise "
     "from about 0.15 at small coverage to 0.53 when everything is answered.",
@@ -929,14 +894,14 @@ guess = predict(
 # %%
 def hoped(confidence, correct, limit):
     """The lowest threshold whose observed risk is within the limit; 2, never, if there is none."""
-    curve = risk_coverage_curve(confidence, correct)
+    curve = cal.risk_coverage_curve(confidence, correct)
     kept = curve.threshold[curve.risk <= limit]
     return kept[-1].item() if len(kept) else 2.0
 
 
 def promised(confidence, correct, limit, doubt=0.1, start=20):
     """Lower the threshold while even an upper bound of the risk keeps the limit."""
-    curve = risk_coverage_curve(confidence, correct)
+    curve = cal.risk_coverage_curve(confidence, correct)
     n = (curve.coverage * len(confidence)).round()
     wrong = (curve.risk * n).round()
     bound = torch.tensor(beta.ppf(1 - doubt, wrong + 1, (n - wrong).clamp(min=1e-9)))
@@ -984,10 +949,12 @@ expect("promise: share of splits that break it", broken["promise"] / 200, at_mos
 choose_on, report_on = fit_on, use_on
 t = promised(token_sure[choose_on], right[choose_on], limit)
 speaks = token_sure[report_on] >= t
-curve = risk_coverage_curve(token_sure[report_on], right[report_on])
+curve = cal.risk_coverage_curve(token_sure[report_on], right[report_on])
 share, risk = speaks.double().mean().item(), (~right[report_on])[speaks].double().mean().item()
-ax = abstention_curve(curve, share, risk, "The test half, threshold from the calibration half")
-show(
+ax = figures.abstention_curve(
+    curve, share, risk, "The test half, threshold from the calibration half"
+)
+plots.show(
     ax,
     alt="Risk-coverage curve of the test half with a mark at the threshold that was chosen on the "
     "calibration half.",
@@ -1003,10 +970,10 @@ show(
 # %%
 torch.set_num_threads(n_threads)  # the model is asked again
 options = [[f" {option}" for option in question.options] for question in questions]
-choice_probs = torch.stack(score_choices(lm, prompts, options)).softmax(dim=1)
+choice_probs = torch.stack(llm.score_choices(lm, prompts, options)).softmax(dim=1)
 labels = torch.tensor([question.correct for question in questions])
 
-fitted = ConformalSets(level=0.9).fit(choice_probs[fit_on], labels[fit_on])
+fitted = cal.ConformalSets(level=0.9).fit(choice_probs[fit_on], labels[fit_on])
 sets = fitted.predict_sets(choice_probs[use_on])
 for row in (0, 1, 2):
     question = questions[use_on[row]]
@@ -1041,15 +1008,15 @@ coverages = torch.zeros(200, dtype=torch.double)
 sizes = torch.zeros(200)
 for seed in range(200):
     fit_rows, use_rows = halves(seed)
-    fitted = ConformalSets(0.9).fit(choice_probs[fit_rows], labels[fit_rows])
+    fitted = cal.ConformalSets(0.9).fit(choice_probs[fit_rows], labels[fit_rows])
     sets = fitted.predict_sets(choice_probs[use_rows])
-    coverages[seed] = coverage(sets, labels[use_rows])
-    sizes[seed] = mean_set_size(sets)
+    coverages[seed] = cal.coverage(sets, labels[use_rows])
+    sizes[seed] = cal.mean_set_size(sets)
     held[seed, use_rows] = sets.gather(1, labels[use_rows, None]).squeeze(1).float()
     tested[seed, use_rows] = True
 
-ax = coverage_histogram(coverages, n, m, k, "200 splits: does the set hold the truth?")
-show(
+ax = figures.coverage_histogram(coverages, n, m, k, "200 splits: does the set hold the truth?")
+plots.show(
     ax,
     alt="Histogram of the coverage of conformal sets over 200 splits, centred near 0.9, with the "
     "beta-binomial law of theory drawn over it: the two have nearly the same shape.",
@@ -1088,16 +1055,18 @@ population = torch.tensor([question.population for question in questions]).doubl
 third = torch.bucketize(population, population.quantile(torch.tensor([1 / 3, 2 / 3]).double()))
 covered = held.sum(dim=0) / tested.sum(dim=0)  # for each country, over the splits that tested it
 by_size = {
-    name: bootstrap_interval(mean, covered[third == i])
+    name: cal.bootstrap_interval(mean, covered[third == i])
     for i, name in enumerate(["few inhabitants", "in between", "many inhabitants"])
 }
-difference = bootstrap_interval(
+difference = cal.bootstrap_interval(
     lambda c, t: (c[t == 2].mean() - c[t == 0].mean()).item(), covered, third
 )
 guess.resolve(difference.estimate > 0.1)
 
-ax = interval_rows(by_size, "coverage", "One promise, three kinds of country", (0.9, "promised"))
-show(
+ax = plots.interval_rows(
+    by_size, "coverage", "One promise, three kinds of country", (0.9, "promised")
+)
+plots.show(
     ax,
     alt="Coverage of conformal sets with intervals for three thirds of countries by population: "
     "below 0.9 for the smallest countries, at or above it for the others.",
@@ -1116,9 +1085,11 @@ expect("the lower end of their difference", difference.low, at_least=0.0)
 # And from the *sampled* answers? A set of samples can only hold what was sampled:
 
 # %%
-said_truth = [any(matches(s.text, q) for s in d) for d, q in zip(samples, questions, strict=True)]
+said_truth = [
+    any(data.matches(s.text, q) for s in d) for d, q in zip(samples, questions, strict=True)
+]
 share = sum(said_truth) / len(said_truth)
-low, high = wilson_interval([share], [len(said_truth)])
+low, high = cal.wilson_interval([share], [len(said_truth)])
 print(f"the truth is among ten samples: {share:.1f} [{low.item():.1f}, {high.item():.1f}]")
 expect("share of questions whose truth was sampled", share, 0.6, within=0.06)
 
@@ -1134,9 +1105,8 @@ expect("share of questions whose truth was sampled", share, 0.6, within=0.06)
 # promise".)
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.widgets import abstention_explorer
 
-abstention_explorer({name: sure[name] for name in probabilities}, right)
+widget.abstention_explorer({name: sure[name] for name in probabilities}, right)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What you learned
@@ -1184,10 +1154,10 @@ abstention_explorer({name: sure[name] for name in probabilities}, right)
 # ## And you?
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.exercises import progress
-from coursekit.widgets import my_predictions
 
-my_predictions()
+from coursekit.chapters import progress
+
+plots.my_predictions()
 progress()
 
 # %% [markdown]

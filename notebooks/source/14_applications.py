@@ -41,49 +41,13 @@ import torch.nn.functional as F
 from scipy.stats import spearmanr
 from torchmetrics.functional.text import chrf_score
 
-from coursekit import expect, predict
-from coursekit.calibration import (
-    Interval,
-    TemperatureScaling,
-    bootstrap_interval,
-    ece_null_distribution,
-    expected_calibration_error,
-    top_label,
-    wilson_interval,
-)
-from coursekit.data import (
-    arithmetic_questions,
-    capital_questions,
-    currency_questions,
-    element_questions,
-    permuted_names,
-    split_questions,
-    summary_questions,
-    translation_questions,
-)
+from coursekit import calibration as cal, data, expect, llm, plots, predict
+from coursekit.chapters.applications import exercises, figures, widget
 
 # %%
-from coursekit.data.questions import normalise
-from coursekit.data.tasks import LANGUAGES, names_left_out
-from coursekit.exercises import applications as exercises
-from coursekit.llm import (
-    choice_probs,
-    few_shot_prompts,
-    greedy_answers,
-    load,
-    pmi_scores,
-    score_choices,
-)
-from coursekit.plots import (
-    accuracy_and_confidence,
-    gap_rows,
-    interval_rows,
-    overlap_against_likelihood,
-    reliability_diagram,
-    show,
-)
+from coursekit.data.tasks import LANGUAGES
 
-lm = load()
+lm = llm.load()
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Before you start: three questions
@@ -115,13 +79,13 @@ exercises.what_a_temperature_cannot_do.check(...)
 
 # %%
 questions = {
-    "capital": capital_questions(),
-    "currency": currency_questions(),
-    "symbol": element_questions("symbol"),
-    "sum": arithmetic_questions(60, digits=2),
+    "capital": data.capital_questions(),
+    "currency": data.currency_questions(),
+    "symbol": data.element_questions("symbol"),
+    "sum": data.arithmetic_questions(60, digits=2),
 }
-questions |= {name: translation_questions(code) for code, name in LANGUAGES.items()}
-questions["summary"] = summary_questions(n_per_library=24)
+questions |= {name: data.translation_questions(code) for code, name in LANGUAGES.items()}
+questions["summary"] = data.summary_questions(n_per_library=24)
 
 for kind in ("sum", "Finnish", "summary"):
     q = questions[kind][13]
@@ -145,7 +109,7 @@ for kind in ("sum", "Finnish", "summary"):
 # Some names are no test of translation at all:
 
 # %%
-left_out = names_left_out()
+left_out = data.names_left_out()
 for name in ("Madagascar", "Japan", "April"):
     print(f"{name}: {left_out[name]}")
 print(f"left out: {len(left_out)} names; asked: {len(questions['Finnish'])} in every language")
@@ -173,15 +137,15 @@ number_of = {}  # every entity gets a number, the same in all kinds of questions
 
 def ask(questions, template="Question: {question}\nAnswer: {answer}"):
     """Score every option after its question, and after no question in particular."""
-    calibration, test = split_questions(questions)
+    calibration, test = data.split_questions(questions)
     examples = [calibration[0], calibration[len(calibration) // 2], calibration[-1]]
     asked = [q for q in calibration if q not in examples] + test
     shown = [(q.question, q.answer) for q in examples]
-    prompts = few_shot_prompts([q.question for q in asked], shown, template)
-    scores = score_choices(lm, prompts, [[f" {o}" for o in q.options] for q in asked])
+    prompts = llm.few_shot_prompts([q.question for q in asked], shown, template)
+    scores = llm.score_choices(lm, prompts, [[f" {o}" for o in q.options] for q in asked])
 
     every = sorted({f" {option}" for q in asked for option in q.options})
-    [prior] = score_choices(lm, few_shot_prompts(["N/A"], shown, template), [every])
+    [prior] = llm.score_choices(lm, llm.few_shot_prompts(["N/A"], shown, template), [every])
     prior_of = dict(zip(every, prior.tolist(), strict=True))
     return SimpleNamespace(
         questions=asked,
@@ -233,25 +197,25 @@ def mean(values):
 
 def judged(scores, labels):
     """Confidence and correctness, `(N,)` each, of scores `(N, C)`."""
-    return top_label(choice_probs(scores), labels)
+    return cal.top_label(llm.choice_probs(scores), labels)
 
 
 accuracy, confidence = {}, {}
 for kind, a in asked.items():
     sure, right = judged(a.scores, a.labels)
-    accuracy[kind] = bootstrap_interval(mean, right, groups=a.entity)
-    confidence[kind] = bootstrap_interval(mean, sure, groups=a.entity)
+    accuracy[kind] = cal.bootstrap_interval(mean, right, groups=a.entity)
+    confidence[kind] = cal.bootstrap_interval(mean, sure, groups=a.entity)
 
 guess.resolve(confidence["French"].estimate - confidence["Chinese"].estimate >= 0.10)
 
 # %%
-ax = accuracy_and_confidence(
+ax = plots.accuracy_and_confidence(
     {f"{kind} (n = {len(asked[kind].labels)})": accuracy[kind] for kind in asked},
     {f"{kind} (n = {len(asked[kind].labels)})": confidence[kind] for kind in asked},
     "Four options each: how often right, and how sure",
     of="questions",
 )
-show(
+plots.show(
     ax,
     alt="Accuracy and mean confidence with intervals for ten kinds of questions. For capitals and "
     "symbols they lie near each other. From French to Chinese accuracy falls to a quarter while "
@@ -289,8 +253,8 @@ for language, shown in examples.items():
     options = [[f" {option}" for option in q.options] for q in some]
     answers = torch.tensor([q.correct for q in some])
     for template in templates:
-        prompts = few_shot_prompts([q.subject for q in some], shown, template % language)
-        sure, right = judged(torch.stack(score_choices(lm, prompts, options)), answers)
+        prompts = llm.few_shot_prompts([q.subject for q in some], shown, template % language)
+        sure, right = judged(torch.stack(llm.score_choices(lm, prompts, options)), answers)
         expect(f"{language}, another template: mean confidence", mean(sure), at_least=0.75)
         expect("   and it exceeds the accuracy by 0.2", mean(sure) - mean(right) >= 0.2, True)
 
@@ -315,12 +279,12 @@ guess = predict(
 french = asked["French"]
 half = [french.questions[i] for i in french.test.nonzero().flatten()]
 beginning = french.prompts[0].rpartition("Question:")[0]  # the answered examples
-prompts = [f"{beginning}Question: {q.question}\nAnswer:" for q in permuted_names(half)]
-nonsense = torch.stack(score_choices(lm, prompts, [[f" {o}" for o in q.options] for q in half]))
+prompts = [f"{beginning}Question: {q.question}\nAnswer:" for q in data.permuted_names(half)]
+nonsense = torch.stack(llm.score_choices(lm, prompts, [[f" {o}" for o in q.options] for q in half]))
 sure, right = judged(nonsense, french.labels[french.test])
 
 guess.resolve(mean(sure) < 0.75)
-print(f"accuracy {bootstrap_interval(mean, right):.2f}, n = {len(right)}")
+print(f"accuracy {cal.bootstrap_interval(mean, right):.2f}, n = {len(right)}")
 
 # %%
 expect("accuracy with the names exchanged", mean(right), 0.25, within=0.12)
@@ -377,10 +341,10 @@ guess = predict(
 # %%
 gain, corrected = {}, {}
 for kind, a in asked.items():
-    corrected[kind] = pmi_scores(a.scores, a.prior)
+    corrected[kind] = llm.pmi_scores(a.scores, a.prior)
     before = judged(a.scores, a.labels)[1].double()
     after = judged(corrected[kind], a.labels)[1].double()
-    gain[kind] = bootstrap_interval(mean, after - before, groups=a.entity)
+    gain[kind] = cal.bootstrap_interval(mean, after - before, groups=a.entity)
     print(f"{kind:9} accuracy {mean(before):.2f} -> {mean(after):.2f}, gain {gain[kind]:+.2f}")
 
 guess.resolve(min(interval.estimate for interval in gain.values()) >= 0)
@@ -416,13 +380,13 @@ expect(
 # %%
 def alike(name, option):
     """How alike two names are spelled, from 0 to 1."""
-    return difflib.SequenceMatcher(None, normalise(name), normalise(option)).ratio()
+    return difflib.SequenceMatcher(None, data.normalise(name), data.normalise(option)).ratio()
 
 
 def shared_words(text, line):
     """The share of the words of a line that are in the text."""
-    words = set(normalise(line).split())
-    return len(words & set(normalise(text).split())) / len(words)
+    words = set(data.normalise(line).split())
+    return len(words & set(data.normalise(text).split())) / len(words)
 
 
 four = ("French", "Spanish", "German", "Finnish")
@@ -443,7 +407,7 @@ lead = {}
 for kind, by_rule in rule_right.items():
     a = asked[kind]
     by_model = judged(corrected[kind], a.labels)[1]
-    lead[kind] = bootstrap_interval(mean, by_model.double() - by_rule.double(), groups=a.entity)
+    lead[kind] = cal.bootstrap_interval(mean, by_model.double() - by_rule.double(), groups=a.entity)
     print(f"{kind:8} rule {mean(by_rule):.2f}, model {mean(by_model):.2f}, lead {lead[kind]:+.2f}")
 
 # %%
@@ -469,14 +433,14 @@ by_spelling, sure_by_spelling = {}, {}
 for name, inside in {"gives it away": guessed, "does not": ~guessed}.items():
     sure, right = judged(*(values[inside] for values in alphabetic))
     name = f"spelling {name}\n(n = {len(right)})"
-    by_spelling[name] = bootstrap_interval(mean, right, groups=entity[inside])
-    sure_by_spelling[name] = bootstrap_interval(mean, sure, groups=entity[inside])
+    by_spelling[name] = cal.bootstrap_interval(mean, right, groups=entity[inside])
+    sure_by_spelling[name] = cal.bootstrap_interval(mean, sure, groups=entity[inside])
 
 # %%
-ax = accuracy_and_confidence(
+ax = plots.accuracy_and_confidence(
     by_spelling, sure_by_spelling, "Four languages, after dividing by the prior", of="questions"
 )
-show(
+plots.show(
     ax,
     alt="Accuracy and mean confidence of translations in two groups. Where spelling gives the answer "
     "away both are high. Where it does not, accuracy is far lower, and confidence only a little.",
@@ -506,7 +470,7 @@ held = {kind: corrected[kind][a.test] for kind, a in asked.items()}
 labels = {kind: a.labels[a.test] for kind, a in asked.items()}
 
 calibration_labels = {kind: a.labels[~a.test] for kind, a in asked.items()}
-pooled = TemperatureScaling().fit(
+pooled = cal.TemperatureScaling().fit(
     torch.cat(list(fitted.values())), torch.cat(list(calibration_labels.values()))
 )
 T = pooled.temperature_
@@ -515,10 +479,10 @@ everything = judged(torch.cat(list(held.values())) / T, torch.cat(list(labels.va
 everyone = torch.cat([a.entity[a.test] for a in asked.values()])
 
 # %%
-ax = reliability_diagram(
+ax = plots.reliability_diagram(
     *everything, n_bins=10, groups=everyone, title="Ten kinds of questions, one temperature"
 )
-show(
+plots.show(
     ax,
     alt="Reliability diagram of all ten kinds of questions together after one temperature: the "
     "points follow the diagonal from 0.3 to 1.",
@@ -531,9 +495,9 @@ def gap(confidence, correct):
     return mean(confidence) - mean(correct)
 
 
-ece = expected_calibration_error(*everything, n_bins=10)
-null = ece_null_distribution(everything[0], n_bins=10, n_simulations=1000, seed=0)
-pooled_gap = bootstrap_interval(gap, *everything, groups=everyone)
+ece = cal.expected_calibration_error(*everything, n_bins=10)
+null = cal.ece_null_distribution(everything[0], n_bins=10, n_simulations=1000, seed=0)
+pooled_gap = cal.bootstrap_interval(gap, *everything, groups=everyone)
 print(f"gap {pooled_gap:.2f}, n = {len(everyone)}")
 expect("the temperature", T, 2.3, within=0.4)
 expect("pooled gap on the test halves", pooled_gap.estimate, 0.02, within=0.03)
@@ -556,18 +520,18 @@ guess = predict(
 # %%
 own, gaps = {}, {"one temperature for all": {}, "one for each": {}}
 for kind, a in asked.items():
-    own[kind] = TemperatureScaling().fit(fitted[kind], calibration_labels[kind]).temperature_
+    own[kind] = cal.TemperatureScaling().fit(fitted[kind], calibration_labels[kind]).temperature_
     name = f"{kind} (n = {len(labels[kind])})"
     for way, t in zip(gaps, (T, own[kind]), strict=True):
         sure_right = judged(held[kind] / t, labels[kind])
-        gaps[way][name] = bootstrap_interval(gap, *sure_right, groups=a.entity[a.test])
+        gaps[way][name] = cal.bootstrap_interval(gap, *sure_right, groups=a.entity[a.test])
 
 worst = max(abs(interval.estimate) for interval in gaps["one temperature for all"].values())
 guess.resolve(worst <= 0.10)
 
 # %%
-ax = gap_rows(gaps, "What the pooled diagram hid")
-show(
+ax = figures.gap_rows(gaps, "What the pooled diagram hid")
+plots.show(
     ax,
     alt="The gap between confidence and accuracy for ten kinds of questions, with intervals. With "
     "one temperature, currencies and Chinese lie far right of zero, symbols left of it. With one "
@@ -605,7 +569,7 @@ splits = []
 for seed in range(50):
     first_half = torch.rand(len(number_of), generator=torch.Generator().manual_seed(seed)) < 0.5
     fit = first_half[entity]
-    t = TemperatureScaling().fit(every_score[fit], every_label[fit]).temperature_
+    t = cal.TemperatureScaling().fit(every_score[fit], every_label[fit]).temperature_
     sure, right = judged(every_score[~fit] / t, every_label[~fit])
     inside = is_chinese[~fit]
     splits.append((gap(sure, right), gap(sure[inside], right[inside])))
@@ -633,19 +597,19 @@ for kind, a in asked.items():
         F.cross_entropy(held[kind].double() / t, labels[kind], reduction="none")
         for t in (T, own[kind])
     ]
-    better[kind] = bootstrap_interval(mean, nll[0] - nll[1], groups=a.entity[a.test])
+    better[kind] = cal.bootstrap_interval(mean, nll[0] - nll[1], groups=a.entity[a.test])
     losses.append(nll[0] - nll[1])
 
-overall = bootstrap_interval(mean, torch.cat(losses), groups=everyone)
+overall = cal.bootstrap_interval(mean, torch.cat(losses), groups=everyone)
 
 # %%
-ax = interval_rows(
+ax = plots.interval_rows(
     better | {"all together": overall},
     "NLL with one temperature minus NLL with the kind's own (nats)",
     "What does a temperature of its own gain?",
     reference=(0.0, "nothing gained"),
 )
-show(
+plots.show(
     ax,
     alt="Gain in negative log-likelihood from a temperature for each kind, with intervals. It is "
     "clearly positive in Chinese, for currencies, symbols and all together, and near zero elsewhere.",
@@ -710,16 +674,16 @@ sure, right = judged(capitals.scores, capitals.labels)
 third_accuracy, third_confidence, third_gap = {}, {}, {}
 for name, part in zip(("small", "middle", "large"), order.chunk(3), strict=True):
     name = f"{name} countries (n = {len(part)})"
-    low, high = wilson_interval([mean(right[part])], [len(part)])
-    third_accuracy[name] = Interval(mean(right[part]), low.item(), high.item())
-    third_confidence[name] = bootstrap_interval(mean, sure[part])
-    third_gap[name] = bootstrap_interval(gap, sure[part], right[part])
+    low, high = cal.wilson_interval([mean(right[part])], [len(part)])
+    third_accuracy[name] = cal.Interval(mean(right[part]), low.item(), high.item())
+    third_confidence[name] = cal.bootstrap_interval(mean, sure[part])
+    third_gap[name] = cal.bootstrap_interval(gap, sure[part], right[part])
 
 # %%
-ax = accuracy_and_confidence(
+ax = plots.accuracy_and_confidence(
     third_accuracy, third_confidence, "Capitals, by inhabitants of the country", of="questions"
 )
-show(
+plots.show(
     ax,
     alt="Accuracy and mean confidence on capitals of small, middle and large countries. Accuracy "
     "rises from three quarters to one, confidence only from 0.88 to 0.97; for small countries it "
@@ -756,7 +720,7 @@ exercises.items_for_a_group.check(my_items_for_a_group)
 
 # %%
 summaries = asked["summary"]
-written = greedy_answers(lm, summaries.prompts, max_new_tokens=20)
+written = llm.greedy_answers(lm, summaries.prompts, max_new_tokens=20)
 likelihood = torch.tensor([w.log_prob_per_token for w in written])  # nats a token
 true_lines = [q.answer for q in summaries.questions]
 
@@ -783,7 +747,7 @@ for i, w in enumerate(written):
 
 leads = [" ".join(q.question.split()[:12]) for q in summaries.questions]
 lead_overlap = torch.tensor([chrf(*pair) for pair in zip(leads, true_lines, strict=True)])
-against_lead = bootstrap_interval(mean, overlap - lead_overlap, groups=summaries.entity)
+against_lead = cal.bootstrap_interval(mean, overlap - lead_overlap, groups=summaries.entity)
 
 # %%
 expect("mean overlap with the author's line", mean(overlap), 0.19, within=0.04)
@@ -813,7 +777,7 @@ def rank_correlation(a, b):
     return float(spearmanr(a, b).statistic)
 
 
-pooled_rho = bootstrap_interval(rank_correlation, likelihood, overlap, groups=summaries.entity)
+pooled_rho = cal.bootstrap_interval(rank_correlation, likelihood, overlap, groups=summaries.entity)
 guess.resolve(pooled_rho.low > 0)
 expect("rank correlation, all lines", pooled_rho.estimate, -0.1, within=0.2)
 
@@ -825,7 +789,7 @@ in_prompt = {part.split("line: ")[-1] for part in summaries.prompts[0].split("\n
 copied = torch.tensor([w.text in in_prompt for w in written])
 print(f"one of the copies: {written[copied.nonzero()[0]].text!r}")
 
-ax = overlap_against_likelihood(
+ax = figures.overlap_against_likelihood(
     {
         "copied from an example": (likelihood[copied], overlap[copied]),
         "written": (likelihood[~copied], overlap[~copied]),
@@ -833,7 +797,7 @@ ax = overlap_against_likelihood(
     (mean(lead_overlap), "mean of the first twelve words"),
     "Copies are likely, and no good",
 )
-show(
+plots.show(
     ax,
     alt="Overlap with the author's line against the log-probability a token of what the model wrote. "
     "Lines copied from an example lie far right, likely, and low, little overlap. Lines that the "
@@ -841,10 +805,10 @@ show(
 )
 
 # %%
-own_rho = bootstrap_interval(
+own_rho = cal.bootstrap_interval(
     rank_correlation, likelihood[~copied], overlap[~copied], groups=summaries.entity[~copied]
 )
-copies = bootstrap_interval(mean, (overlap - others)[copied], groups=summaries.entity[copied])
+copies = cal.bootstrap_interval(mean, (overlap - others)[copied], groups=summaries.entity[copied])
 expect("share of copies", mean(copied), 0.42, within=0.12)
 expect("likelihood of copies minus that of the rest, nats a token",
        mean(likelihood[copied]) - mean(likelihood[~copied]), 0.59, within=0.15)  # fmt: skip
@@ -883,19 +847,17 @@ exercises.overlap.check(my_overlap)
 # temperature suits symbols? Which suits Chinese? Is there one that you would sign for both?
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.widgets import task_view
 
 tasks = {kind: (held[kind], labels[kind]) for kind in asked}
-show(
-    task_view(tasks, "Chinese", T),
+plots.show(
+    widget.task_view(tasks, "Chinese", T),
     alt="Reliability diagram of the Chinese test questions at the common temperature, with the band "
     "of a calibrated model: the points lie below the band.",
 )
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.widgets import task_explorer
 
-task_explorer(tasks)
+widget.task_explorer(tasks)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What you learned
@@ -934,7 +896,7 @@ task_explorer(tasks)
 # - Z. Jiang et al., *How can we know when language models know?*, TACL 2021.
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.exercises import progress
+from coursekit.chapters import progress
 
 progress()
 

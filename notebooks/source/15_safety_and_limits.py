@@ -42,35 +42,27 @@ from scipy.optimize import least_squares
 from scipy.stats import false_discovery_control, ttest_1samp
 from torch.utils.flop_counter import FlopCounterMode
 
-from coursekit import expect, predict
-from coursekit.calibration import Interval, bootstrap_interval, group_p_values, holm_adjusted
-from coursekit.data import capital_questions, fact_language, grammar, weather_diary
-from coursekit.data.languages import WordTokenizer
+from coursekit import calibration as cal, expect, llm, plots, predict
+from coursekit.chapters.safety_and_limits import exercises, figures, widget
+from coursekit.data import WordTokenizer, capital_questions, fact_language, grammar, weather_diary
 from coursekit.data.occupations import NEUTRAL, OCCUPATIONS, PRONOUNS, filled
 from coursekit.data.passages import FAMOUS, FRESH
-from coursekit.exercises import safety_and_limits as exercises
 
 # %%
-from coursekit.llm import few_shot_prompts, load, score_choices
-from coursekit.lm.generation import sample
-from coursekit.lm.gpt import GPT, GPTConfig, forward_flops, next_token_loss, parameter_count
-from coursekit.lm.memorization import (
+from coursekit.lm import (
+    GPT,
+    GPTConfig,
+    TrainingConfig,
     chance_exposure,
     exposure,
+    forward_flops,
+    next_token_loss,
+    parameter_count,
+    sample,
     secret_log_probs,
+    sequence_logits,
+    train,
     without_duplicates,
-)
-from coursekit.lm.prediction import sequence_logits
-from coursekit.lm.training import TrainingConfig, train
-from coursekit.plots import (
-    accuracy_and_confidence,
-    interval_rows,
-    lines_with_intervals,
-    new_axes,
-    scaling_curves,
-    secret_ranks,
-    show,
-    training_curves,
 )
 
 threads = torch.get_num_threads()
@@ -199,19 +191,19 @@ guess = predict(
 # %%
 def by_repetition(values):
     """Mean of values (80,) for each number of repetitions, with its interval over canaries."""
-    return [bootstrap_interval(torch.mean, values[repetitions == n]) for n in times]
+    return [cal.bootstrap_interval(torch.mean, values[repetitions == n]) for n in times]
 
 
 exposed = by_repetition(bits)
 guess.resolve(exposed[3].estimate > 4)
-ax = lines_with_intervals(
+ax = plots.lines_with_intervals(
     [str(n) for n in times],
     {"exposure": exposed, "chance": [chance_exposure(10_000)] * 6},
     "how often the canary stands in the training text",
     "exposure (bits)",
     "The more often it was written, the less it is a secret",
 )
-show(
+plots.show(
     ax,
     alt="Exposure in bits against the number of repetitions, with intervals. At 0 it agrees with "
     "the dashed line of chance at 1.4 bits; from there it rises to 13.3 bits, the maximum, at 16.",
@@ -221,7 +213,7 @@ show(
 expect("exposure of the control, never planted", exposed[0].estimate, 1.44, within=0.9)
 expect("exposure after 16 repetitions", exposed[5].estimate, at_least=11.0)
 once, often = bits[repetitions == 1], bits[repetitions == 16]
-rise = bootstrap_interval(lambda a, b: (b - a).mean(), once, often)
+rise = cal.bootstrap_interval(lambda a, b: (b - a).mean(), once, often)
 expect("16 repetitions against 1, lower end, bits", rise.low, at_least=3.0)
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -237,8 +229,8 @@ expect("16 repetitions against 1, lower end, bits", rise.low, at_least=3.0)
 # %%
 shown = [5, 35, 55, 75]  # one canary each with 0, 1, 4 and 16 repetitions
 curves = {f"planted {repetitions[i]} times": (log_probs[i], secrets[i].item()) for i in shown}
-ax = secret_ranks(curves, "Where the true PIN stands among 10,000")
-show(
+ax = figures.secret_ranks(curves, "Where the true PIN stands among 10,000")
+plots.show(
     ax,
     alt="Probability of all 10,000 candidates against their rank, both logarithmic, for four "
     "canaries. The more often a canary was planted, the further left and up its true PIN stands; "
@@ -268,14 +260,14 @@ def say(model, prefixes, n, seed=0):
 said = say(leaky, prefixes, n=50)
 extracted = (said == canaries[:, None, 5:9]).all(dim=-1).double().mean(dim=1)  # (80,)
 stated = log_probs.gather(1, secrets[:, None])[:, 0].exp()
-ax = lines_with_intervals(
+ax = plots.lines_with_intervals(
     [str(n) for n in times],
     {"said, of 50 times": by_repetition(extracted), "probability stated": by_repetition(stated)},
     "how often the canary stands in the training text",
     "the true PIN (share)",
     "What is probable gets said",
 )
-show(
+plots.show(
     ax,
     alt="Share of samples that are the true PIN, and the probability that the model states, against "
     "repetitions, with intervals. Both lines agree; they stay near zero up to four repetitions and "
@@ -283,7 +275,7 @@ show(
 )
 
 # %%
-sixteen = bootstrap_interval(torch.mean, extracted[repetitions == 16])
+sixteen = cal.bootstrap_interval(torch.mean, extracted[repetitions == 16])
 expect("share of tries that give a PIN planted 16 times", sixteen.estimate, at_least=0.1)
 expect("the same for the control", extracted[repetitions == 0].mean(), at_most=0.01)
 difference = (extracted - stated).mean()
@@ -319,7 +311,7 @@ guess.resolve(exposed_unique[5].estimate < 6)
 print(f"{len(crawl) - len(unique)} of {len(crawl):,} pages were copies")
 
 # %%
-ax = lines_with_intervals(
+ax = plots.lines_with_intervals(
     [str(n) for n in times],
     {
         "as it was": exposed,
@@ -330,16 +322,16 @@ ax = lines_with_intervals(
     "exposure (bits)",
     "Remove the copies, and most of the leak is gone",
 )
-show(
+plots.show(
     ax,
     alt="Exposure against repetitions for both models. As it was, it rises to 13.3 bits. Without "
     "duplicates it is nearly flat, a few bits, a little above chance for all that were planted.",
 )
 
 # %%
-fell = bootstrap_interval(torch.mean, (bits - bits_unique)[repetitions == 16])
+fell = cal.bootstrap_interval(torch.mean, (bits - bits_unique)[repetitions == 16])
 expect("what 16 repetitions lose, lower end, bits", fell.low, at_least=3.0)
-left = bootstrap_interval(torch.mean, bits_unique[repetitions > 0])
+left = cal.bootstrap_interval(torch.mean, bits_unique[repetitions > 0])
 expect("exposure left where one copy stayed, lower end", left.low, at_least=1.6)
 stated_unique = log_probs_unique.gather(1, secrets[:, None])[:, 0].exp()
 expect(
@@ -375,10 +367,9 @@ exercises.what_deduplication_leaves.check(...)
 # canaries with the same number of repetitions? (The static figure above shows four of them.)
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.widgets import canary_explorer
 
 models = {"as it was": log_probs, "without duplicates": log_probs_unique}
-canary_explorer(models, secrets.tolist(), repetitions.tolist())
+widget.canary_explorer(models, secrets.tolist(), repetitions.tolist())
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Groups: the same confidence, another truth
@@ -393,14 +384,14 @@ canary_explorer(models, secrets.tolist(), repetitions.tolist())
 
 # %%
 torch.set_num_threads(threads)
-lm = load()
+lm = llm.load()
 questions = capital_questions()
 asked = [question.question for question in questions]
 prompts = [f"The capital of {question.subject} is" for question in questions]
-prompts += few_shot_prompts(asked)
-prompts += few_shot_prompts(asked, template="Q: {question} A: {answer}")
+prompts += llm.few_shot_prompts(asked)
+prompts += llm.few_shot_prompts(asked, template="Q: {question} A: {answer}")
 options = [[f" {option}" for option in question.options] for question in questions]
-scores = torch.stack(score_choices(lm, prompts, options * 3)).view(3, len(questions), 4)
+scores = torch.stack(llm.score_choices(lm, prompts, options * 3)).view(3, len(questions), 4)
 
 # %%
 sure, chosen = scores.softmax(dim=-1).max(dim=-1)  # (3, 161) each
@@ -409,7 +400,7 @@ confidence, accuracy = sure.double().mean(dim=0), right.double().mean(dim=0)
 gap = confidence - accuracy  # of each country, mean over three prompts
 for name, s, r in zip(("sentence", "question", "Q and A"), sure, right, strict=True):
     print(f"{name:10} accuracy {r.double().mean():.2f}, mean confidence {s.mean():.2f}")
-overall = bootstrap_interval(torch.mean, gap)
+overall = cal.bootstrap_interval(torch.mean, gap)
 expect("gap over all countries and prompts", overall.estimate, 0.15, within=0.04)
 
 # %% [markdown]
@@ -427,16 +418,16 @@ groups |= {
 in_groups = {}
 for what, values in (("accuracy", accuracy), ("confidence", confidence), ("gap", gap)):
     in_groups[what] = {
-        f"{name} ({int(of.sum())})": bootstrap_interval(torch.mean, values[of])
+        f"{name} ({int(of.sum())})": cal.bootstrap_interval(torch.mean, values[of])
         for name, of in groups.items()
     }
 
 # %%
-ax = accuracy_and_confidence(
+ax = plots.accuracy_and_confidence(
     in_groups["accuracy"], in_groups["confidence"], "Capitals, by group (number of countries)"
 )
 ax.set_xlabel("probability, or share of the answers")
-show(
+plots.show(
     ax,
     alt="Accuracy and mean confidence with intervals for six continents and three thirds by "
     "population. Confidence is about 0.8 to 0.9 everywhere, accuracy varies far more between "
@@ -471,9 +462,9 @@ shuffles = torch.Generator().manual_seed(0)
 alarms, alarms_holm = 0, 0
 for trial in range(200):
     nothing = gap[torch.randperm(len(gap), generator=shuffles)]
-    p = group_p_values(nothing, members, n_permutations=400, seed=trial)
+    p = cal.group_p_values(nothing, members, n_permutations=400, seed=trial)
     alarms += bool((p < 0.05).any())
-    alarms_holm += bool((holm_adjusted(p) < 0.05).any())
+    alarms_holm += bool((cal.holm_adjusted(p) < 0.05).any())
 guess.resolve(alarms / 200 > 0.2)
 expect("share of trials with a false alarm", alarms / 200, 0.32, within=0.1)
 expect("the same after Holm's correction", alarms_holm / 200, at_most=0.1)
@@ -495,8 +486,8 @@ def my_holm(p_values):
 exercises.holm.check(my_holm)
 
 # %%
-p = group_p_values(gap, members, n_permutations=20_000)
-corrected = holm_adjusted(p)
+p = cal.group_p_values(gap, members, n_permutations=20_000)
+corrected = cal.holm_adjusted(p)
 discovery = torch.from_numpy(false_discovery_control(p.numpy()))  # Benjamini and Hochberg
 print(f"{'':14}{'n':>4}   {'gap, 95 % interval':20} p < 0.05  Holm  Benjamini-Hochberg")
 for i, (name, of) in enumerate(groups.items()):
@@ -505,14 +496,14 @@ for i, (name, of) in enumerate(groups.items()):
     print(f"{name:14}{int(of.sum()):>4}   {interval:20} {marks[0]:>8}{marks[1]:>6}{marks[2]:>20}")
 
 # %%
-ax = interval_rows(
+ax = plots.interval_rows(
     in_groups["gap"],
     "gap: mean confidence minus accuracy",
     "How far confidence exceeds accuracy",
     reference=(overall.estimate, f"all countries: {overall.estimate:.2f}"),
     row_height=0.5,
 )
-show(
+plots.show(
     ax,
     alt="The gap with its interval for nine groups, with the gap of all countries as a dashed line. "
     "The intervals of the continents are wide and contain the line; "
@@ -547,7 +538,7 @@ expect("gap, most people", gap[groups["most people"]].mean(), 0.04, within=0.04)
 # %%
 words = [*OCCUPATIONS, *NEUTRAL]
 prompts = filled(words)
-scores = score_choices(lm, prompts, [list(PRONOUNS)] * len(prompts))
+scores = llm.score_choices(lm, prompts, [list(PRONOUNS)] * len(prompts))
 scores = torch.stack(scores).double().view(len(words), -1, 3)  # words, templates, pronouns
 log_odds = scores[..., 1] - scores[..., 0]  # she against he, nats
 neutral = log_odds[len(OCCUPATIONS) :]  # (6, 8)
@@ -602,13 +593,13 @@ exercises.against_control.check(my_against_control)
 # %%
 against = log_odds - of_templates  # (24, 8): what the word adds, in each template
 rows = {
-    word: bootstrap_interval(torch.mean, against[i])
+    word: cal.bootstrap_interval(torch.mean, against[i])
     for i, word in enumerate(words)
     if word in OCCUPATIONS
 }
 yardstick = against[len(OCCUPATIONS) :].mean(dim=1).abs().max().item()
 ordered = dict(sorted(rows.items(), key=lambda item: item[1].estimate))
-ax = interval_rows(
+ax = plots.interval_rows(
     ordered,
     "log-odds of 'she' against 'he', minus those of neutral words (nats)",
     "What an occupation adds (gray: what neutral words span)",
@@ -616,7 +607,7 @@ ax = interval_rows(
     row_height=0.36,
 )
 ax.axvspan(-yardstick, yardstick, color="#E4E4E4", zorder=0)
-show(
+plots.show(
     ax,
     alt="For 18 occupations, the log-odds of she against he compared with neutral words, with "
     "intervals over templates. Farmer, carpenter and plumber lie far to the left, nurse, librarian "
@@ -625,9 +616,9 @@ show(
 
 # %%
 p = torch.tensor([ttest_1samp(against[i], 0).pvalue for i in range(len(OCCUPATIONS))])
-clear = (holm_adjusted(p) < 0.05) & (against[: len(OCCUPATIONS)].mean(dim=1).abs() > yardstick)
+clear = (cal.holm_adjusted(p) < 0.05) & (against[: len(OCCUPATIONS)].mean(dim=1).abs() > yardstick)
 expect("occupations clear of control and correction", clear.sum(), 9, within=3)
-between = bootstrap_interval(torch.mean, against[nurse] - against[plumber])
+between = cal.bootstrap_interval(torch.mean, against[nurse] - against[plumber])
 expect("nurse against plumber, nats, lower end", between.low, at_least=1.5)
 expect("largest difference among neutral words, nats", yardstick, 0.5, within=0.15)
 
@@ -677,14 +668,14 @@ excess = {
     f"{n:,} parameters": [loss - floor for loss, _ in row]
     for n, row in zip(sizes, grid, strict=True)
 }
-ax = scaling_curves(
+ax = figures.scaling_curves(
     tokens,
     excess,
     "tokens read",
     "loss above the floor (nats)",
     "Data and size, each with diminishing returns",
 )
-show(
+plots.show(
     ax,
     alt="Loss above the entropy of the language against tokens read, both logarithmic, for four "
     "sizes. All lines fall; the larger the model, the lower its line at every amount of text.",
@@ -723,7 +714,7 @@ expect("3 x forward_flops over what it counts", with_attention / counted, 1.08, 
 
 # %%
 compute = {name: [6 * n * d for d in tokens] for name, n in zip(excess, sizes, strict=True)}
-ax = scaling_curves(
+ax = figures.scaling_curves(
     tokens,
     excess,
     "compute, 6 N D (operations)",
@@ -731,7 +722,7 @@ ax = scaling_curves(
     "For each budget another size is best",
     own_x=compute,
 )
-show(
+plots.show(
     ax,
     alt="The same losses against training compute. The lines cross: with little compute the "
     "smaller models are lowest, with much the larger ones.",
@@ -807,14 +798,14 @@ rows = {}
 for place, name in ((1, "α, of parameters"), (3, "β, of tokens"), (4, "floor E (nats)")):
     for label, table in (("known", known), ("fitted", unknown)):
         x = table[:, place]
-        rows[f"{name}: floor {label}"] = Interval(np.median(x), x.min(), x.max(), level=1)
-ax = interval_rows(
+        rows[f"{name}: floor {label}"] = cal.Interval(np.median(x), x.min(), x.max(), level=1)
+ax = plots.interval_rows(
     rows,
     "median and range of twelve fits",
     "One run left out, another law",
     row_height=0.45,
 )
-show(
+plots.show(
     ax,
     alt="Median and range of the exponents alpha and beta and of the floor over twelve fits. "
     "With the floor known the ranges are narrow, with the floor fitted they are several times "
@@ -983,8 +974,8 @@ def column(name):
 
 guess.resolve(column("confidence, never read")[:, -1].mean().item() > 0.3)
 read = runs[0].column("tokens")
-panels = new_axes(14.5, 4.8, ncols=3, sharey=True)
-training_curves(
+panels = plots.new_axes(14.5, 4.8, ncols=3, sharey=True)
+plots.training_curves(
     read,
     {"false": column("false").tolist(), "something new": column("new").tolist()},
     "share, or probability",
@@ -997,9 +988,9 @@ for ax, which, title in (
     (panels[2], ", never read", "Asked: facts never read"),
 ):
     lines = {name: column(name + which).tolist() for name in ("confidence", "accuracy")}
-    training_curves(read, lines, "", title, ax=ax)
+    plots.training_curves(read, lines, "", title, ax=ax)
 panels[0].set_ylim(-0.03, 1.25)
-show(
+plots.show(
     panels[0],
     alt="Three panels against tokens read. By itself: the share of false sentences falls from nearly "
     "one toward zero, while sentences about something new all but vanish, far below the dashed line "
@@ -1077,13 +1068,13 @@ def surprise(passage):
 famous = torch.tensor([surprise(passage) for passage in FAMOUS.values()])
 written = torch.tensor([surprise(passage) for passage in FRESH])
 rows = {
-    "famous passages (8)": bootstrap_interval(torch.mean, famous),
-    "written for this course (8)": bootstrap_interval(torch.mean, written),
+    "famous passages (8)": cal.bootstrap_interval(torch.mean, famous),
+    "written for this course (8)": cal.bootstrap_interval(torch.mean, written),
 }
-ax = interval_rows(
+ax = plots.interval_rows(
     rows, "surprise (nats a token)", "What everybody quotes, and what nobody has read"
 )
-show(
+plots.show(
     ax,
     alt="Mean surprise with interval for eight famous passages, about 1.8 nats a token, and for "
     "eight sentences written for this course, about 4 nats a token. The intervals lie far apart.",
@@ -1091,7 +1082,7 @@ show(
 
 # %%
 is_famous = torch.arange(16)[None] < 8
-p = group_p_values(torch.cat([famous, written]), is_famous)
+p = cal.group_p_values(torch.cat([famous, written]), is_famous)
 expect("p-value of the difference", p[0], at_most=0.01)
 expect("written minus famous, nats a token", written.mean() - famous.mean(), at_least=1.0)
 
@@ -1181,10 +1172,10 @@ expect("hallucination: confidence about what was never read", unread, 0.5, withi
 # ## And you?
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.exercises import progress
-from coursekit.widgets import my_predictions
 
-my_predictions()
+from coursekit.chapters import progress
+
+plots.my_predictions()
 progress()
 
 # %% [markdown]

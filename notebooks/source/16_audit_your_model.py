@@ -37,13 +37,11 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from coursekit import expect, predict
+from coursekit import expect, llm, plots, predict
 from coursekit.audit import Report, audit, compare
-from coursekit.exercises import audit_your_model as exercises
-from coursekit.llm import load
-from coursekit.plots import binned_diagrams, interval_rows, show
+from coursekit.chapters.audit_your_model import exercises, widget
 
-lm = load()
+lm = llm.load()
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Before you start: three questions
@@ -119,13 +117,13 @@ for name in report.tasks:
 
 # %%
 gaps = {report.task(name)["title"]: report.metrics(name)["gap"] for name in report.tasks}
-ax = interval_rows(
+ax = plots.interval_rows(
     gaps,
     "mean confidence minus accuracy (right of 0: surer than right)",
     "SmolLM2-135M, three tasks",
     reference=(0.0, "calibrated on average"),
 )
-show(
+plots.show(
     ax,
     alt="The gap between confidence and accuracy of three tasks with 95 % intervals. Next token lies "
     "close to zero, choices clearly to the right of it, and free answers have a wide interval.",
@@ -161,13 +159,13 @@ exercises.which_claim.check(...)
 
 # %%
 by_kind = report.groups("choices", "kind")
-ax = interval_rows(
+ax = plots.interval_rows(
     {kind: metrics["gap"] for kind, metrics in by_kind.items()},
     "mean confidence minus accuracy (right of 0: surer than right)",
     "Choices, by kind of question",
     reference=(0.0, "calibrated on average"),
 )
-show(
+plots.show(
     ax,
     alt="The gap between confidence and accuracy for sums, capitals, currencies and chemical "
     "symbols, each with a wide 95 % interval.",
@@ -253,8 +251,8 @@ guess.resolve(abs(sharp["accuracy"].estimate) > 0.01)
 
 # %%
 panels = {"SmolLM2": report.points("prose"), "every logit doubled": sharp_report.points("prose")}
-ax = binned_diagrams(panels, "Next token, prose")
-show(
+ax = plots.binned_diagrams(panels, "Next token, prose")
+plots.show(
     ax,
     alt="Two reliability diagrams. The healthy model follows the diagonal; with doubled logits all "
     "points lie far below it.",
@@ -327,13 +325,13 @@ guess.resolve(coarse["ece"].estimate > 0.05)
 seen_by = ("accuracy", "ece", "nll")
 differences = {f"{name}: doubled": sharp[name] for name in seen_by}
 differences |= {f"{name}: coarse": coarse[name] for name in seen_by}
-ax = interval_rows(
+ax = plots.interval_rows(
     dict(sorted(differences.items())),
     "damaged minus healthy model, next token on prose (nll in nats)",
     "Which number sees which damage?",
     reference=(0.0, "no change"),
 )
-show(
+plots.show(
     ax,
     alt="Changes of accuracy, ECE and negative log-likelihood with paired 95 % intervals. Doubled "
     "logits change ECE and likelihood but not accuracy; coarse weights change accuracy and "
@@ -431,8 +429,10 @@ expect("a report compared with itself", nothing.high - nothing.low, 0.0)
 
 # %%
 reports = {"SmolLM2": report, "logits doubled": sharp_report, "four bits": coarse_report}
-ax = binned_diagrams({name: found.points("choices") for name, found in reports.items()}, "Choices")
-show(
+ax = plots.binned_diagrams(
+    {name: found.points("choices") for name, found in reports.items()}, "Choices"
+)
+plots.show(
     ax,
     alt="Reliability diagrams of three models on choices: few points with long intervals, most of "
     "them below the diagonal.",
@@ -442,9 +442,8 @@ show(
 # Run the next cell and switch to `prose`. Where do the three differ more clearly, and why?
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.widgets import report_explorer
 
-report_explorer(reports)
+widget.report_explorer(reports)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Your own model: a rubric
@@ -518,10 +517,10 @@ report_explorer(reports)
 # All predictions that you made in this course, as a reliability diagram: are *you* calibrated?
 
 # %% tags=["nbval-ignore-output"]
-from coursekit.exercises import progress
-from coursekit.widgets import my_predictions
 
-my_predictions()
+from coursekit.chapters import progress
+
+plots.my_predictions()
 progress()
 
 # %% [markdown]

@@ -14,8 +14,7 @@ from accelerate.state import AcceleratorState
 from transformers import BertConfig, BertForMaskedLM, GPT2Config, GPT2Model
 
 from coursekit import __main__
-from coursekit.audit import TASKS, Report
-from coursekit.audit import command as audit_command
+from coursekit.audit import TASKS, Report, command as audit_command
 
 SMALL = ["--limit=8", "--device=cpu", "--tasks", "code", "answers"]
 

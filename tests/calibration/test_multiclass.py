@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from coursekit.calibration import _blocks as blocks
 from coursekit.calibration import (
+    _blocks as blocks,
     adaptive_calibration_error,
     classwise_calibration_error,
     expected_calibration_error,

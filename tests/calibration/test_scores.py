@@ -11,8 +11,8 @@ from scipy.special import rel_entr
 from scipy.stats import entropy as scipy_entropy
 from sklearn.metrics import accuracy_score, brier_score_loss, log_loss
 
-from coursekit.calibration import _blocks as blocks
 from coursekit.calibration import (
+    _blocks as blocks,
     accuracy,
     binary_brier_score,
     brier_score,

@@ -5,8 +5,7 @@ from collections import Counter
 
 import pytest
 from babel import Locale
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from coursekit.data.facts import (
     capital_questions,

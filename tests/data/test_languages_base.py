@@ -10,8 +10,7 @@ from itertools import pairwise, product
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy.stats import chisquare
 
 from coursekit.data.languages import (

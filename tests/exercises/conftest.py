@@ -81,7 +81,7 @@ def own_progress(tmp_path, monkeypatch):
 
 @pytest.fixture
 def example(monkeypatch) -> ModuleType:
-    module = ModuleType("coursekit.exercises.example")
+    module = ModuleType("coursekit.chapters.example.exercises")
     exec(EXAMPLE, vars(module))
     monkeypatch.setitem(sys.modules, module.__name__, module)
     return module

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-import coursekit.exercises as package
+import coursekit.chapters as package
 from coursekit import progress
 from coursekit.exercises.engine import (
     ChoiceExercise,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from coursekit.calibration import binary_brier_score
 from coursekit.llm.self_evaluation import p_true, parse_confidence, read_confidences

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from coursekit.lm.batches import PADDING, Batches, as_sequences, check_tokens, inputs_and_targets
 from coursekit.lm.gpt import GPTConfig

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from coursekit import predict
-from coursekit.plots import my_predictions
-from coursekit.plots import predictions as module
+from coursekit.plots import my_predictions, predictions as module
 
 
 @pytest.fixture

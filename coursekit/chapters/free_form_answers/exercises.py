@@ -120,24 +120,21 @@ agreement_of_samples = FunctionExercise(
         ),
     ],
     hints=[
-        "`normalise(text)` makes case, accents and punctuation equal.",
+        "`data.normalise(text)` makes case, accents and punctuation equal.",
         "Count the samples whose normalised text equals the normalised answer; divide by how many "
         "samples there are, silent ones included.",
     ],
     stub="""
-        from coursekit.data.questions import normalise
-
-
         def my_agreement(answer, samples):
             \"\"\"Return the share of the samples (a list of texts) that give this answer.\"\"\"
             ...
     """,
     solution="""
-        from coursekit.data.questions import normalise
+        from coursekit import data
 
 
         def my_agreement(answer, samples):
-            same = [normalise(text) == normalise(answer) for text in samples]
+            same = [data.normalise(text) == data.normalise(answer) for text in samples]
             return sum(same) / len(samples)
     """,
     insight="It estimates the probability that the model gives this answer, in any spelling.",

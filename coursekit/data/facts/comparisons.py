@@ -14,8 +14,7 @@ from typing import Any
 
 from coursekit.data.facts.capitals import capital_questions
 from coursekit.data.facts.countries import SOURCE, entity, members, subject
-from coursekit.data.facts.elements import SOURCE as ELEMENTS
-from coursekit.data.facts.elements import element_entity, elements
+from coursekit.data.facts.elements import SOURCE as ELEMENTS, element_entity, elements
 from coursekit.data.ordering import hash_order
 from coursekit.data.questions import Entity, Question, check_split, in_calibration
 

@@ -19,8 +19,7 @@ from importlib.metadata import version
 
 from babel import Locale
 
-from coursekit.data.facts.countries import entity as country_entity
-from coursekit.data.facts.countries import members
+from coursekit.data.facts.countries import entity as country_entity, members
 from coursekit.data.facts.options import check_n_options, mixed_options
 from coursekit.data.ordering import hash_order
 from coursekit.data.questions import Entity, Question, choose_split, normalise

@@ -158,7 +158,7 @@ def test_module(module):
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
 def test_notebook_offers_every_exercise_with_its_stub(module):
-    name = f"{title_of(module)[:2]}_{module.__name__.rpartition('.')[2]}.py"
+    name = f"{title_of(module)[:2]}_{module.__name__.split('.')[2]}.py"
     source = (SOURCES / name).read_text(encoding="utf-8")
     for exercise in exercises_of(module):
         assert exercise.stub in source, f"{name} lacks the stub of {exercise.name}."
@@ -273,10 +273,12 @@ def test_a_module_out_of_order_fails(example):
 
 
 def test_modules_are_found_and_sorted(example, monkeypatch, tmp_path):
-    import coursekit.exercises as package
+    import coursekit.chapters as package
 
     for name, title in (("zebra", "01 First"), ("apple", "02 Second")):
-        (tmp_path / f"{name}.py").write_text(f'"""{title}."""\n')
-        monkeypatch.delitem(sys.modules, f"coursekit.exercises.{name}", raising=False)
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").touch()
+        (tmp_path / name / "exercises.py").write_text(f'"""{title}."""\n')
+        monkeypatch.delitem(sys.modules, f"coursekit.chapters.{name}", raising=False)
     monkeypatch.setattr(package, "__path__", [str(tmp_path)])
     assert [title_of(module) for module in modules()] == ["01 First", "02 Second"]
