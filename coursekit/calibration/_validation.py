@@ -13,8 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from coursekit._checks import as_count as as_count
-from coursekit._checks import as_seed
+from coursekit._checks import as_count as as_count, as_seed
 
 #: What the public functions accept: a tensor, a NumPy array or a (nested) list of numbers.
 ArrayLike: TypeAlias = Tensor | np.ndarray | list | tuple

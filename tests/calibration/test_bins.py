@@ -9,21 +9,13 @@ import torch
 from hypothesis import given
 
 from coursekit.calibration import (
-<<<<<<< HEAD
     StreamingReliability,
+    bins as module,
     expected_calibration_error,
     gap,
     reliability_bins,
 )
-from coursekit.calibration import bins as module
 from coursekit.calibration.sums import bins_of, metrics_of, sums_of, table_of
-=======
-    bins as module,
-    expected_calibration_error,
-    merge_bins,
-    reliability_bins,
-)
->>>>>>> 4762438 (Notebooks import a room's face and their own chapter in a few lines: cal.top_label, plots.show, figures.head_grid)
 
 
 def random_predictions(n, seed=0, dtype=torch.float64):
