@@ -7,7 +7,9 @@ silently repaired: a NaN or a probability of 1.2 is a bug upstream, and clipping
 
 from __future__ import annotations
 
-from typing import TypeAlias
+import math
+from numbers import Real
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -16,33 +18,75 @@ from torch import Tensor
 from coursekit._checks import as_count as as_count, as_seed
 
 #: What the public functions accept: a tensor, a NumPy array or a (nested) list of numbers.
-ArrayLike: TypeAlias = Tensor | np.ndarray | list | tuple
+ArrayLike: TypeAlias = Tensor | np.ndarray | list[Any] | tuple[Any, ...]
 
 #: How far the probabilities of one row may sum from 1. Softmax in float32 stays within 1e-6;
 #: in half precision it does not, and its probabilities are too coarse for these statistics.
 SUM_TOLERANCE = 1e-4
 
+#: More bins than this are a slip of the finger, and 2^40 of them would not fit into memory.
+MOST_BINS = 2**24
+
+#: A value this near to [0, 1] is a rounding error rather than a logit or a percentage.
+_ROUNDING = 1e-3
+
+_WIDE_UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
+_NARROW_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
 
 def to_tensor(value: ArrayLike, name: str) -> Tensor:
     """Return numbers as a tensor, without a copy where possible."""
-    if not isinstance(value, Tensor):
-        try:
-            # Through NumPy, so that a list of Python floats keeps its 64 bits (torch takes 32).
-            value = torch.from_numpy(np.require(value, requirements=["C", "W"]))
-        except (TypeError, ValueError) as error:
-            raise TypeError(
-                f"{name} must be a tensor, an array or a list of numbers; "
-                f"found {type(value).__name__}: {error}"
-            ) from error
-    if value.is_complex():
-        raise TypeError(f"{name} must hold real numbers, found {value.dtype}")
+    tensor = value if isinstance(value, Tensor) else _from_numpy(value, name)
+    if tensor.is_complex():
+        raise TypeError(f"{name} must hold real numbers, found {tensor.dtype}")
+    if tensor.layout != torch.strided:
+        raise TypeError(
+            f"{name} must be a dense tensor, found {tensor.layout}. Call .to_dense() first"
+        )
+    if tensor.is_meta or tensor.is_quantized or tensor.is_nested:
+        kind = "meta" if tensor.is_meta else "quantized" if tensor.is_quantized else "nested"
+        raise TypeError(f"{name} must be an ordinary tensor of numbers, found a {kind} tensor")
+    if tensor.is_floating_point() and tensor.dtype not in _NARROW_FLOATS:
+        raise TypeError(
+            f"{name} must have 16 bits a number or more, found {tensor.dtype}. Call .float() first"
+        )
     # The MPS backend has no float64, in which all sums are taken.
-    return value.detach().cpu() if value.device.type == "mps" else value.detach()
+    tensor = tensor.detach().cpu() if tensor.device.type == "mps" else tensor.detach()
+    return _as_int64(tensor, name) if tensor.dtype in _WIDE_UNSIGNED else tensor
+
+
+def _from_numpy(value: Any, name: str) -> Tensor:
+    """Return what is no tensor as one, through NumPy: a list of floats keeps its 64 bits."""
+    if isinstance(value, np.ma.MaskedArray):  # what it hides would be counted
+        raise TypeError(
+            f"{name} must be an array without a mask, found a masked array. Keep the entries that "
+            "count, with .compressed() or by an index"
+        )
+    try:
+        return torch.from_numpy(np.require(value, requirements=["C", "W"]))
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(
+            f"{name} must be a tensor, an array or a list of numbers, "
+            f"found {type(value).__name__}: {error}"
+        ) from error
+
+
+def _as_int64(tensor: Tensor, name: str) -> Tensor:
+    """Return unsigned numbers, with which torch hardly computes, as int64."""
+    numbers = tensor.to(torch.int64)
+    if (numbers < 0).any():
+        raise ValueError(f"{name} must be below 2^63, found larger numbers in {tensor.dtype}")
+    return numbers
 
 
 def as_confidence(value: ArrayLike, name: str = "confidence") -> Tensor:
     """Return probabilities `(N,)` as a floating-point tensor."""
     confidence = to_tensor(value, name)
+    if confidence.ndim == 2 and confidence.shape[1] > 1 and name == "confidence":
+        raise ValueError(
+            f"confidence must have shape (N,), found shape {tuple(confidence.shape)}. From "
+            "probabilities (N, C): confidence, correct = top_label(probs, labels)"
+        )
     _require_shape(confidence, 1, "(N,)", name)
     if not confidence.is_floating_point():
         confidence = confidence.double()
@@ -59,9 +103,9 @@ def as_correct(value: ArrayLike, name: str = "correct") -> Tensor:
     binary = (correct == 0) | (correct == 1)
     if not binary.all():
         raise ValueError(
-            f"{name} must hold only True and False, or 1 and 0; "
-            f"found {correct[~binary][0].item():g}. Compare prediction and truth first, for "
-            "example with top_label(probs, labels)"
+            f"{name} must hold only True and False, or 1 and 0, "
+            f"found {_exactly(correct[~binary][0].item())}. Compare prediction and truth first: "
+            "confidence, correct = top_label(probs, labels)"
         )
     return correct == 1
 
@@ -99,7 +143,8 @@ def as_probs(value: ArrayLike, name: str = "probs") -> Tensor:
     if deviation > SUM_TOLERANCE:
         raise ValueError(
             f"each row of {name} must sum to 1 within {SUM_TOLERANCE:g}, found a row that is off "
-            f"by {deviation:.2g}. Apply softmax over the last axis, in float32 or better"
+            f"by {deviation:.6g}. Apply softmax over the last axis, in float32 or better; a "
+            f"rounding error goes with {name} / {name}.sum(1, keepdim=True)"
         )
     return probs
 
@@ -140,25 +185,40 @@ def as_labels(value: ArrayLike, rows: Tensor, name: str = "labels") -> Tensor:
     low, high = (bound.item() for bound in labels.aminmax())
     if low < 0 or high >= rows.shape[1]:
         raise ValueError(
-            f"{name} must lie in 0 .. {rows.shape[1] - 1} for {rows.shape[1]} classes; "
+            f"{name} must lie in 0 .. {rows.shape[1] - 1} for {rows.shape[1]} classes, "
             f"found {low if low < 0 else high}"
         )
     return labels
 
 
 def as_classes(predicted: ArrayLike, labels: ArrayLike) -> tuple[Tensor, Tensor]:
-    """Return predicted and true class indices `(N,)` as int64, on the same device."""
-    classes = []
-    for value, name in ((predicted, "predicted"), (labels, "labels")):
-        tensor = to_tensor(value, name)
-        _require_shape(tensor, 1, "(N,)", name)
-        if tensor.is_floating_point() or tensor.dtype == torch.bool:
-            raise TypeError(f"{name} must be integers (class indices), found {tensor.dtype}")
-        if tensor.min() < 0:
-            raise ValueError(f"{name} must not be negative, found {tensor.min().item()}")
-        classes.append(tensor.long())
-    require_same_length(predicted=classes[0], labels=classes[1])
-    return classes[0], classes[1].to(classes[0].device)
+    """Return predicted and true class indices `(N,)` as int64, on the same device.
+
+    In place of predicted classes there may be probabilities `(N, C)`, of which the first largest
+    is the prediction.
+    """
+    predicted = to_tensor(predicted, "predicted")
+    if predicted.ndim == 2 and (predicted.is_floating_point() or predicted.shape[1] > 1):
+        probs, labels = as_probs_and_labels(predicted, labels)
+        return probs.argmax(dim=1), labels
+    predicted = _as_indices(predicted, "predicted", " Or give probabilities (N, C)")
+    labels = _as_indices(labels, "labels")
+    require_same_length(predicted=predicted, labels=labels)
+    return predicted, labels.to(predicted.device)
+
+
+def _as_indices(value: ArrayLike, name: str, advice: str = "") -> Tensor:
+    """Return class indices `(N,)` as int64."""
+    indices = to_tensor(value, name)
+    _require_shape(indices, 1, "(N,)", name)
+    if indices.is_floating_point() or indices.dtype == torch.bool:
+        stop = "." if advice else ""
+        raise TypeError(
+            f"{name} must be integers (class indices), found {indices.dtype}{stop}{advice}"
+        )
+    if indices.min() < 0:
+        raise ValueError(f"{name} must not be negative, found {indices.min().item()}")
+    return indices.long()
 
 
 def as_group_index(value: ArrayLike, n_rows: int, name: str = "groups") -> Tensor:
@@ -181,6 +241,25 @@ def as_group_index(value: ArrayLike, n_rows: int, name: str = "groups") -> Tenso
         ) from error
 
 
+def as_n_bins(value: Any, name: str = "n_bins") -> int:
+    """Return a number of bins: at least one, and no more than fit into memory."""
+    return as_count(value, name, most=MOST_BINS)
+
+
+def as_number(value: Any, name: str, least: float) -> float:
+    """Return a finite number of at least `least`.
+
+    Raises:
+        TypeError: If it is not a real number.
+        ValueError: If it is too small, infinite or NaN.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, found {value!r}")
+    if not least <= float(value) < math.inf:
+        raise ValueError(f"{name} must be a finite number of at least {least:g}, found {value!r}")
+    return float(value)
+
+
 def as_generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
     """Return a generator for `seed` whose stream is not that of `torch.manual_seed(seed)`.
 
@@ -193,13 +272,15 @@ def as_generator(seed: int, device: torch.device | str = "cpu") -> torch.Generat
 
 def require_choice(value: str, choices: tuple[str, ...], name: str) -> None:
     """Refuse an option that is not one of `choices`."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         expected = ", ".join(repr(choice) for choice in choices)
         raise ValueError(f"{name} must be one of {expected}, found {value!r}")
 
 
 def require_level(level: float) -> None:
     """Refuse a confidence level outside the open interval (0, 1)."""
+    if isinstance(level, bool) or not isinstance(level, Real):
+        raise TypeError(f"level must be a number, such as 0.95, found {level!r}")
     if not 0 < level < 1:
         raise ValueError(f"level must lie strictly between 0 and 1, such as 0.95, found {level}")
 
@@ -230,7 +311,14 @@ def _finite_range(tensor: Tensor, name: str) -> tuple[float, float]:
 def _require_unit_interval(tensor: Tensor, name: str) -> None:
     low, high = _finite_range(tensor, name)
     if low < 0 or high > 1:
-        raise ValueError(
-            f"{name} must lie in [0, 1], found {low if low < 0 else high:g}. "
-            "For logits apply softmax first, for percentages divide by 100"
-        )
+        found = low if low < 0 else high
+        advice = "For logits apply softmax first, for percentages divide by 100"
+        if low >= -_ROUNDING and high <= 1 + _ROUNDING:
+            advice = f"If this is a rounding error, clamp it: {name}.clamp(0, 1)"
+        raise ValueError(f"{name} must lie in [0, 1], found {_exactly(found)}. {advice}")
+
+
+def _exactly(number: float) -> str:
+    """Write a number in short where that says all, and in full where it does not."""
+    short = f"{number:g}"
+    return short if float(short) == number else repr(number)

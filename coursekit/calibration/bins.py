@@ -19,7 +19,7 @@ from torch import Tensor
 from coursekit.calibration._validation import (
     ArrayLike,
     as_confidence_and_correct,
-    as_count,
+    as_n_bins,
     require_choice,
 )
 
@@ -114,7 +114,7 @@ def reliability_bins(
         TypeError: If an argument does not hold numbers.
     """
     confidence, correct = as_confidence_and_correct(confidence, correct)
-    if binning == "uniform" and _is_fast(confidence, as_count(n_bins, "n_bins")):
+    if binning == "uniform" and _is_fast(confidence, as_n_bins(n_bins)):
         return _uniform_sums(confidence, correct, int(n_bins))
     edges, index = assign_bins(confidence, n_bins, binning)
     n_bins = len(edges) - 1
@@ -136,7 +136,7 @@ def sum_by_bin(values: Tensor, index: Tensor, n_bins: int) -> Tensor:
 
 def assign_bins(confidence: Tensor, n_bins: int, binning: Binning) -> tuple[Tensor, Tensor]:
     """Return the borders `(B + 1,)`, in the precision of `confidence`, and each one's bin."""
-    n_bins = as_count(n_bins, "n_bins")
+    n_bins = as_n_bins(n_bins)
     require_choice(binning, ("uniform", "quantile", "discrete"), "binning")
     if binning == "uniform":
         return _uniform_bins(confidence, n_bins)
@@ -178,7 +178,7 @@ def _uniform_sums(confidence: Tensor, correct: Tensor, n_bins: int) -> Reliabili
 
 def residual_sums(confidence: Tensor, correct: Tensor, n_bins: int, binning: Binning) -> Tensor:
     """Return the sum of correct minus confidence in each bin `(B,)`, float64."""
-    if binning == "uniform" and _is_fast(confidence, as_count(n_bins, "n_bins")):
+    if binning == "uniform" and _is_fast(confidence, as_n_bins(n_bins)):
         sums, residuals = torch.zeros(n_bins + 1, dtype=torch.float64), np.empty(_BLOCK)
         outcomes, values = correct.numpy(), confidence.numpy()
         for part, index in _uniform_blocks(confidence, n_bins):

@@ -16,6 +16,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from coursekit._checks import as_count
 from coursekit.calibration._validation import ArrayLike, as_classes, require_choice
 
 Average = Literal["macro", "micro", "weighted", "binary"]
@@ -35,7 +36,8 @@ def precision(
     are those that occur in `predicted` or in `labels`.
 
     Args:
-        predicted: Predicted classes `(N,)`, integers; from probabilities, `probs.argmax(1)`.
+        predicted: Predicted classes `(N,)`, integers; or probabilities `(N, C)`, of which the
+            first largest is the prediction.
         labels: The true classes `(N,)`, integers.
         average: `"macro"`, the mean over classes; `"weighted"`, weighted by how often each class
             is true; `"micro"`, over all predictions together, which is the accuracy;
@@ -97,6 +99,7 @@ class _Counts:
         if average == "binary":
             if positive is None:
                 raise ValueError('average="binary" needs positive, the class it is about')
+            positive = as_count(positive, "positive", least=0)
             hit, is_true = predicted == positive, labels == positive
             self.right, self.predicted, self.true = (
                 mask.sum()[None] for mask in (hit & is_true, hit, is_true)

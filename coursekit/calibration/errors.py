@@ -29,7 +29,6 @@ from coursekit.calibration._validation import (
 from coursekit.calibration.bins import (
     Binning,
     assign_bins,
-    quantile_edges,
     reliability_bins,
     residual_sums,
     sum_by_bin,
@@ -142,31 +141,32 @@ def sweep_calibration_error(confidence: ArrayLike, correct: ArrayLike, norm: Nor
     require_choice(norm, ("l1", "l2", "max"), "norm")
     confidence, correct = as_confidence_and_correct(confidence, correct)
     confidence, order = confidence.sort()
-    residual = correct[order].double() - confidence.double()
-    sums_before = [
-        torch.nn.functional.pad(values.cumsum(0), (1, 0))
-        for values in (correct[order].long(), residual)
-    ]
+    correct, n = correct[order], len(confidence)
+    hits_before = torch.nn.functional.pad(correct.cumsum(0), (1, 0))
+    n_ties = confidence.unique_consecutive(return_counts=True)[1]
+    finest = n_ties.cumsum(0)  # every value in a bin of its own
+    end_of_ties = finest.repeat_interleave(n_ties)
 
-    def error_of(ends: Tensor) -> float | None:
-        """Return the error of bins that end at these ranks, or None if accuracy falls."""
+    def ends_of(n_bins: int) -> Tensor:
+        """Return the ranks at which the bins end: the k-th where k / B of the data are passed."""
+        k = torch.arange(1, n_bins + 1, device=confidence.device)
+        return end_of_ties[(k * n + n_bins - 1) // n_bins - 1].unique_consecutive()
+
+    def keep_order(ends: Tensor) -> bool:
         ends = torch.nn.functional.pad(ends, (1, 0))
-        count = ends.diff().double()
-        accuracy, gap = (before[ends].diff() / count for before in sums_before)
-        if (accuracy.diff() < 0).any():
-            return None
-        return norm_of_gaps(gap, count / len(confidence), norm).item()
+        accuracy = hits_before[ends].diff() / ends.diff()
+        return bool((accuracy.diff() >= 0).all())
 
-    # Every value in a bin of its own: if even that keeps the order, so does whatever is coarser.
-    finest = error_of(confidence.unique_consecutive(return_counts=True)[1].cumsum(0))
-    if finest is not None:
-        return finest
-    n_bins, error = 1, error_of(torch.tensor([len(confidence)], device=confidence.device))
-    while error is not None:
-        last, n_bins = error, n_bins + 1
-        edges = quantile_edges(confidence, n_bins)
-        error = error_of(torch.searchsorted(confidence, edges[1:], right=True).unique())
-    return last
+    ends = finest  # if even these keep the order, so does whatever is coarser
+    if not keep_order(finest):
+        n_bins = 1
+        while keep_order(ends_of(n_bins + 1)):
+            n_bins += 1
+        ends = ends_of(n_bins)
+    residual_before = torch.nn.functional.pad((correct.double() - confidence).cumsum(0), (1, 0))
+    ends = torch.nn.functional.pad(ends, (1, 0))
+    count = ends.diff().double()
+    return norm_of_gaps(residual_before[ends].diff() / count, count / n, norm).item()
 
 
 def true_calibration_error(

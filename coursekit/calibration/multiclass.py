@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import torch
 
+from coursekit._checks import as_count
 from coursekit.calibration._blocks import row_blocks
-from coursekit.calibration._validation import ArrayLike, as_count, as_probs_and_labels
+from coursekit.calibration._validation import ArrayLike, as_probs_and_labels
 from coursekit.calibration.bins import Binning, reliability_bins
 from coursekit.calibration.errors import Norm, expected_calibration_error
 
@@ -109,9 +110,7 @@ def top_k_calibration_error(
         2022, section 2 (top-K confidence calibration).
     """
     probs, labels = as_probs_and_labels(probs, labels)
-    k = as_count(k, "k")
-    if k > probs.shape[1]:
-        raise ValueError(f"k must be at most the number of classes, {probs.shape[1]}, found {k}")
+    k = as_count(k, "k", most=probs.shape[1])
     confidence, correct = [], []
     for rows, truth in row_blocks(probs, labels):
         of_truth = rows.gather(1, truth[:, None])

@@ -19,6 +19,7 @@ from torch import Tensor
 from coursekit.calibration._blocks import row_blocks
 from coursekit.calibration._validation import (
     ArrayLike,
+    as_classes,
     as_confidence_and_correct,
     as_probs,
     as_probs_and_labels,
@@ -47,14 +48,26 @@ def top_label(probs: ArrayLike, labels: ArrayLike) -> tuple[Tensor, Tensor]:
     return confidence, predicted == labels
 
 
-def accuracy(probs: ArrayLike, labels: ArrayLike) -> float:
-    """Return the fraction of predictions `probs (N, C)` whose top class is in `labels (N,)`.
+def accuracy(predicted: ArrayLike, labels: ArrayLike) -> float:
+    """Return the fraction of predictions that are right.
+
+    Args:
+        predicted: Predicted classes `(N,)`, integers; or probabilities `(N, C)`, of which the
+            first largest is the prediction.
+        labels: The true classes `(N,)`, integers.
 
     Raises:
-        ValueError, TypeError: As `top_label`.
+        ValueError: If an argument has a wrong shape, is empty or out of range.
+        TypeError: If the classes are not integers.
+
+    Example:
+        >>> accuracy([0, 1, 1, 0], [0, 1, 0, 0])
+        0.75
+        >>> accuracy([[0.9, 0.1], [0.2, 0.8]], [0, 0])
+        0.5
     """
-    _, correct = top_label(probs, labels)
-    return correct.double().mean().item()
+    predicted, labels = as_classes(predicted, labels)
+    return (predicted == labels).double().mean().item()
 
 
 def negative_log_likelihood(probs: ArrayLike, labels: ArrayLike) -> float:

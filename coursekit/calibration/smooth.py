@@ -16,7 +16,7 @@ import math
 import torch
 from torch import Tensor
 
-from coursekit.calibration._validation import ArrayLike, as_confidence_and_correct
+from coursekit.calibration._validation import ArrayLike, as_confidence_and_correct, as_number
 
 #: Points of the grid on which residuals are smoothed. A power of two, for the Fourier transform.
 _GRID = 2**14
@@ -50,8 +50,8 @@ def smooth_calibration_error(
         smoothing", ICLR 2024 (arXiv 2309.12236), definition 9. Their package relplot stops at
         a bandwidth within 1/1024; here the equation is solved.
     """
-    if bandwidth is not None and not (isinstance(bandwidth, int | float) and bandwidth >= 1e-3):
-        raise ValueError(f"bandwidth must be a number of at least 0.001, found {bandwidth!r}")
+    if bandwidth is not None:
+        bandwidth = as_number(bandwidth, "bandwidth", least=1e-3)
     spectrum = _residual_spectrum(*_residuals(confidence, correct))
     if bandwidth is not None:
         return _smoothed_error(spectrum, bandwidth)
@@ -92,9 +92,7 @@ def kernel_calibration_error(
         kernel mean embeddings", ICML 2018 (MMCE); D. Widmann, F. Lindsten, D. Zachariah,
         "Calibration tests in multi-class classification", NeurIPS 2019 (unbiased).
     """
-    number = isinstance(bandwidth, int | float)
-    if not (number and _SMALLEST_BANDWIDTH <= bandwidth < math.inf):
-        raise ValueError(f"bandwidth must be a number of at least 0.01, found {bandwidth!r}")
+    bandwidth = as_number(bandwidth, "bandwidth", least=_SMALLEST_BANDWIDTH)
     confidence, residual = _residuals(confidence, correct)
     n = len(residual)
     if debiased and n < 2:

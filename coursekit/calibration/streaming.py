@@ -23,8 +23,8 @@ from torchmetrics import Metric
 from coursekit.calibration._blocks import row_blocks
 from coursekit.calibration._validation import (
     ArrayLike,
-    as_count,
     as_logits_and_labels,
+    as_n_bins,
     as_probs_and_labels,
     require_choice,
 )
@@ -153,7 +153,7 @@ class StreamingReliability(SumsMetric):
     def __init__(self, n_bins: int = 15, norm: Norm = "l1", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         require_choice(norm, ("l1", "l2", "max"), "norm")
-        self.n_bins, self.norm = as_count(n_bins, "n_bins"), norm
+        self.n_bins, self.norm = as_n_bins(n_bins), norm
         self._add_sums("count", "correct_count", shape=(self.n_bins,), dtype=torch.int64)
         self._add_sums("confidence_sum", shape=(self.n_bins,), dtype=torch.float64)
 

@@ -57,6 +57,15 @@ def test_equals_torchmetrics():
         assert f1_score(predicted, labels, average=average) == pytest.approx(theirs, abs=1e-6)
 
 
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_probabilities_stand_for_their_first_largest_class(function):
+    probs, labels = (
+        [[0.6, 0.3, 0.1], [0.4, 0.4, 0.2], [0.0, 0.1, 0.9], [0.2, 0.5, 0.3]],
+        [0, 1, 2, 1],
+    )
+    assert function(probs, labels) == function([0, 0, 2, 1], labels)
+
+
 def test_the_positive_class_matters():
     """Nine of ten are class 0, and always saying 0 finds all of them and none of class 1."""
     predicted, labels = [0] * 10, [0] * 9 + [1]
@@ -78,6 +87,9 @@ def test_the_positive_class_matters():
         ([0], [1], {"average": "mean"}, ValueError, "average must be one of 'macro'"),
         ([0], [1], {"average": "binary"}, ValueError, "needs positive"),
         ([0], [1], {"positive": 1}, ValueError, 'positive is for average="binary"'),
+        ([0], [1], {"average": "binary", "positive": -1}, ValueError, "positive must be at least"),
+        ([0], [1], {"average": "binary", "positive": "1"}, TypeError, "positive must be a whole"),
+        ([[0.5, 0.6]], [0], {}, ValueError, "each row of probs must sum to 1"),
     ],
 )
 def test_bad_input(function, predicted, labels, options, error, message):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given
+from torch.utils._python_dispatch import TorchDispatchMode
 from torchmetrics.functional.classification import (
     binary_calibration_error,
     multiclass_calibration_error,
@@ -302,6 +303,46 @@ def test_sweep_of_ordered_outcomes_uses_a_bin_for_each():
     confidence = np.linspace(0, 1, 100_000)
     found = sweep_calibration_error(confidence, confidence > 0.5)
     assert found == pytest.approx(0.25, abs=1e-5)
+
+
+class Sorts(TorchDispatchMode):
+    """Counts how often anything is sorted."""
+
+    n = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.n += "sort" in str(func)
+        return func(*args, **(kwargs or {}))
+
+
+def test_sweep_sorts_once_however_many_bins_it_tries():
+    """One wrong answer near the bottom: the order holds until each prediction has its bin."""
+    confidence, correct = torch.linspace(0.5, 1, 300), torch.ones(300, dtype=torch.bool)
+    correct[1] = False
+    with Sorts() as sorts:
+        found = sweep_calibration_error(confidence, correct)
+    assert sorts.n == 1
+    assert found == pytest.approx(reference_sweep(confidence.numpy(), correct.numpy()), abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_sweep_with_ties_is_that_of_its_quantile_bins(seed):
+    """The first number of bins whose successor breaks the order, by the public functions."""
+    rng = np.random.default_rng(seed)
+    confidence = rng.integers(1, 12, 80) / 12
+    correct = rng.random(80) < confidence**2
+    discrete = reliability_bins(confidence, correct, binning="discrete")
+    if (discrete.accuracy.diff() >= 0).all():
+        n_bins, binning = 1, "discrete"
+    else:
+        n_bins, binning = 1, "quantile"
+        while True:
+            bins = reliability_bins(confidence, correct, n_bins + 1, "quantile")
+            if (bins.accuracy[bins.count > 0].diff() < 0).any():
+                break
+            n_bins += 1
+    expected = expected_calibration_error(confidence, correct, n_bins, binning)
+    assert sweep_calibration_error(confidence, correct) == pytest.approx(expected, abs=1e-12)
 
 
 def test_sweep_does_not_depend_on_the_order_of_ties():

@@ -111,7 +111,7 @@ def test_top_k_keeps_to_borders_in_float32():
     ("k", "error", "message"),
     [
         (0, ValueError, "k must be at least 1"),
-        (4, ValueError, "k must be at most the number of classes, 3, found 4"),
+        (4, ValueError, "k must be at most 3, found 4"),
         (1.5, TypeError, "k must be a whole number"),
     ],
 )

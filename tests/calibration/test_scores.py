@@ -65,6 +65,13 @@ def test_among_equally_probable_classes_the_first_is_predicted():
     assert not top_label([[0.4, 0.4, 0.2]], [1])[1].item()
 
 
+def test_accuracy_takes_classes_and_probabilities_alike():
+    probs, labels = random_predictions(50, 4)
+    assert accuracy(probs.argmax(1), labels) == accuracy(probs, labels)
+    assert accuracy(probs.argmax(1), labels) == (probs.argmax(1) == labels).double().mean().item()
+    assert accuracy([7, 8, 9], [7, 8, 0]) == pytest.approx(2 / 3)
+
+
 def test_impossible_truth_costs_infinitely_much():
     assert negative_log_likelihood([[1.0, 0.0], [0.5, 0.5]], [1, 0]) == math.inf
 

@@ -134,11 +134,24 @@ def test_roots_are_never_of_negative_numbers():
     assert kernel_calibration_error(confidence, correct, debiased=True) == 0
 
 
-@pytest.mark.parametrize("bandwidth", [0, -1, math.nan, "wide", 1e-4])
-def test_bad_bandwidth(bandwidth):
-    for function in (smooth_calibration_error, kernel_calibration_error):
-        with pytest.raises(ValueError, match="bandwidth must be a number of at least"):
-            function([0.5], [1], bandwidth)
+@pytest.mark.parametrize("function", [smooth_calibration_error, kernel_calibration_error])
+@pytest.mark.parametrize("bandwidth", [0, -1, math.nan, math.inf, -math.inf, 1e-4])
+def test_a_bandwidth_that_gives_no_kernel_is_refused(function, bandwidth):
+    with pytest.raises(ValueError, match="bandwidth must be a finite number of at least"):
+        function([0.5], [1], bandwidth)
+
+
+@pytest.mark.parametrize("function", [smooth_calibration_error, kernel_calibration_error])
+@pytest.mark.parametrize("bandwidth", ["wide", True, [0.1], 1j])
+def test_a_bandwidth_that_is_no_number_is_refused(function, bandwidth):
+    with pytest.raises(TypeError, match="bandwidth must be a number, found"):
+        function([0.5], [1], bandwidth)
+
+
+@pytest.mark.parametrize("bandwidth", [np.float32(0.5), np.int64(3), 1e300])
+def test_any_finite_bandwidth_has_a_finite_error(bandwidth):
+    assert smooth_calibration_error([0.5, 0.9], [1, 1], bandwidth) == pytest.approx(0.3, abs=0.01)
+    assert 0 < kernel_calibration_error([0.5, 0.9], [1, 1], bandwidth) <= 0.3 + 1e-9
 
 
 def test_one_prediction_cannot_be_debiased():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
 
 from coursekit.calibration import (
+    ConformalSets,
     TemperatureScaling,
     accuracy,
     binary_brier_score,
@@ -20,7 +23,7 @@ from coursekit.calibration import (
 )
 
 NAN, INF = float("nan"), float("inf")
-TABLE_FUNCTIONS = [top_label, accuracy, negative_log_likelihood, brier_score]
+TABLE_FUNCTIONS = [top_label, negative_log_likelihood, brier_score]
 PAIR_FUNCTIONS = [binary_brier_score, reliability_bins, expected_calibration_error]
 
 BAD_TABLES = [
@@ -72,6 +75,7 @@ BAD_PAIRS = [
 
 BAD_OPTIONS = [
     ({"n_bins": 0}, ValueError, "n_bins must be at least 1, found 0"),
+    ({"n_bins": True}, TypeError, "n_bins must be a whole number, found True"),
     ({"n_bins": 2.5}, TypeError, "n_bins must be a whole number, found 2.5"),
     ({"n_bins": "auto"}, TypeError, "n_bins must be a whole number, found 'auto'"),
     (
@@ -162,3 +166,93 @@ def test_sums_within_the_tolerance_are_accepted():
 def test_gradients_do_not_reach_the_statistics():
     confidence = torch.tensor([0.5, 0.7], requires_grad=True)
     assert not reliability_bins(confidence, [1, 0]).confidence_sum.requires_grad
+
+
+#: What holds numbers, but not as these statistics can take them; and what the message says of it.
+ODD_TENSORS = {
+    "sparse": (torch.tensor([0.9, 0.8]).to_sparse(), r"a dense tensor, found torch.sparse_coo. .*"),
+    "without data": (torch.empty(2, device="meta"), "an ordinary tensor of numbers, found a meta"),
+    "nested": (torch.nested.nested_tensor([torch.ones(1), torch.ones(2)]), "found a nested tensor"),
+    "eight bits": (torch.ones(2).to(torch.float8_e4m3fn), "16 bits .* found torch.float8_e4m3fn"),
+    "masked": (np.ma.array([0.9, 0.8], mask=[0, 1]), "without a mask, found a masked array"),
+    "objects": (np.array([0.9, None]), "a tensor, an array or a list of numbers, found ndarray"),
+    "too long": ([2**70, 1], "a tensor, an array or a list of numbers, found list"),
+    "generator": ((x for x in [0.9, 0.8]), "a tensor, an array or a list .* found generator"),
+}
+
+
+@pytest.mark.parametrize("kind", ODD_TENSORS)
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_tensors_that_cannot_be_computed_with_are_refused_by_name(kind):
+    odd, message = ODD_TENSORS[kind]
+    with pytest.raises(TypeError, match=f"^confidence must .*{message}"):
+        expected_calibration_error(odd, [1, 0])
+    with pytest.raises(TypeError, match=f"^labels must .*{message}"):
+        accuracy([0, 1], odd)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32, np.uint64])
+def test_unsigned_numbers_are_whole_numbers(dtype):
+    unsigned = np.array([1, 0, 1], dtype)
+    for numbers in (unsigned, torch.from_numpy(unsigned)):
+        assert accuracy(numbers, [1, 1, 1]) == pytest.approx(2 / 3)
+        assert accuracy([[0.3, 0.7]] * 3, numbers) == pytest.approx(2 / 3)
+        assert expected_calibration_error([0.5] * 3, numbers) == pytest.approx(2 / 3 - 0.5)
+
+
+def test_unsigned_numbers_that_would_turn_negative_are_refused():
+    with pytest.raises(ValueError, match=r"labels must be below 2\^63, found larger numbers"):
+        accuracy([0, 1], np.array([2**64 - 1, 0], np.uint64))
+
+
+@pytest.mark.parametrize("function", PAIR_FUNCTIONS)
+def test_probabilities_in_place_of_confidence_meet_the_line_that_reduces_them(function):
+    probs, labels = torch.tensor([[0.9, 0.1], [0.2, 0.8]]), torch.tensor([0, 0])
+    cure = "confidence, correct = top_label(probs, labels)"
+    with pytest.raises(ValueError, match=r"found shape \(2, 2\). From prob") as e:
+        function(probs, labels)
+    assert str(e.value).endswith(cure)
+    names = {"top_label": top_label, "probs": probs, "labels": labels}
+    exec(cure, names)
+    function(names["confidence"], names["correct"])
+
+
+@pytest.mark.parametrize(
+    ("confidence", "found"),
+    [
+        (torch.tensor([1.0000001]), "1.0000001192092896"),
+        ([1.0000000000000002], "1.0000000000000002"),
+        ([-1e-17], "-1e-17"),
+        ([1.0009], "1.0009"),
+    ],
+)
+def test_a_rounding_error_is_shown_as_it_is_with_its_cure(confidence, found):
+    message = f"must lie in [0, 1], found {found}. If this is a rounding error, clamp it"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        expected_calibration_error(confidence, [1])
+    expected_calibration_error(torch.as_tensor(confidence).clamp(0, 1), [1])  # the cure
+
+
+def test_a_sum_just_beyond_the_tolerance_does_not_look_like_the_tolerance():
+    probs = torch.tensor([[0.3, 0.7]], dtype=torch.float64) * 1.00010001
+    with pytest.raises(ValueError, match=r"off by 0\.00010001\. .* probs / probs.sum\(1, keepdim"):
+        brier_score(probs, [0])
+    brier_score(probs / probs.sum(1, keepdim=True), [0])  # the cure
+
+
+@pytest.mark.parametrize("binning", ["uniform", "quantile"])
+def test_more_bins_than_memory_are_refused(binning):
+    with pytest.raises(ValueError, match=f"n_bins must be at most {2**24}, found {2**40}"):
+        expected_calibration_error([0.5], [1], 2**40, binning)
+
+
+@pytest.mark.parametrize("value", [["l1"], np.array(["l1", "l2"]), None, 1])
+def test_a_choice_that_is_no_text_is_refused(value):
+    with pytest.raises(ValueError, match="norm must be one of 'l1', 'l2', 'max', found"):
+        expected_calibration_error([0.5], [1], norm=value)
+
+
+@pytest.mark.parametrize("level", ["0.9", True, None, [0.9]])
+def test_a_level_that_is_no_number_is_refused(level):
+    with pytest.raises(TypeError, match=r"level must be a number, such as 0\.95, found"):
+        ConformalSets(level=level)
