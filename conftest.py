@@ -1,16 +1,102 @@
-"""Settings of the whole test session, notebooks included."""
+"""Settings of the whole test session, notebooks included: what runs where, and what first.
+
+`pytest` shares the files among workers, one a core and each of one thread: together they do more
+than one process of several threads. A file stays in one worker, so a notebook has one kernel. Files
+named one by one run in this process, as everything does with `-n 0`, `-s` or `--pdb`.
+"""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from pathlib import Path
+
+import psutil
+import pytest
 
 # A test must never write into the learner's own progress. Notebook kernels inherit this.
 os.environ["COURSEKIT_PROGRESS"] = os.path.join(tempfile.mkdtemp(), "progress.json")
 
+#: The files that take longest, the longest first: they start first, so that at the end no worker
+#: is left alone with one of them. The other test files together are `-m quick`.
+LONGEST_FIRST = (
+    "notebooks/14_applications.ipynb",
+    "notebooks/12_multiple_choice.ipynb",
+    "notebooks/13_free_form_answers.ipynb",
+    "notebooks/15_safety_and_limits.ipynb",
+    "notebooks/09_bias_and_variance.ipynb",
+)
 
-def pytest_collection_modifyitems(items):
-    """Let nbval leave out the HTML of figures, which holds pixels; their texts are compared."""
-    for notebook in {item.parent for item in items}:
-        if hasattr(notebook, "skip_compare"):
-            notebook.skip_compare += ("text/html",)
+#: Where PyTorch, NumPy and the tokenizer read how many threads they may start.
+THREADS = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "RAYON_NUM_THREADS",
+)
+#: PyTorch and the model, both in the worker and in the kernel of its notebook.
+WORKER_BYTES = 2.5e9
+MOST_WORKERS = 8
+#: How long nbval waits for what a cell that has ended printed.
+PATIENCE_S = 600
+
+# Only coursekit has examples in docstrings; a notebook's source would run when it is searched.
+collect_ignore_glob = ["notebooks/*.py", "notebooks/source/*"]
+
+
+def limit_of_container(name: str) -> float:
+    """Return what a Linux container may use, from a file as "max" or "200000 100000"."""
+    file = Path("/sys/fs/cgroup", name)
+    words = file.read_text().split() if file.exists() else ["max"]
+    return float("inf") if words[0] == "max" else int(words[0]) / int((*words, 1)[1])
+
+
+def n_cores() -> int:
+    """Return how many processors are really here for this process."""
+    seen = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, int(min(seen or 1, limit_of_container("cpu.max"))))
+
+
+def n_workers() -> int:
+    """Return how many workers the processors and the free memory allow."""
+    free = min(psutil.virtual_memory().available, limit_of_container("memory.max"))
+    return max(1, min(n_cores(), int(free / WORKER_BYTES), MOST_WORKERS))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Ask pytest-xdist for workers where the command does not say how many."""
+    options = config.option
+    if not config.pluginmanager.hasplugin("xdist") or hasattr(config, "workerinput"):
+        return
+    alone = options.usepdb or options.capture == "no" or options.tx
+    folders = any(Path(argument).is_dir() for argument in config.args)
+    if options.numprocesses is None and folders and not alone:
+        options.numprocesses = n_workers()
+    if options.numprocesses in ("auto", "logical"):
+        options.numprocesses = 0 if alone else n_workers()
+    if options.numprocesses == 1:
+        options.numprocesses = 0  # one worker is this process and a second one that waits
+    if options.numprocesses:
+        if options.dist == "no":
+            options.dist, options.loadscopereorder = "loadfile", False
+        for name in THREADS:
+            os.environ.setdefault(name, str(max(1, n_cores() // options.numprocesses)))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what is quick, let the longest files start first, and settle what nbval compares."""
+    longest = [config.rootpath / name for name in LONGEST_FIRST]
+    for item in items:
+        if item.path.suffix == ".py" and item.path not in longest:
+            item.add_marker("quick")
+    if hasattr(config, "workerinput"):
+        place = {path: at for at, path in enumerate(longest)}
+        items.sort(key=lambda item: place.get(item.path, len(place)))
+    for notebook in {item.parent for item in items if item.path.suffix == ".ipynb"}:
+        # The HTML of figures holds pixels; their texts are compared.
+        notebook.skip_compare += ("text/html",)
+    for item in items:
+        if hasattr(item, "output_timeout"):
+            item.output_timeout = PATIENCE_S

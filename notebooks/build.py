@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 FOLDER = Path(__file__).resolve().parent
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-CELL_TIMEOUT_S = 600
+CELL_TIMEOUT_S = 3600  # a busy machine may take its time
 #: A cell that a learner moves, or that shows what they did: its output is theirs alone.
 INTERACTIVE = re.compile(
     r"\bwidget\.(\w+_explorer|forecaster_dial|ConfidenceQuiz)\("

@@ -35,7 +35,7 @@ c.CourseDirectory.course_id = "calibration"
 # The stub that a student starts from stands above each solution; nothing need replace it.
 c.ClearSolutions.code_stub = {"python": ""}
 # The longest cell trains or asks a language model.
-c.Execute.timeout = 600
+c.Execute.timeout = 3600
 # What students do must not end up in the grader's own record of progress.
 os.environ["COURSEKIT_PROGRESS"] = os.path.join(tempfile.mkdtemp(), "progress.json")
 '''

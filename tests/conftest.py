@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     GPT2Config,
@@ -26,6 +27,20 @@ from coursekit.llm.embedded import quiet
 
 if TYPE_CHECKING:  # pytest reads this file also where there is no Playwright
     from playwright.sync_api import Browser
+
+# One profile for every property, with no verdict by the clock: a busy machine takes its time.
+# In CI hypothesis draws the same examples every time; at night it looks further.
+settings.register_profile(
+    "course",
+    max_examples=25,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "nightly", settings.get_profile("course"), max_examples=200, derandomize=False
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "course"))
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BROWSER_FLAGS = (

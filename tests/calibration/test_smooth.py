@@ -5,7 +5,7 @@ import math
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from relplot.metrics import smECE, smECE_sigma
 from scipy.integrate import quad
 
@@ -76,7 +76,6 @@ def test_parity_with_relplot(seed):
 
 
 @given(data=forecasts)
-@settings(max_examples=25)
 def test_smoothing_more_makes_the_error_smaller(data):
     confidence, correct = zip(*data, strict=True)
     errors = [smooth_calibration_error(confidence, correct, b) for b in (0.01, 0.1, 1.0)]

@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import combinations
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from coursekit.data.facts import (
     arithmetic_questions,
@@ -32,7 +32,6 @@ def entities(questions):
     return {entity.name for question in questions for entity in question.entities}
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**9), st.sampled_from([0.1, 0.3, 0.5, 0.8]), st.data())
 def test_an_entity_is_on_one_side_in_every_kind_and_every_list(seed, fraction, data):
     for kinds in (COUNTRIES, ELEMENTS):

@@ -10,7 +10,7 @@ from itertools import pairwise, product
 
 import pytest
 import torch
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from scipy.stats import chisquare
 
 from coursekit.data.languages import (
@@ -82,7 +82,6 @@ def forward(language, words):
     return float(spoken.sum())
 
 
-@settings(max_examples=25, deadline=None)
 @given(st.integers(1, 3), st.integers(2, 3), st.integers(0, 10_000))
 def test_is_the_sum_over_all_hidden_paths(n_states, n_words, seed):
     language = random_language(n_states, n_words, seed)

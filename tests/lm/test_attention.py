@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from coursekit.lm.attention import (
     CausalSelfAttention,
@@ -23,7 +23,6 @@ def normal(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-@settings(deadline=None)
 @given(sizes, sizes, sizes, sizes, sizes, st.booleans(), st.integers(0, 99))
 def test_equals_torch(batch, n_queries, n_keys, width, value_width, with_bias, seed):
     query, key = normal(batch, 2, n_queries, width, seed=seed), normal(batch, 2, n_keys, width)
@@ -66,7 +65,6 @@ def test_mask_by_hand():
     assert torch.equal(causal_mask(3, start=1), mask[1:])
 
 
-@settings(deadline=None, max_examples=40)
 @given(st.integers(1, 3), st.integers(1, 12), st.integers(1, 4), st.sampled_from(POSITIONS))
 def test_layer_is_the_same_with_weights_and_without(batch, length, n_heads, positions):
     torch.manual_seed(length)
@@ -116,7 +114,6 @@ def test_without_positions_attention_is_blind_to_order():
     assert moved["alibi"] > 1e-3
 
 
-@settings(deadline=None, max_examples=40)
 @given(
     st.lists(st.integers(1, 5), min_size=1, max_size=4),
     st.integers(1, 3),

@@ -7,7 +7,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from scipy.stats import chisquare
 from transformers import (
     GPT2Config,
@@ -186,14 +186,12 @@ some_logits = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=300)
 @given(some_logits, st.integers(1, 15))
 def test_top_k_equals_transformers(logits, k):
     logits = torch.tensor([logits, logits[::-1]])
     assert torch.equal(keep_top_k(logits, k), TopKLogitsWarper(k)(None, logits))
 
 
-@settings(deadline=None, max_examples=300)
 @given(some_logits, st.one_of(st.floats(0.001, 1.0), st.sampled_from([0.25, 0.5, 0.75, 1.0])))
 def test_top_p_equals_transformers(logits, p):
     logits = torch.tensor([logits, logits[::-1]])
@@ -202,7 +200,6 @@ def test_top_p_equals_transformers(logits, p):
     assert torch.equal(keep_top_p(logits, p), expected)
 
 
-@settings(deadline=None, max_examples=100)
 @given(some_logits, st.floats(0.1, 5), st.integers(1, 15), st.floats(0.05, 1.0))
 def test_together_they_equal_transformers(logits, temperature, k, p):
     logits = torch.tensor([logits])
@@ -287,7 +284,6 @@ def test_a_dart_lands_in_the_interval_of_its_token():
     assert sample(torch.tensor([-math.inf, 0.0]), torch.tensor(0.0)).item() == 1
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(-30, 30), min_size=1, max_size=50), st.integers(0, 50))
 def test_no_dart_lands_outside(logits, n_impossible):
     logits = torch.tensor([logits + [-math.inf] * n_impossible])

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 import torch
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import GPT2Config, GPT2LMHeadModel, GPT2Model
@@ -54,7 +54,6 @@ def configs(draw, positions=tuple(POSITIONS)):
     )
 
 
-@settings(deadline=None, max_examples=25)
 @given(configs(positions=("learned",)), st.integers(1, 3), st.data())
 @torch.no_grad()
 def test_logits_of_transformers_both_ways_with_cache_and_without(config, batch, data):
@@ -106,7 +105,6 @@ def test_exchange_copies_and_keeps_type_and_mode():
     assert back.head.weight.dtype == torch.bfloat16
 
 
-@settings(deadline=None, max_examples=40)
 @given(configs(), st.integers(1, 3), st.data())
 @torch.no_grad()
 def test_cached_chunks_equal_the_whole(config, batch, data):
@@ -144,7 +142,6 @@ def test_only_a_model_without_positions_is_blind_to_order(positions):
     assert (moved.abs().max() < 1e-5) == (positions == "none")
 
 
-@settings(deadline=None, max_examples=30)
 @given(configs())
 def test_parameter_count(config):
     assert parameter_count(config) == sum(p.numel() for p in GPT(config).parameters())
@@ -164,7 +161,6 @@ def test_parameters_of_gpt2_as_published(width, n_layers, n_heads, published):
     assert parameter_count(GPTConfig(50257, 1024, width, n_layers, n_heads)) == published
 
 
-@settings(deadline=None, max_examples=20)
 @given(configs(), st.integers(1, 3))
 @torch.no_grad()
 def test_forward_flops(config, batch):

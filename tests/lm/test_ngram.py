@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 import torch
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from coursekit.lm.ngram import NGram
 
@@ -36,7 +36,6 @@ def tokens(n, length, seed=0):
     return torch.randint(V, (n, length), generator=torch.Generator().manual_seed(seed))
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     order=st.integers(0, 4),
     backoff=st.booleans(),

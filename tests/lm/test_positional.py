@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from transformers import LlamaConfig
 from transformers.models.bloom.modeling_bloom import build_alibi_tensor
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding, apply_rotary_pos_emb
@@ -44,7 +44,6 @@ def test_sinusoidal_dot_products_depend_on_distance_alone(width, t, shift, dista
     torch.testing.assert_close(here, there, rtol=0, atol=1e-5)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 80), even_widths, st.sampled_from([100.0, 10000.0, 500000.0]))
 def test_rotary_equals_transformers(length, width, base):
     x, y = torch.randn(2, 1, 3, length, width, generator=torch.Generator().manual_seed(length))

@@ -178,9 +178,14 @@ def test_can_be_printed_and_projected(exporter, notebook):
 
 def test_the_readme_and_ci_give_the_same_command():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    command = (ROOT / ".ci" / "run").read_text(encoding="utf-8").strip().splitlines()[-1]
-    assert command.endswith("&& pytest")
-    assert command in readme.splitlines()
+    (command,) = {line for line in readme.splitlines() if line.endswith("&& pytest")}
+    *install, test = command.split(" && ")
+    # In a folder of its own, with the checks of style and types in between, and nothing else.
+    run = (ROOT / ".ci" / "run").read_text(encoding="utf-8").replace(".ci/venv", ".venv")
+    steps = [line for line in run.splitlines() if line and not line.startswith("#")]
+    prepare = ["set -euo pipefail", 'cd "$(dirname "$0")/.."', "rm -rf .venv"]
+    expected = [*prepare, *install, "ruff check", "ruff format --check", "mypy", test]
+    assert steps[: len(expected)] == expected
 
 
 def test_the_map_in_the_readme_names_every_notebook():

@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 
 from coursekit.calibration import (
     BetaCalibration,
@@ -192,7 +192,6 @@ def test_types_of_numbers(calibrator, dtype, predictions):
 
 @pytest.mark.parametrize("calibrator", BY_LIKELIHOOD)
 @given(seed=st.integers(0, 10_000), log_scale=st.floats(-2, 2))
-@settings(max_examples=15, deadline=None)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_two_classes_never_lose_likelihood(calibrator, predictions, seed, log_scale):
     """The identity is in every family, so the fit is at least as good on its own data.
@@ -209,7 +208,6 @@ def test_two_classes_never_lose_likelihood(calibrator, predictions, seed, log_sc
 
 @pytest.mark.parametrize("calibrator", BY_FREQUENCY)
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=15, deadline=None)
 def test_two_classes_never_lose_brier_score(calibrator, predictions, seed):
     """Isotonic regression beats every rising function of p, the means every constant in a bin."""
     logits, labels = predictions(n=200, n_classes=2, seed=seed)

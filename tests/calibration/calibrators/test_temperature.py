@@ -7,7 +7,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from netcal.scaling import TemperatureScaling as NetcalTemperature
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
@@ -99,7 +99,6 @@ def test_fit_is_deterministic_and_independent_of_blocks(monkeypatch, predictions
 
 
 @given(seed=st.integers(0, 10_000), log_scale=st.floats(-3, 3))
-@settings(max_examples=60, deadline=None)
 def test_temperature_keeps_the_ranking_and_lowers_the_loss(predictions, seed, log_scale):
     logits, labels = predictions(n=40, n_classes=3, seed=seed)
     logits = logits * math.exp(log_scale)
@@ -254,7 +253,6 @@ def test_a_masked_class_does_not_disturb_the_fit(predictions):
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=30, deadline=None)
 def test_temperature_is_positive_whatever_the_data(seed):
     generator = torch.Generator().manual_seed(seed)
     logits = torch.randn(6, 3, generator=generator).round()  # many ties
