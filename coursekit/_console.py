@@ -1,4 +1,4 @@
-"""What reaches a terminal: no control character of somebody else's, and an error as one sentence."""
+"""What reaches a terminal: no foreign control characters, and an error as one sentence."""
 
 from __future__ import annotations
 

@@ -105,10 +105,12 @@ def test_no_command_shows_a_traceback_unless_asked(monkeypatch, capsys, command,
 
 
 def test_a_warning_is_a_sentence(monkeypatch, capsys):
-    monkeypatch.setattr(__main__, "_doctor", lambda _: warnings.warn("it is \x1b[1mlate") or 0)
+    monkeypatch.setattr(
+        __main__, "_doctor", lambda _: warnings.warn("\x1b[1mlate", stacklevel=1) or 0
+    )
     shown = warnings.showwarning
     assert __main__.main(["doctor"]) == 0
-    assert capsys.readouterr().err == "warning: it is \\x1b[1mlate\n"
+    assert capsys.readouterr().err == "warning: \\x1b[1mlate\n"
     assert warnings.showwarning is shown
 
 

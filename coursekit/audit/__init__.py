@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from coursekit.audit.asking import AnswerTask, ChoiceTask
     from coursekit.audit.comparison import TaskComparison, compare
     from coursekit.audit.items import Item, Task
     from coursekit.audit.report import Report
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 #: In which module each name lives.
 _HOMES = {
+    "AnswerTask": "asking",
+    "ChoiceTask": "asking",
     "SCHEMA": "schema",
     "TASKS": "run",
     "Item": "items",
@@ -34,6 +37,8 @@ _HOMES = {
 __all__ = [
     "SCHEMA",
     "TASKS",
+    "AnswerTask",
+    "ChoiceTask",
     "Item",
     "OutOfMemoryError",
     "Report",

@@ -13,13 +13,13 @@ References:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from coursekit.audit.items import Item, Record
+from coursekit.audit.items import Item, Record, require_finite
 from coursekit.calibration.resampling import TEMPERATURES
 from coursekit.calibration.sums import Sums, sums_of
 from coursekit.data import (
@@ -39,18 +39,28 @@ from coursekit.llm.pretrained import LanguageModel
 from coursekit.llm.prompts import few_shot_prompts
 
 N_SUMS = 150  # sums of two numbers of two digits
+N_EXAMPLES = 4
 N_SAMPLES = 10
 LONGEST_ANSWER = 16  # tokens
 
 
 @dataclass(frozen=True)
 class Questions:
-    """Questions with one right answer; how they are put, a subclass says."""
+    """Questions with one right answer; how they are put, a subclass says.
+
+    Args:
+        name: A word for the command line and for `Report.task`.
+        title: A few words for people.
+        questions: What to ask, or a function that gives it for a seed. The first `N_EXAMPLES`, one
+            of each kind in turn, become the answered examples, and what is asked has nothing to do
+            with what these are about.
+    """
 
     name: str
     title: str
+    questions: Sequence[Question] | Callable[[int], Sequence[Question]] = field(repr=False)
     event: str
-    default_limit: int
+    default_limit: int = 200
     entity: str = "subject of the question"
     two_readings: bool = False
     lightness: int = 4
@@ -59,7 +69,9 @@ class Questions:
 
     def items(self, lm: LanguageModel, limit: int, seed: int) -> list[Item]:
         """Questions of all kinds in turn; those of the examples are not asked."""
-        examples, asked = _examples_and_questions(seed)
+        questions = self.questions(seed) if callable(self.questions) else self.questions
+        self.require_questions(questions)
+        examples, asked = _examples_and_questions(questions, seed)
         pairs = [(question.question, question.answer) for question in examples]
         prompts = few_shot_prompts([question.question for question in asked[:limit]], pairs)
         return [
@@ -71,6 +83,18 @@ class Questions:
             )
             for number, (question, prompt) in enumerate(zip(asked, prompts, strict=False))
         ]
+
+    def require_questions(self, questions: Sequence[Question]) -> None:
+        """Check that there is something to ask.
+
+        Raises:
+            TypeError, ValueError: If not.
+        """
+        if not questions:
+            raise ValueError("questions must hold at least one, found none")
+        for question in questions:
+            if not isinstance(question, Question):
+                raise TypeError(f"questions must be a list of Question, found {question!r:.80}")
 
     def before(self, item: Item, record: Record) -> Sums:
         """Return sums of the one prediction, as the model states it."""
@@ -92,8 +116,29 @@ class Questions:
         raise NotImplementedError
 
 
-class Choices(Questions):
-    """One of several options, scored by the log-probability of its text."""
+@dataclass(frozen=True)
+class ChoiceTask(Questions):
+    """One of several options, scored by the log-probability of its text.
+
+    Example:
+        >>> from coursekit.data import capital_questions
+        >>> task = ChoiceTask("capitals", "Capitals", capital_questions())
+        >>> [item] = task.items(None, limit=1, seed=0)
+        >>> item.content["prompt"].count("Question: ")
+        5
+    """
+
+    event: str = "the option with the most probable text is the right one"
+
+    def require_questions(self, questions: Sequence[Question]) -> None:
+        """Check that each question has options, the right one among them."""
+        super().require_questions(questions)
+        for question in questions:
+            if len(question.options) < 2 or not 0 <= question.correct < len(question.options):
+                raise ValueError(
+                    "correct must be the place of the right one among at least two options, found "
+                    f"{question.correct} among {len(question.options)} in {question.question!r}"
+                )
 
     def read(
         self, lm: LanguageModel, items: Sequence[Item], seed: int, temperature: float | None
@@ -105,6 +150,8 @@ class Choices(Questions):
             [item.content["prompt"] for item in items],
             [[f" {option}" for option in question.options] for question in questions],
         )
+        for of_one in scores:
+            require_finite(lm, of_one)
         return [{"scores": of_one.double().tolist()} for of_one in scores]
 
     def prediction(
@@ -117,12 +164,22 @@ class Choices(Questions):
         return log_probs[chosen].exp().item(), chosen == right, -log_probs[right].item()
 
 
-class Answers(Questions):
+@dataclass(frozen=True)
+class AnswerTask(Questions):
     """An answer in the model's own words, sampled several times.
 
     The confidence is (k + 1/2) / (n + 1) for an answer that k of n samples gave: the share, kept
     away from 0 and 1, which a few samples cannot prove (H. Jeffreys' rule).
+
+    Example:
+        >>> from coursekit.data import element_questions
+        >>> task = AnswerTask("elements", "Elements", element_questions())
+        >>> len(task.items(None, limit=8, seed=0))
+        8
     """
+
+    event: str = "the most frequent of ten samples is right"
+    default_limit: int = 100
 
     def read(
         self, lm: LanguageModel, items: Sequence[Item], seed: int, temperature: float | None
@@ -158,23 +215,38 @@ class Answers(Questions):
         return confidence, right, nll
 
 
-def _examples_and_questions(seed: int) -> tuple[list[Question], list[Question]]:
-    """Answered examples, and the questions to ask: about none of the examples' entities."""
-    kinds = [
-        capital_questions(seed=seed),
-        currency_questions(seed=seed),
-        element_questions(seed=seed),
-        # Nobody has written these down for a model to learn: they are the fresh ones.
-        arithmetic_questions(N_SUMS, digits=2, seed=seed),
+def course_questions(seed: int) -> list[Question]:
+    """Return the questions of the course: facts about the world, and sums.
+
+    Nobody has written the sums down for a model to learn: they are the fresh ones.
+
+    Example:
+        >>> sorted({question.kind for question in course_questions(seed=0)})
+        ['addition', 'capital', 'currency', 'symbol']
+    """
+    return [
+        *capital_questions(seed=seed),
+        *currency_questions(seed=seed),
+        *element_questions(seed=seed),
+        *arithmetic_questions(N_SUMS, digits=2, seed=seed),
     ]
-    ordered = [hash_order(kind, "audit", seed, name=lambda q: q.key) for kind in kinds]
+
+
+def _examples_and_questions(
+    questions: Sequence[Question], seed: int
+) -> tuple[list[Question], list[Question]]:
+    """Answered examples, and the questions to ask: about none of the examples' entities."""
+    kinds: dict[str, list[Question]] = {}
+    for question in questions:
+        kinds.setdefault(question.kind, []).append(question)
+    ordered = [hash_order(kind, "audit", seed, name=lambda q: q.key) for kind in kinds.values()]
     in_turn = [
         question
         for place in range(max(map(len, ordered)))
         for kind in ordered
         for question in kind[place : place + 1]
     ]
-    examples = in_turn[: len(kinds)]
+    examples = in_turn[:N_EXAMPLES]
     taken = {_entity(question) for question in examples}
     return examples, [question for question in in_turn if _entity(question) not in taken]
 
@@ -188,7 +260,5 @@ def _labels(question: Question) -> dict[str, str]:
     return labels | ({"continent": question.group} if question.population is not None else {})
 
 
-CHOICES = Choices(
-    "choices", "Choices", "the option with the most probable text is the right one", 200
-)
-ANSWERS = Answers("answers", "Free answers", "the most frequent of ten samples is right", 100)
+CHOICES = ChoiceTask("choices", "Choices", course_questions)
+ANSWERS = AnswerTask("answers", "Free answers", course_questions)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from coursekit.audit.asking import AnswerTask
 from coursekit.audit.items import Item, Task, calibration_half
 from coursekit.audit.running import Records
 from coursekit.calibration import Interval, ece_null_distribution
@@ -50,7 +51,7 @@ def result_of(task: Task, items: Sequence[Item], records: Records, seed: int) ->
             "sums": table.tolist(),
         },
     }
-    wrong = _surest_wrong(items, records)
+    wrong = _surest_wrong(items, records) if isinstance(task, AnswerTask) else []
     return result | ({"surest_wrong": wrong} if wrong else {})
 
 
@@ -165,6 +166,6 @@ def _surest_wrong(items: Sequence[Item], records: Records) -> list[Numbers]:
             "agreeing": records[item.name]["agreeing"],
         }
         for item in items
-        if "said" in records[item.name] and not records[item.name]["right"]
+        if not records[item.name]["right"]
     ]
     return sorted(wrong, key=lambda answer: -answer["agreeing"])[:N_SHOWN]

@@ -15,10 +15,12 @@ from pathlib import Path
 import torch
 from accelerate import PartialState
 
-from coursekit.audit import OutOfMemoryError, Report, audit, compare
+from coursekit._console import exit_code
+from coursekit.audit import Report, audit, compare
 from coursekit.audit.page import comparison_summary, summary, write_html
+from coursekit.audit.run import Plan, require_free
 from coursekit.audit.running import processes
-from coursekit.llm.pretrained import ModelUnavailableError, load
+from coursekit.llm.pretrained import load
 
 DTYPES = {name: getattr(torch, name) for name in ("float32", "bfloat16", "float16")}
 
@@ -26,16 +28,16 @@ DTYPES = {name: getattr(torch, name) for name in ("float32", "bfloat16", "float1
 def run(options: Namespace) -> int:
     """Audit or compare as the command line says; returns the exit code."""
     state = processes()
-    try:
-        text, code = (_compare if options.compare else _audit)(options, state), 0
-    except (ValueError, OSError, ModelUnavailableError, OutOfMemoryError) as error:
-        text, code = f"audit: {error}", 1
-        if isinstance(error, OutOfMemoryError) and not state.is_main_process:
-            print(text, file=sys.stderr)  # the others may have had room enough
-    except KeyboardInterrupt:
-        text, code = "Interrupted. Add --resume to the same command to go on.", 130
-    if state.is_main_process:
-        print(text, file=sys.stderr if code else sys.stdout)
+
+    def work() -> int:
+        text = (_compare if options.compare else _audit)(options, state)
+        if state.is_main_process:
+            print(text)
+        return 0
+
+    code = exit_code(
+        "audit", work, debug=getattr(options, "debug", False), speaks=state.is_main_process
+    )
     if code and state.num_processes > 1:
         # The others wait for this one: leave at once, so that the launcher stops them.
         sys.stdout.flush()
@@ -49,6 +51,8 @@ def _audit(options: Namespace, state: PartialState) -> str:
     if options.model is None:
         raise ValueError("no model was named: give one, or --compare with two reports")
     folder = Path(options.output)
+    Plan.of(options.tasks, options.limit, options.seed, options.batch_size)
+    require_free(folder, options.resume)
     _require_writable(folder, state)
     device = options.device
     if state.num_processes > 1:
@@ -59,15 +63,20 @@ def _audit(options: Namespace, state: PartialState) -> str:
             )
         device = state.device
     lm = load(options.model, device=device, dtype=DTYPES[options.dtype])
-    report = audit(
-        lm,
-        options.tasks,
-        options.limit,
-        seed=options.seed,
-        batch_size=options.batch_size,
-        folder=folder,
-        resume=options.resume,
-    )
+    try:
+        report = audit(
+            lm,
+            tasks=options.tasks,
+            limit=options.limit,
+            seed=options.seed,
+            batch_size=options.batch_size,
+            folder=folder,
+            resume=options.resume,
+        )
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(
+            "Interrupted. Add --resume to the same command to go on."
+        ) from interrupt
     if state.is_main_process:
         write_html(report, folder)
     return f"{summary(report)}\n\nWritten: report.json and report.html in {folder}."

@@ -59,14 +59,15 @@ def compare(
     for task in chosen:
         if task not in common:
             raise ValueError(
-                f"task is {task!r}: both reports have {', '.join(common) or 'none in common'}"
+                f"tasks must be some that both reports have ({', '.join(common) or 'none'}), found "
+                f"{task!r}"
             )
     chosen = [task for task in chosen if first.task(task)["same_for_all"]]
     if not chosen:
         raise ValueError(
-            "the reports have no task in common that can be compared: the first has "
-            f"{', '.join(first.tasks)}, the second {', '.join(second.tasks)} (own samples are "
-            "other texts for each model)"
+            "reports must have a task in common that can be compared, found "
+            f"{', '.join(first.tasks)} in the first and {', '.join(second.tasks)} in the second "
+            "(own samples are other texts for each model)"
         )
     return {task: _compare_task(task, first, second) for task in chosen}
 
@@ -77,8 +78,8 @@ def _compare_task(task: str, first: Report, second: Report) -> TaskComparison:
     names = one["by_item"]["name"]
     if digests[0] != digests[1] or names != other["by_item"]["name"]:
         raise ValueError(
-            f"task {task!r} has other items in the second report ({one['items']} and "
-            f"{other['items']} of them), so nothing can be paired. "
+            f"task {task!r} must have the same items in both reports, found others ({one['items']} "
+            f"and {other['items']} of them). Nothing can be paired. "
             + _why(task, first, second)
             + " Tasks with the same items can be compared alone (--tasks)."
         )

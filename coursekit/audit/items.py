@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from torch import Tensor
 
 from coursekit.calibration.sums import Sums
 from coursekit.data.ordering import hash_order
 from coursekit.llm.pretrained import LanguageModel
 
 Record = dict[str, Any]
+SMALLEST_LIMIT = 8  #: items of a task; with fewer, halves and intervals mean nothing
 
 
 @dataclass(frozen=True)
@@ -39,9 +43,27 @@ class Item:
 
 
 class Task(Protocol):
-    """One part of an audit."""
+    """One part of an audit; `audit(lm, tasks=[...])` takes your own beside the names of `TASKS`.
 
-    name: str
+    For questions with options or with free answers, `ChoiceTask` and `AnswerTask` have everything
+    and need a list of `Question`. For anything else write a class with all that stands below; its
+    items and records are plain numbers and strings, as JSON can hold them.
+
+    Example:
+        >>> from coursekit.audit import ChoiceTask, audit
+        >>> from coursekit.data import Question
+        >>> def times(a, b):
+        ...     right, options = str(a * b), (str(a * b), str(a * b + a), str(a * b + 10))
+        ...     text, key = f"What is {a} times {b}?", f"{a}x{b}"
+        ...     return Question("product", key, key, text, right, options, 0, "products", "sums")
+        >>> questions = [times(a, b) for a in range(3, 7) for b in range(3, 7)]
+        >>> table = ChoiceTask("times", "Multiplication table", questions)
+        >>> report = audit("smollm2-135m-instruct", [table], limit=8, progress=False)
+        >>> report.tasks, report.task("times")["items"]
+        (['times'], 8)
+    """
+
+    name: str  #: letters, digits, "-" and "_"; another one than those of `TASKS`
     title: str
     event: str  #: what comes true or not: the thing that a confidence is about
     entity: str  #: what is drawn by the bootstrap, in a word
@@ -67,6 +89,99 @@ class Task(Protocol):
 
     def nll_at(self, item: Item, record: Record) -> list[float]:
         """Return the negative log-likelihood of an item at each of `TEMPERATURES`, in nats."""
+
+
+#: What a task must have, and of which kind.
+MEMBERS: dict[str, type] = {
+    "name": str,
+    "title": str,
+    "event": str,
+    "entity": str,
+    "default_limit": int,
+    "lightness": int,
+    "two_readings": bool,
+    "one_prediction": bool,
+    "same_for_all": bool,
+}
+METHODS = ("items", "read", "before", "after", "nll_at")
+
+
+def require_task(task: Any) -> None:
+    """Check that somebody's task has all that an audit asks of one.
+
+    Raises:
+        TypeError: If something is missing, or of another kind; the message names it.
+        ValueError: If its name or a text would not do in a report.
+
+    Example:
+        >>> require_task(Item)
+        Traceback (most recent call last):
+        TypeError: a task must be an object, found the class Item. Call it first
+    """
+    kind = type(task).__name__
+    if isinstance(task, type):
+        raise TypeError(f"a task must be an object, found the class {task.__name__}. Call it first")
+    missing = [member for member in (*MEMBERS, *METHODS) if not hasattr(task, member)]
+    if missing:
+        raise TypeError(f"a task must have {', '.join(missing)} (see Task), found {kind} without")
+    for member, wanted in MEMBERS.items():
+        found = getattr(task, member)
+        if not isinstance(found, wanted) or (wanted is int and isinstance(found, bool)):
+            raise TypeError(f"{member} of {kind} must be {wanted.__name__}, found {found!r}")
+    for method in METHODS:
+        if not callable(getattr(task, method)):
+            raise TypeError(f"{method} of {kind} must be a method, found {getattr(task, method)!r}")
+    if not re.fullmatch(r"[A-Za-z0-9][\w-]*", task.name, re.ASCII):
+        raise ValueError(
+            f'name of {kind} must be letters, digits, "-" and "_", found {task.name!r}'
+        )
+    for member in ("title", "event", "entity"):
+        if not getattr(task, member).strip() or not getattr(task, member).isprintable():
+            raise ValueError(
+                f"{member} of {kind} must be one line of text, found {getattr(task, member)!r}"
+            )
+
+
+def require_items(task: Task, items: Any, limit: int, seed: int) -> None:
+    """Check that items can be told apart, and are enough for two halves and their intervals.
+
+    Raises:
+        TypeError, ValueError: If not.
+    """
+    name = f"items of {task.name!r}"
+    if not isinstance(items, list) or not all(isinstance(item, Item) for item in items):
+        raise TypeError(f"{name} must be a list of Item, found {items!r:.80}")
+    for item in items:
+        texts = (item.name, item.entity, *item.labels, *item.labels.values())
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError(f"name, entity and labels of {name} must be strings, found {item!r}")
+    if len({item.name for item in items}) < len(items):
+        raise ValueError(f"{name} must have different names, found one twice")
+    if not SMALLEST_LIMIT <= len(items) <= limit:
+        raise ValueError(
+            f"{name} must be at least {SMALLEST_LIMIT} and at most the limit of {limit}, found "
+            f"{len(items)}"
+        )
+    entities, half = {item.entity for item in items}, calibration_half(items, seed)
+    if min(len(half), len(entities - half)) < 2:
+        raise ValueError(
+            f"{name} must belong to at least 4 entities, two for each half, found {len(entities)}"
+        )
+
+
+def require_finite(lm: LanguageModel, numbers: Tensor) -> None:
+    """Refuse a model whose probabilities are no numbers, before they become metrics.
+
+    Raises:
+        ValueError: If there is a NaN or an infinity; the message says what to try.
+    """
+    if not numbers.isfinite().all():
+        found = "NaN" if numbers.isnan().any() else "infinity"
+        raise ValueError(
+            f"logits of {lm.name!r} must be finite, found {found} in {lm.model.dtype}. Load it in "
+            "torch.float32 or torch.bfloat16 (--dtype float32 or bfloat16), whose range is wider; "
+            "if that is no cure, its weights are spoilt"
+        )
 
 
 def calibration_half(items: Sequence[Item], seed: int) -> set[str]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -18,17 +19,18 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
+from coursekit._console import printable
 from coursekit._files import write_atomically
 from coursekit.audit import Report, TaskComparison
-from coursekit.audit.schema import METRICS
 from coursekit.calibration import Interval
+from coursekit.calibration.sums import METRICS
 from coursekit.plots import binned_diagrams, interval_rows
 from coursekit.plots.style import GRAY, data_address
 
 FILE = "report.html"
 COLUMNS = ("accuracy", "confidence", "gap", "ece", "by chance", "nll", "brier", "auroc")
 #: Colours of text and lines for a dark page; those of the data stay.
-_DARK = {
+_DARK: dict[Any, str] = {
     "text.color": "#ececec",
     "axes.labelcolor": "#ececec",
     "axes.edgecolor": "#b9bec6",
@@ -45,20 +47,22 @@ _DARK = {
 def verdict(report: Report, task: str) -> str:
     """One sentence about the calibration of a task, no bolder than its interval."""
     found, metrics = report.task(task), report.metrics(task)
-    gap = metrics["gap"]
+    gap, ece, chance = metrics["gap"], metrics["ece"].estimate, found["ece_by_chance"]
+    title = printable(found["title"])
     if 0 in gap:
-        said = "no gap between confidence and accuracy was detected"
+        said = f"no gap between confidence and accuracy was detected ({gap:+.3f})"
     elif gap.estimate > 0:
-        said = "surer than it is right"
+        said = f"surer than it is right ({gap:+.3f})"
     else:
-        said = "less sure than it is right"
-    chance = found["ece_by_chance"]
-    ece = metrics["ece"].estimate
+        said = f"less sure than it is right ({gap:+.3f})"
+    if 0 not in gap and ece <= chance:
+        # The gap of all predictions together shows what its parts, bin by bin, are too few for.
+        return (
+            f"{title}: {said}. Its ECE of {ece:.3f} alone would not show it: chance explains up to "
+            f"{chance:.3f}."
+        )
     beyond = "more than" if ece > chance else "no more than"
-    return (
-        f"{found['title']}: {said} ({gap:+.3f}). ECE {ece:.3f}, {beyond} the {chance:.3f} that "
-        "chance explains."
-    )
+    return f"{title}: {said}. ECE {ece:.3f}, {beyond} the {chance:.3f} that chance explains."
 
 
 def temperature_sentence(report: Report, task: str) -> str:
@@ -84,7 +88,7 @@ def summary(report: Report) -> str:
         found, metrics = report.task(task), report.metrics(task)
         rows.append(
             [
-                found["title"],
+                printable(found["title"]),
                 f"{found['items']:,}",
                 f"{metrics['accuracy'].estimate:.3f}",
                 f"{metrics['confidence'].estimate:.3f}",
@@ -95,18 +99,20 @@ def summary(report: Report) -> str:
             ]
         )
     sentences = [verdict(report, task) for task in report.tasks]
-    return "\n".join([f"Calibration of {report.model}", "", *_aligned(rows), "", *sentences])
+    heading = f"Calibration of {printable(report.model)}"
+    return "\n".join([heading, "", *_aligned(rows), "", *sentences])
 
 
 def comparison_summary(first: str, second: str, compared: Mapping[str, TaskComparison]) -> str:
     """Two reports as text for a terminal: what the second has more or less of than the first."""
+    first, second = printable(first), printable(second)
     lines = [f"Second minus first, paired. First: {first}. Second: {second}.", ""]
     rows = [["", "", "first", "second", "difference", ""]]
     for found in compared.values():
         for place, (name, difference) in enumerate(found.difference.items()):
             rows.append(
                 [
-                    "" if place else found.title,
+                    "" if place else printable(found.title),
                     name,
                     f"{found.first[name].estimate:.3f}",
                     f"{found.second[name].estimate:.3f}",
@@ -206,13 +212,14 @@ def _drawn(draw: Callable[[], Axes], alt: str) -> Drawn:
     light = _transparent_image(draw())
     with plt.rc_context(_DARK):
         axes = draw()
-    _brighten(axes.get_figure(root=True))
+    _brighten(_figure_of(axes))
     return Drawn(light, _transparent_image(axes), alt)
 
 
 def _brighten(figure: Figure) -> None:
     """Let lines and notes in the background keep their place on a dark page."""
-    for artist in figure.findobj(lambda artist: isinstance(artist, Text | Line2D)):
+    artists: list[Any] = figure.findobj(lambda artist: isinstance(artist, Text | Line2D))
+    for artist in artists:
         if str(artist.get_color()) == GRAY:
             artist.set_color("#b9bec6")
     for axes in figure.axes:
@@ -220,8 +227,14 @@ def _brighten(figure: Figure) -> None:
             line.set_color("#3d434b")
 
 
-def _transparent_image(axes: Axes) -> str:
+def _figure_of(axes: Axes) -> Figure:
     figure = axes.get_figure(root=True)
+    assert figure is not None
+    return figure
+
+
+def _transparent_image(axes: Axes) -> str:
+    figure = _figure_of(axes)
     image = BytesIO()
     # A transparent page shows through; no date or version, so that equal reports give equal files.
     figure.savefig(image, format="png", bbox_inches="tight", transparent=True, metadata={})

@@ -1,12 +1,12 @@
 """The report of an audit: numbers that a program can read again, and that say what they are.
 
-A report is JSON of a stated version, checked against `schema.SCHEMA` whenever it is read. It holds
-no times, dates or paths: the same model, data and seed give the same report to the last byte.
+A report is JSON of a stated version, sealed with a digest of its content, and checked against both
+the seal and `schema.SCHEMA` whenever it is read. It holds no times, dates or paths: the same model,
+data and seed give the same report to the last byte.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from coursekit._files import write_atomically
-from coursekit.audit.schema import FORMAT, VERSION, validate
+from coursekit.audit.schema import FORMAT, INTERVALS, VERSION, validate
+from coursekit.audit.sealing import parsed, sealed, unsealed
 from coursekit.calibration import Interval, ReliabilityBins, wilson_interval
 from coursekit.calibration.resampling import LEVEL, Resamples
 from coursekit.calibration.sums import EDGES, N_BINS
@@ -28,7 +29,8 @@ class Report:
     """What an audit found out about a model.
 
     Attributes:
-        data: All of it, as in `report.json`; `schema.SCHEMA` says what each entry is.
+        data: All of it, as in `report.json` but for the seal; `schema.SCHEMA` says what each entry
+            is.
     """
 
     data: dict[str, Any] = field(repr=False)
@@ -50,10 +52,12 @@ class Report:
             ValueError: If it was not done.
         """
         if task not in self.data["tasks"]:
-            raise ValueError(f"task is {task!r}: this report has {', '.join(self.tasks)}")
+            raise ValueError(f"task must be one of {', '.join(self.tasks)}, found {task!r}")
         return self.data["tasks"][task]
 
-    def metrics(self, task: str, label: str | None = None, group: str | None = None) -> dict:
+    def metrics(
+        self, task: str, label: str | None = None, group: str | None = None
+    ) -> dict[str, Interval]:
         """Return the metrics of a task by name, each an `Interval`; or those of one of its groups.
 
         Raises:
@@ -64,7 +68,8 @@ class Report:
             groups = found["groups"].get(label, {})
             if group not in groups:
                 raise ValueError(
-                    f"group is {group!r} of {label!r}: {task} has {found_groups(found)}"
+                    f"group must be one of {task} ({found_groups(found)}), found {group!r} of "
+                    f"{label!r}"
                 )
             found = groups[group]
         return as_intervals(found["metrics"])
@@ -76,12 +81,12 @@ class Report:
 
     def temperature(self, task: str) -> Interval:
         """Return the temperature that suits the calibration half best."""
-        return as_intervals({"value": self.task(task)["temperature"]["value"]})["value"]
+        return as_intervals(self.task(task)["temperature"])["value"]
 
     def held_out(self, task: str, when: str) -> dict[str, Interval]:
         """Metrics of the held-out half: "before" or "after" the temperature, or their "change"."""
         if when not in ("before", "after", "change"):
-            raise ValueError(f"when is {when!r}: expected 'before', 'after' or 'change'")
+            raise ValueError(f"when must be 'before', 'after' or 'change', found {when!r}")
         return as_intervals(self.task(task)["temperature"][when])
 
     def bins(self, task: str, after: bool = False) -> ReliabilityBins:
@@ -113,8 +118,8 @@ class Report:
         return bins, *wilson_interval(bins.accuracy, worth.minimum(bins.count.double()), LEVEL)
 
     def to_json(self) -> str:
-        """Return the report as text; one line an entry, so that two can be compared by eye."""
-        return json.dumps(self.data, indent=1, allow_nan=False) + "\n"
+        """Return the report as text, sealed; one line an entry, to be compared by eye."""
+        return sealed(self.data)
 
     def save(self, folder: str | Path) -> Path:
         """Write `report.json`, whole or not at all; returns its path.
@@ -143,10 +148,10 @@ class Report:
                 "writes one"
             )
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
+            data = parsed(path)
         except ValueError as error:
             raise ValueError(f"{path} is damaged or no report: {error}") from error
-        if not isinstance(data, dict) or data.get("format") != FORMAT:
+        if data.get("format") != FORMAT:
             raise ValueError(f"{path} is no report of an audit: its format is not {FORMAT!r}")
         if data.get("version") != VERSION:
             raise ValueError(
@@ -155,14 +160,18 @@ class Report:
             )
         try:
             validate(data)
+            return cls(unsealed(data))
         except ValueError as error:
-            raise ValueError(f"{path} is damaged: {error}") from error
-        return cls(data)
+            raise ValueError(f"{path} is damaged: {error}. Audit the model again") from error
 
 
 def as_intervals(numbers: dict[str, Any]) -> dict[str, Interval]:
-    """Intervals from their form in JSON."""
-    return {name: Interval(**ends) for name, ends in numbers.items()}
+    """Intervals from their form in JSON; what a later version added is left out."""
+    return {
+        name: Interval(numbers[name]["estimate"], numbers[name]["low"], numbers[name]["high"])
+        for name in INTERVALS
+        if name in numbers
+    }
 
 
 def found_groups(task: dict[str, Any]) -> str:

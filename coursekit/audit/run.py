@@ -7,53 +7,62 @@ an interval on every number. `compare` sets two such reports side by side.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
 from accelerate.utils import gather_object
+from transformers import PreTrainedTokenizerBase
 
+from coursekit._checks import as_count, as_seed
 from coursekit.audit.asking import ANSWERS, CHOICES
 from coursekit.audit.assembling import result_of
-from coursekit.audit.comparison import TaskComparison, compare
-from coursekit.audit.items import Task, digest_of
+from coursekit.audit.items import (
+    SMALLEST_LIMIT,
+    Item,
+    Task,
+    digest_of,
+    require_items,
+    require_task,
+)
 from coursekit.audit.journal import Journal
 from coursekit.audit.report import FILE, Report
-from coursekit.audit.running import OutOfMemoryError, Run, processes
-from coursekit.audit.schema import FORMAT, SCHEMA, VERSION
+from coursekit.audit.running import Run, processes
+from coursekit.audit.schema import FORMAT, VERSION
+from coursekit.audit.subject import Model, as_language_model, check_tokenizer, describe
 from coursekit.audit.text import CODE, PROSE, SAMPLES
-from coursekit.llm.pretrained import LanguageModel
-
-__all__ = [
-    "SCHEMA",
-    "TASKS",
-    "OutOfMemoryError",
-    "Report",
-    "TaskComparison",
-    "audit",
-    "compare",
-    "default_batch_size",
-]
+from coursekit.llm.pretrained import LanguageModel, evaluating
 
 #: Every task by name, in the order in which they are done.
-TASKS: dict[str, Task] = {task.name: task for task in (PROSE, CODE, SAMPLES, CHOICES, ANSWERS)}
-SMALLEST_LIMIT = 8
+TASKS: dict[str, Task] = {
+    task.name: task  # type: ignore[misc]  # frozen, which a Protocol of attributes cannot say
+    for task in (PROSE, CODE, SAMPLES, CHOICES, ANSWERS)
+}
+
+Asked = Sequence[str | Task]
+Limit = int | Mapping[str, int]
 
 
 def default_batch_size(device: torch.device) -> int:
-    """Items to read at once: few keep a processor busy, a GPU wants more."""
+    """Items to read at once: few keep a processor busy, a GPU wants more.
+
+    Example:
+        >>> default_batch_size(torch.device("cpu"))
+        4
+    """
     return 4 if device.type == "cpu" else 16
 
 
 def audit(
-    lm: LanguageModel,
-    tasks: Sequence[str] | None = None,
-    limit: int | Mapping[str, int] | None = None,
+    model: Model,
+    tokenizer: PreTrainedTokenizerBase | Asked | None = None,
+    tasks: Asked | Limit | None = None,
+    limit: Limit | None = None,
     *,
     seed: int = 0,
     batch_size: int | None = None,
@@ -67,8 +76,12 @@ def audit(
     return the same report. Memory depends on the batch, not on the number of items.
 
     Args:
-        lm: The model.
-        tasks: Names of `TASKS`; all of them by default.
+        model: A `LanguageModel`; what `load` takes: `"smollm2-135m-instruct"`, a folder, a GGUF
+            file, a name on the hub; or a causal language model of `transformers` in memory, which
+            is held in evaluation mode meanwhile and given back as it was.
+        tokenizer: Of a model in memory. Other models bring theirs, and leave its place out:
+            `audit(lm, tasks, limit)`.
+        tasks: Names of `TASKS`, and tasks of your own (see `Task`); all of `TASKS` by default.
         limit: Items of each task, at most; one number for all, or one for some by name. By default
             what suits a laptop (3 minutes or less for the embedded model). More items, narrower
             intervals.
@@ -79,124 +92,204 @@ def audit(
         progress: Show a progress bar for each task.
 
     Raises:
+        TypeError: A model without its tokenizer, or a task that lacks something.
         ValueError: An unknown task, a limit or batch size out of range, a tokenizer that cannot
-            write the texts, or a folder with another audit in it.
+            write the texts, logits that are not finite, or a folder with another audit in it.
         OutOfMemoryError: A batch did not fit; the message says what to try.
+        ModelUnavailableError: The model was named and cannot be had.
         OSError: The folder cannot be written.
+
+    Example:
+        `Task` has one that goes through; what cannot be is refused before a model is loaded.
+
+        >>> audit("smollm2-135m-instruct", ["prose"], limit=3)
+        Traceback (most recent call last):
+        ValueError: limit must be at least 8, found 3
     """
-    chosen = _chosen(tasks)
-    limits = _limits(limit, chosen)
-    batch_size = default_batch_size(lm.device) if batch_size is None else batch_size
-    _require_at_least(seed, 0, "seed")
-    _require_at_least(batch_size, 1, "batch_size")
-    check_tokenizer(lm)
-    items = {task.name: task.items(lm, limits[task.name], seed) for task in chosen}
-    settings = {
-        "model": _model(lm),
-        "settings": {
-            "seed": seed,
-            "limit": limits,
-            "items": {name: digest_of(of_task) for name, of_task in items.items()},
-        },
-    }
-    run = Run(lm, seed, batch_size, progress=progress)
+    own_tokenizer, asked, at_most = _in_place(tokenizer, tasks, limit)
+    plan = Plan.of(asked, at_most, seed, batch_size)
     if folder is not None:
-        finished = _open(run, Path(folder), settings, resume)
-        if finished is not None:
-            return finished
-    results = {
-        task.name: result_of(task, items[task.name], run.records(task, items[task.name]), seed)
-        for task in chosen
-    }
-    report = Report(
-        {"format": FORMAT, "version": VERSION, **settings, "software": _software()}
-        | {"tasks": results}
-    )
-    if run.journal is not None and processes().is_main_process:
-        report.save(folder)
-        run.journal.remove()
-    return report
+        require_free(folder, resume)
+    lm = as_language_model(model, own_tokenizer)
+    with evaluating(lm.model):
+        return _audit(lm, plan, None if folder is None else Path(folder), resume, progress)
 
 
-def _chosen(tasks: Sequence[str] | None) -> list[Task]:
-    if isinstance(tasks, str):
-        raise TypeError(f"tasks must be a list of names, found one string: write [{tasks!r}]")
-    names = set(TASKS) if tasks is None else set(tasks)
-    if unknown := sorted(names - set(TASKS)):
-        raise ValueError(f"tasks has {unknown[0]!r}: expected some of {', '.join(TASKS)}")
-    if not names:
-        raise ValueError(f"tasks is empty: give some of {', '.join(TASKS)}, or none for all")
-    return [task for name, task in TASKS.items() if name in names]
+def _in_place(
+    tokenizer: PreTrainedTokenizerBase | Asked | None,
+    tasks: Asked | Limit | None,
+    limit: Limit | None,
+) -> tuple[Any, Any, Any]:
+    """Put what stands in the place of a tokenizer, or of the tasks, into its own."""
+    if tokenizer is None and isinstance(tasks, int | Mapping) and limit is None:
+        return None, None, tasks  # audit(lm, None, 8)
+    if isinstance(tokenizer, PreTrainedTokenizerBase) or not isinstance(tokenizer, Iterable):
+        return tokenizer, tasks, limit
+    if tasks is None:
+        return None, tokenizer, limit  # audit(lm, ["prose"], limit=8)
+    if limit is None:
+        return None, tokenizer, tasks  # audit(lm, ["prose"], 8)
+    raise TypeError(f"tokenizer must be a tokenizer of transformers, found {tokenizer!r:.80}")
 
 
-def _limits(limit: int | Mapping[str, int] | None, chosen: Sequence[Task]) -> dict[str, int]:
+@dataclass(frozen=True)
+class Plan:
+    """What to ask, checked before a model is loaded for it."""
+
+    tasks: list[Task]
+    limits: dict[str, int]
+    seed: int
+    batch_size: int | None
+
+    @classmethod
+    def of(
+        cls,
+        tasks: Asked | None = None,
+        limit: Limit | None = None,
+        seed: int = 0,
+        batch_size: int | None = None,
+    ) -> Plan:
+        """Check the arguments of `audit`.
+
+        Raises:
+            TypeError, ValueError: As `audit`.
+
+        Example:
+            >>> Plan.of(["code", "prose"], 9).limits
+            {'prose': 9, 'code': 9}
+        """
+        chosen = _chosen(tasks)
+        if batch_size is not None:
+            batch_size = as_count(batch_size, "batch_size")
+        return cls(chosen, _limits(limit, chosen), as_seed(seed), batch_size)
+
+
+def _chosen(tasks: Asked | None) -> list[Task]:
+    """Return tasks in the order of `TASKS`, and then those of somebody's own."""
+    if tasks is None:
+        return list(TASKS.values())
+    if isinstance(tasks, str) or not isinstance(tasks, Iterable):
+        raise TypeError(f"tasks must be a list, found {tasks!r:.80}. Write tasks=[...]")
+    known = ", ".join(TASKS)
+    own: dict[str, Task] = {}
+    names = set()
+    for task in tasks:
+        if isinstance(task, str):
+            if task not in TASKS:
+                raise ValueError(f"tasks must be some of {known}, or a Task, found {task!r}")
+            names.add(task)
+        elif any(task is ours for ours in TASKS.values()):
+            names.add(task.name)
+        else:
+            require_task(task)
+            if task.name in TASKS or own.get(task.name, task) is not task:
+                raise ValueError(f"names of tasks must differ, found {task.name!r} twice")
+            own[task.name] = task
+    if not names and not own:
+        raise ValueError(f"tasks must be some of {known}, or None for all, found none")
+    return [*(task for name, task in TASKS.items() if name in names), *own.values()]
+
+
+def _limits(limit: Limit | None, chosen: Sequence[Task]) -> dict[str, int]:
     """Return the limit of each task that is done."""
     limits = {task.name: task.default_limit for task in chosen}
     if isinstance(limit, Mapping):
         if unknown := sorted(set(limit) - set(limits)):
-            raise ValueError(f"limit names {unknown[0]!r}: the tasks are {', '.join(limits)}")
+            raise ValueError(
+                f"limit must name tasks that are done ({', '.join(limits)}), found {unknown[0]!r}"
+            )
         limits |= limit
     elif limit is not None:
         limits = dict.fromkeys(limits, limit)
-    for value in limits.values():
-        _require_at_least(value, SMALLEST_LIMIT, "limit")
-    return limits
+    return {name: as_count(value, "limit", least=SMALLEST_LIMIT) for name, value in limits.items()}
 
 
-def _require_at_least(value: int, least: int, name: str) -> None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a whole number, found {value!r}")
-    if value < least:
-        why = ", or halves and intervals mean nothing" if name == "limit" else ""
-        raise ValueError(f"{name} is {value}: expected at least {least}{why}")
-
-
-def check_tokenizer(lm: LanguageModel) -> None:
-    """Check that a tokenizer can write what the audit asks.
+def require_free(folder: str | Path, resume: bool) -> None:
+    """Check that nothing is in a folder that an audit would write over.
 
     Raises:
-        ValueError: If words, digits or new lines are lost.
+        ValueError: If there is, and `resume` does not ask to go on with it.
     """
-    probe = "Question: What is the capital of Peru?\nAnswer: Lima, 12"
-    ids = lm.tokenizer(probe, add_special_tokens=False).input_ids
-    back = lm.tokenizer.decode(ids, clean_up_tokenization_spaces=False)
-    lost = [word for word in ("Question", "capital", "Peru", "12", "\n") if word not in back]
-    if lost:
-        raise ValueError(
-            f"the tokenizer of {lm.name!r} cannot write the texts of the audit: {probe!r} comes "
-            f"back as {back!r}, without {', '.join(map(repr, lost))}. Audit a model whose "
-            "vocabulary covers English text."
-        )
-    if max(ids) >= lm.model.config.get_text_config().vocab_size:
-        raise ValueError(
-            f"the tokenizer of {lm.name!r} gives token {max(ids)}, but the model knows only "
-            f"{lm.model.config.get_text_config().vocab_size}: they do not belong together."
-        )
-
-
-def _open(run: Run, folder: Path, settings: dict[str, Any], resume: bool) -> Report | None:
-    """Prepare the folder, and take over what it holds; a finished report is returned."""
-    state = processes()
-    run.journal = Journal(folder, state.process_index)
-    before = run.journal.settings()
+    folder = Path(folder)
     finished = (folder / FILE).exists()
-    if (finished or before) and not resume:
+    if not resume and (finished or Journal(folder, 0, {}).is_used()):
         raise ValueError(
-            f"{folder} already holds {'a report' if finished else 'an unfinished audit'}: add "
-            "--resume (resume=True) to go on with it, or choose another folder"
+            f"folder must be empty, found {'a report' if finished else 'an unfinished audit'} in "
+            f"{folder}. Add --resume (resume=True) to go on with it, or choose another folder"
         )
-    report = Report.read(folder) if finished else None
-    for earlier in (before, report and report.data):
-        if earlier:
-            _require_same(folder, earlier, settings)
-    state.wait_for_everyone()  # nobody writes before everybody has looked
-    if report is None:
-        if state.is_main_process:
-            run.journal.begin(settings)
-        state.wait_for_everyone()
-        for task, name, record in gather_object(run.journal.records()):
-            run.done.setdefault(task, {})[name] = record
+
+
+def _audit(
+    lm: LanguageModel, plan: Plan, folder: Path | None, resume: bool, progress: bool
+) -> Report:
+    check_tokenizer(lm)
+    items = {task.name: _items(task, lm, plan) for task in plan.tasks}
+    settings = {
+        "model": describe(lm),
+        "settings": {
+            "seed": plan.seed,
+            "limit": plan.limits,
+            "items": {name: digest_of(of_task) for name, of_task in items.items()},
+        },
+    }
+    run = Run(lm, plan.seed, plan.batch_size or default_batch_size(lm.device), progress=progress)
+    with ExitStack() as stack:
+        if folder is not None:
+            finished = _open(run, folder, settings, resume, stack)
+            if finished is not None:
+                return finished
+        results = {
+            task.name: result_of(
+                task, items[task.name], run.records(task, items[task.name]), plan.seed
+            )
+            for task in plan.tasks
+        }
+        report = Report(
+            {"format": FORMAT, "version": VERSION, **settings, "software": _software()}
+            | {"tasks": results}
+        )
+        if folder is not None and processes().is_main_process:
+            report.save(folder)
+    if run.journal is not None and processes().is_main_process:
+        run.journal.remove()
     return report
+
+
+def _items(task: Task, lm: LanguageModel, plan: Plan) -> list[Item]:
+    limit = plan.limits[task.name]
+    items = task.items(lm, limit, plan.seed)
+    require_items(task, items, limit, plan.seed)
+    return items
+
+
+def _open(
+    run: Run, folder: Path, settings: dict[str, Any], resume: bool, stack: ExitStack
+) -> Report | None:
+    """Take the folder for this audit, and take over what it holds; return a finished report."""
+    state = processes()
+    # The folder of a model may be called by another name; what is in it may not differ.
+    asked = settings | {"model": settings["model"] | {"name": ""}}
+    journal = Journal(folder, state.process_index, asked)
+    require_free(folder, resume)
+    if (folder / FILE).exists():
+        report = Report.read(folder)
+        _require_same(folder, report.data, settings)
+        state.wait_for_everyone()
+        if state.is_main_process:
+            journal.remove()  # a kill right after the report was written has left it
+        return report
+    if earlier := journal.settings():
+        _require_same(folder, earlier, settings)
+    state.wait_for_everyone()  # nobody writes before everybody has looked
+    if state.is_main_process:
+        stack.enter_context(journal.held())
+        require_free(folder, resume)  # another audit may have ended between the look and the lock
+        journal.begin()
+    state.wait_for_everyone()
+    for task, name, record in gather_object(journal.records()):
+        run.done.setdefault(task, {})[name] = record
+    run.journal = journal
+    return None
 
 
 def _require_same(folder: Path, earlier: dict[str, Any], now: dict[str, Any]) -> None:
@@ -218,33 +311,6 @@ def _require_same(folder: Path, earlier: dict[str, Any], now: dict[str, Any]) ->
                 f"{folder} holds the audit of something else: {reason}. Give the same model and "
                 "options, or choose another folder"
             )
-
-
-def _model(lm: LanguageModel) -> dict[str, Any]:
-    return {
-        "name": lm.name,
-        "fingerprint": fingerprint(lm),
-        "parameters": sum(weight.numel() for weight in lm.model.parameters()),
-        "vocabulary": lm.model.config.get_text_config().vocab_size,
-        "dtype": str(lm.model.dtype).removeprefix("torch."),
-    }
-
-
-def fingerprint(lm: LanguageModel) -> str:
-    """Return a short name for a model's shape and weights: the ends of each tensor, hashed."""
-    config = lm.model.config.to_dict()
-    for name in ("_name_or_path", "transformers_version", "dtype", "torch_dtype"):
-        config.pop(name, None)
-    digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
-    for name, weight in lm.model.named_parameters():
-        ends = [] if weight.is_meta else [*_ends(weight)]
-        digest.update(json.dumps([name, list(weight.shape), ends]).encode())
-    return digest.hexdigest()[:16]
-
-
-def _ends(weight: torch.Tensor) -> list[float]:
-    flat = weight.detach().flatten()
-    return torch.cat([flat[:8], flat[-8:]]).float().cpu().tolist()
 
 
 def _software() -> dict[str, str]:

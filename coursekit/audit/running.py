@@ -7,9 +7,11 @@ are brought together by `accelerate`, which also started the processes.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from accelerate import PartialState
@@ -68,6 +70,7 @@ class Run:
             for batch in mine:
                 with advising_on_memory(self.batch_size):
                     records = task.read(self.lm, batch, self.seed, temperature)
+                records = _plain(task, batch, records)
                 names = [item.name for item in batch]
                 if self.journal is not None:
                     self.journal.append(task.name, names, records)
@@ -75,6 +78,23 @@ class Run:
                 bar.update(len(batch))
         found = before | dict(gather_object(ours))
         return {item.name: found[item.name] for item in items}
+
+
+def _plain(task: Task, batch: Sequence[Item], records: Any) -> list[Record]:
+    """Return records as the journal would give them back, so that going on changes nothing."""
+    name = f"records of {task.name!r}"
+    if not isinstance(records, list) or len(records) != len(batch):
+        found = len(records) if isinstance(records, list) else f"{records!r:.80}"
+        raise ValueError(f"{name} must be a list of one an item ({len(batch)}), found {found}")
+    try:
+        plain = json.loads(json.dumps(records, allow_nan=False))
+    except TypeError as error:
+        raise TypeError(f"{name} must be plain numbers and strings, found: {error}") from error
+    except ValueError as error:
+        raise ValueError(f"{name} must be finite numbers, found NaN or infinity") from error
+    if not all(isinstance(record, dict) for record in plain):
+        raise TypeError(f"{name} must be dictionaries, found {records[0]!r:.80}")
+    return plain
 
 
 def processes() -> PartialState:

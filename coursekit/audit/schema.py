@@ -1,7 +1,8 @@
 """The form of `report.json`, as a JSON Schema: what every entry is, and what a reader may rely on.
 
 `VERSION` grows whenever an entry changes its meaning or disappears; new entries leave it as it is,
-and a reader ignores what it does not know.
+and a reader ignores what it does not know. Version 2 has a seal and the precision of the weights,
+and its fingerprint is a digest of all of them.
 
 Reference:
     https://json-schema.org/draft/2020-12
@@ -13,14 +14,18 @@ from typing import Any
 
 from coursekit.calibration.sums import BINNED, METRICS, N_BINS, PLAIN
 
-FORMAT, VERSION = "coursekit-audit", 1
+FORMAT, VERSION = "coursekit-audit", 2
+#: What has an interval, in the order in which it is shown.
+INTERVALS = (*METRICS, "auroc", "value")
 
 _TEXT = {"type": "string"}
 _COUNT = {"type": "integer", "minimum": 0}
 _NUMBER = {"type": "number"}
 
 
-def _entries(required: dict[str, Any], optional: dict[str, Any] | None = None, what: str = ""):
+def _entries(
+    required: dict[str, Any], optional: dict[str, Any] | None = None, what: str = ""
+) -> dict[str, Any]:
     return {
         "type": "object",
         "description": what,
@@ -118,10 +123,11 @@ SCHEMA = _entries(
         "model": _entries(
             {
                 "name": _TEXT,
-                "fingerprint": _TEXT | {"description": "of configuration and weights"},
+                "fingerprint": _TEXT | {"description": "SHA-256 of configuration and weights"},
                 "parameters": _COUNT,
                 "vocabulary": _COUNT,
-                "dtype": _TEXT,
+                "dtype": _TEXT | {"description": "precision of the weights as they were used"},
+                "weights": _TEXT | {"description": "the same, and from what they were expanded"},
             }
         ),
         "settings": _entries(
@@ -141,27 +147,85 @@ SCHEMA = _entries(
         ),
         "software": {"type": "object", "additionalProperties": _TEXT},
         "tasks": {"type": "object", "minProperties": 1, "additionalProperties": _TASK},
+        "seal": _TEXT
+        | {"description": "SHA-256 of the rest: sorted keys, no spaces, ASCII; no signature"},
     },
     what="calibration report of a causal language model",
 ) | {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 
 
+#: Names in JSON of what Python reads; a truth value is no number here, though Python takes it so.
+_TYPES: dict[str, tuple[type, ...]] = {
+    "object": (dict,),
+    "array": (list,),
+    "string": (str,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "number": (int, float),
+}
+
+
 def validate(data: Any) -> None:
-    """Check that data has the form of a report.
+    """Check that data has the form of `report.json`.
+
+    Millions of numbers stand in a large report, so this reads the few words that `SCHEMA` uses by
+    itself, a hundred times as fast as a validator of everything that a JSON Schema can say.
 
     Raises:
         ValueError: If not, with the place and the reason.
-    """
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import best_match
 
-    error = best_match(Draft202012Validator(SCHEMA).iter_errors(data))
-    if error is not None:
-        place = "/".join(map(str, error.absolute_path)) or "the report"
-        raise ValueError(f"{place}: {error.message:.200}")
+    Example:
+        >>> validate({"format": FORMAT, "version": VERSION})
+        Traceback (most recent call last):
+        ValueError: the report must have 'model'
+    """
+    _check(data, SCHEMA, ())
     for name, task in data["tasks"].items():
-        lengths = {len(column) for column in task["by_item"].values()}
+        lengths = {len(task["by_item"][column]) for column in ("name", "entity", "sums")}
         if lengths != {task["items"]}:
             raise ValueError(
-                f"tasks/{name}/by_item has not a row for each of {task['items']} items"
+                f"tasks/{name}/by_item must have a row for each of {task['items']} items"
             )
+
+
+def _check(data: Any, schema: dict[str, Any], place: tuple[str, ...]) -> None:
+    if "const" in schema:
+        _require(data == schema["const"], place, f"be {schema['const']!r}", data)
+        return
+    _require(type(data) in _TYPES[schema["type"]], place, f"be of type {schema['type']}", data)
+    if schema["type"] == "object":
+        _check_object(data, schema, place)
+    elif schema["type"] == "array":
+        _check_array(data, schema, place)
+    elif "minimum" in schema:
+        _require(data >= schema["minimum"], place, f"be at least {schema['minimum']}", data)
+
+
+def _check_object(data: dict[str, Any], schema: dict[str, Any], place: tuple[str, ...]) -> None:
+    for name in schema.get("required", ()):
+        _require(name in data, place, f"have {name!r}")
+    _require(len(data) >= schema.get("minProperties", 0), place, "have an entry")
+    known, other = schema.get("properties", {}), schema.get("additionalProperties")
+    for name, value in data.items():
+        if (expected := known.get(name, other)) is not None:
+            _check(value, expected, (*place, name))
+
+
+def _check_array(data: list[Any], schema: dict[str, Any], place: tuple[str, ...]) -> None:
+    n, items = len(data), schema["items"]
+    if "minItems" in schema:
+        _require(n == schema["minItems"], place, f"have {schema['minItems']} entries", n)
+    if (
+        "minimum" not in items
+        and set(map(type, data)) <= {*_TYPES[items["type"]]}
+        and (items["type"] in ("string", "number"))
+    ):
+        return  # a list of nothing but numbers, or texts, at the speed of C
+    for index, value in enumerate(data):
+        _check(value, items, (*place, str(index)))
+
+
+def _require(holds: bool, place: tuple[str, ...], what: str, *found: Any) -> None:
+    if not holds:
+        said = "".join(f", found {value!r:.80}" for value in found)
+        raise ValueError(f"{'/'.join(place) or 'the report'} must {what}{said}")

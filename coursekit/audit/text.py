@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from coursekit.audit.items import Item, Record
+from coursekit.audit.items import Item, Record, require_finite
 from coursekit.calibration.resampling import OCTAVE, TEMPERATURES
 from coursekit.calibration.sums import Sums, sums_of
 from coursekit.data import (
@@ -109,7 +109,7 @@ class Texts(NextTokens):
         """Read windows of one length side by side."""
         ids = torch.tensor([item.content for item in items], device=lm.device)
         logits = lm.model(input_ids=ids[:, :-1], use_cache=False).logits
-        return _Reading(len(items), temperature).add(logits, ids[:, 1:]).records()
+        return _Reading(lm, len(items), temperature).add(logits, ids[:, 1:]).records()
 
 
 class OwnSamples(NextTokens):
@@ -143,7 +143,7 @@ class OwnSamples(NextTokens):
             np.stack([np.random.default_rng([seed, item.content]).random(length) for item in items])
         )
         last = torch.full((len(items), 1), self.start_token(lm), device=lm.device)
-        cache, reading = None, _Reading(len(items), temperature)
+        cache, reading = None, _Reading(lm, len(items), temperature)
         for step in range(length):
             output = lm.model(last, past_key_values=cache, use_cache=True)
             cache, logits = output.past_key_values, output.logits[:, -1].float()
@@ -162,7 +162,8 @@ class _Reading:
     half); with one, the sums at this temperature (the held-out half).
     """
 
-    def __init__(self, n_windows: int, temperature: float | None) -> None:
+    def __init__(self, lm: LanguageModel, n_windows: int, temperature: float | None) -> None:
+        self.lm = lm
         self.n_windows = n_windows
         self.temperature = temperature
         self.states = (1.0,) if temperature is None else (1.0, temperature)
@@ -171,7 +172,7 @@ class _Reading:
 
     def add(self, logits: Tensor, targets: Tensor) -> _Reading:
         """Add logits `(W, L, V)` and the tokens that came `(W, L)`."""
-        self.shape.append(tuple(targets.shape))
+        self.shape.append((targets.shape[0], targets.shape[1]))
         numbers = NUMBERS_AT_A_TIME[logits.device.type == "cpu"]
         at_once = max(1, numbers // logits.shape[-1])
         rows = zip(
@@ -204,6 +205,7 @@ class _Reading:
             log_total = columns[f"log_total {state}"]
             confidence = (-log_total).exp()
             nll = log_total.double() - columns["truth"].double() / temperature
+            require_finite(self.lm, nll)
             windows = zip(confidence, columns["correct"], nll, records, strict=True)
             for *window, record in windows:
                 record[("before", "after")[state]] = sums_of(*window)

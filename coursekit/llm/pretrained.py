@@ -209,7 +209,7 @@ def _require_causal(lm: LanguageModel) -> None:
     rows = _n_tokens(lm)
     one = torch.tensor([[0, 1, 2, 0, 1]], device=lm.device) % rows
     other = torch.tensor([[0, 1, 2, 1, 2]], device=lm.device) % rows
-    with _evaluating(lm.model):
+    with evaluating(lm.model):
         # Two calls of one shape: whatever is computed in the same way comes out the same, bit by
         # bit. Only a mixture of experts, which batches by what it reads, may tremble a little.
         first, second = _logits(lm, one), _logits(lm, other)
@@ -242,7 +242,7 @@ def _logits(lm: LanguageModel, ids: torch.Tensor) -> torch.Tensor:
 
 
 @contextmanager
-def _evaluating(model: PreTrainedModel) -> Iterator[None]:
+def evaluating(model: PreTrainedModel) -> Iterator[None]:
     """Hold a model in evaluation mode, without dropout, then leave every part as it was."""
     training = [part for part in model.modules() if part.training]
     model.eval()

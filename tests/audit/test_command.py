@@ -77,7 +77,7 @@ def test_resume_repeats_nothing_and_mends_a_lost_page(byte_model, audited, monke
     assert command(byte_model, audited, "--resume") == 0
     assert (audited / "report.html").read_bytes() == page
     assert command(byte_model, audited) == 1
-    assert "add --resume" in capsys.readouterr().err
+    assert "Add --resume" in capsys.readouterr().err
 
 
 def test_two_reports_side_by_side(audited, capsys):
@@ -157,7 +157,7 @@ def test_a_model_that_is_not_to_be_had(monkeypatch, tmp_path, capsys):
         (["audit", "x", "--compare", "a", "b"], "--compare takes two reports and no model"),
         (["audit", "--compare", "nowhere", "nowhere"], "found no such report"),
         (["audit", "x", "--device", "nonsense"], "device='nonsense' cannot be used here"),
-        (["audit", "smollm2-135m-instruct", "--limit", "3"], "limit is 3"),
+        (["audit", "smollm2-135m-instruct", "--limit", "3"], "limit must be at least 8, found 3"),
     ],
 )
 def test_bad_arguments(arguments, said, tmp_path, monkeypatch, capsys):

@@ -1,0 +1,75 @@
+"""JSON that says whether it is still what was written: a digest of its own content stands in it.
+
+A seal finds what a bad disk, a broken transfer or a hand has changed. It keeps nobody out who can
+compute another one: it is no signature.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+SEAL = "seal"
+LARGEST = 200_000_000  #: bytes; a report has about one thousand an item
+
+
+def seal_of(data: Any) -> str:
+    """Return the SHA-256 of data that JSON can hold, whatever the order of its keys.
+
+    Example:
+        >>> seal_of({"a": 1, "b": 2}) == seal_of({"b": 2, "a": 1})
+        True
+    """
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sealed(data: dict[str, Any]) -> str:
+    """Return data as JSON text with its seal; one line an entry, to be compared by eye."""
+    return json.dumps(data | {SEAL: seal_of(data)}, indent=1, allow_nan=False) + "\n"
+
+
+def parsed(path: Path) -> dict[str, Any]:
+    """Read a JSON object, its seal not yet looked at.
+
+    Raises:
+        ValueError: If the file is too large, no JSON, or JSON of something else than an object.
+        OSError: If it cannot be read.
+    """
+    size = path.stat().st_size
+    if size > LARGEST:
+        raise ValueError(f"it must be at most {LARGEST:,} bytes long, found {size:,}")
+    try:
+        data = json.loads(path.read_bytes(), parse_constant=_refuse)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+    if not isinstance(data, dict):
+        raise ValueError(f"it must hold an object, found {type(data).__name__}")
+    return data
+
+
+def unsealed(data: dict[str, Any]) -> dict[str, Any]:
+    """Return parsed data without its seal, which must fit.
+
+    Raises:
+        ValueError: If the data has changed since it was sealed.
+
+    Example:
+        >>> unsealed({"a": 1, "seal": "0123"})
+        Traceback (most recent call last):
+        ValueError: it was changed after it was written: its seal does not fit its content
+    """
+    content = {name: value for name, value in data.items() if name != SEAL}
+    try:
+        fits = data.get(SEAL) == seal_of(content)
+    except RecursionError:
+        fits = False
+    if not fits:
+        raise ValueError("it was changed after it was written: its seal does not fit its content")
+    return content
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"its numbers must be finite, found {constant}")
