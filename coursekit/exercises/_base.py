@@ -1,7 +1,8 @@
 """What every kind of exercise shares: its texts, `check`, `hint`, `solution` and the record.
 
 A kind of exercise overrides `_judge`, which turns an answer into a `Result`. It runs under a time
-limit, in a thread of its own, so it may call and compare whatever the learner hands in.
+limit and, where that is safe, in a process of its own, so it may call and compare whatever the
+learner hands in; but nothing that it notes outlives it.
 """
 
 from __future__ import annotations
@@ -139,7 +140,7 @@ class Exercise:
         return mistake.wrong
 
     def _examine(self, answer: Any, seconds: float) -> tuple[Result, str]:
-        """Judge the answer in a thread of its own: the result, and what was printed meanwhile."""
+        """Judge the answer apart from all else: the result, and what was printed meanwhile."""
         if answer is None or answer is ...:
             return not_attempted(), ""
         self._prepare()
@@ -147,8 +148,11 @@ class Exercise:
         if not run.finished:
             message = f"your answer did not finish in {seconds:g} s. Does a loop never end?"
             return not_yet(message, Status.TIMEOUT), run.printed
+        if run.died:
+            message = f"your answer ended Python itself ({run.error})."
+            return not_yet(message, Status.FAILED), run.printed
         if run.error is not None:  # the answer broke the comparison: it cannot be printed, say
-            message = f"your answer could not be read: {type(run.error).__name__}."
+            message = f"your answer could not be read: {run.error}."
             return not_yet(message, Status.FAILED), run.printed
         return run.value, run.printed
 

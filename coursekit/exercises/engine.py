@@ -94,7 +94,7 @@ class FunctionExercise(Exercise):
             or fail because of a `...` in it.
         solution: Source text of a right function with the same name.
         insight: A sentence or two shown with "Correct."
-        close: `close(expected, got) -> bool`, where a tolerance of 1e-4 does not fit.
+        close: `close(expected, found) -> bool`, where a tolerance of 1e-4 does not fit.
         diagnose: `diagnose(function, args, output) -> str | None`: the message for a mistake that
             shows only in how the function behaves; called for every draw, on right outputs too.
         draws: How many hidden inputs.
@@ -149,7 +149,7 @@ class FunctionExercise(Exercise):
         if not callable(answer):
             return not_yet(
                 f"check needs the function itself, as in check({answer_name(self.stub)}); "
-                f"it got {a_kind(answer)}."
+                f"found {a_kind(answer)}."
             )
         if reason := misfit(answer, self.cases[0][0]):
             return not_yet(f"your function must take {len(self.cases[0][0])} arguments: {reason}.")
@@ -197,9 +197,9 @@ class FunctionExercise(Exercise):
             return repr(one.error) == repr(other.error)
         return one.changed == other.changed and self._agree(one.output, other.output)
 
-    def _agree(self, expected: Any, got: Any) -> bool:
+    def _agree(self, expected: Any, found: Any) -> bool:
         try:
-            return bool(self.close(expected, got))
+            return bool(self.close(expected, found))
         except Exception:  # an output of the wrong kind may be anything
             return False
 
@@ -315,8 +315,8 @@ class ChoiceExercise(Exercise):
     ) -> None:
         if correct not in options or set(options) != set(explanations):
             raise ValueError(
-                f"{name}: correct must be one of the options {list(options)}, and explanations "
-                f"must explain exactly these; got {correct!r} and {list(explanations)}."
+                f"correct of {name!r} must be one of the options {list(options)}, and explanations "
+                f"must explain exactly these, found {correct!r} and {list(explanations)}."
             )
         super().__init__(
             name=name,

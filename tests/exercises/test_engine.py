@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
 import functools
+import os
+import re
 import sys
 import time
 
@@ -12,6 +15,7 @@ import torch
 
 import coursekit.chapters as package
 from coursekit import progress
+from coursekit.exercises import _running
 from coursekit.exercises.engine import (
     ChoiceExercise,
     FunctionExercise,
@@ -89,14 +93,14 @@ def test_a_mistake_that_raises_is_known_by_its_error():
 @pytest.mark.parametrize(
     ("answer", "status", "words"),
     [
-        (lambda x: 0.5, Status.WRONG, "expected a tensor of shape (3,), got a number"),
-        (lambda x: x[:2], Status.WRONG, "expected the shape (3,), got (2,)"),
-        (lambda x: x * np.nan, Status.WRONG, "got [nan, nan, nan].\nThe input was x = ["),
-        (lambda x: "x", Status.WRONG, "expected a tensor of shape (3,), got a str"),
+        (lambda x: 0.5, Status.WRONG, "expected a tensor of shape (3,), found a number"),
+        (lambda x: x[:2], Status.WRONG, "expected the shape (3,), found (2,)"),
+        (lambda x: x * np.nan, Status.WRONG, " found nan (and 2 more).\nThe input was x = ["),
+        (lambda x: "x", Status.WRONG, "expected a tensor of shape (3,), found a str"),
         (lambda: 1, Status.WRONG, "must take 1 arguments: too many positional arguments"),
         (lambda x, y: 1, Status.WRONG, "missing a required argument: 'y'"),
-        (3.5, Status.WRONG, "the function itself, as in check(my_double); it got a number"),
-        ("x", Status.WRONG, "it got a str"),
+        (3.5, Status.WRONG, "the function itself, as in check(my_double); found a number"),
+        ("x", Status.WRONG, "found a str"),
         (lambda x: sys.exit(3), Status.FAILED, "raised SystemExit: 3"),
         (lambda x: [][1], Status.FAILED, "raised IndexError: list index out of range (line "),
     ],
@@ -309,14 +313,14 @@ def test_the_random_state_is_kept():
 
 
 def test_own_comparison():
-    def close(expected, got):
-        return abs(expected - got) < 5
+    def close(expected, found):
+        return abs(expected - found) < 5
 
     exercise = function_exercise(reference=lambda x: 100.0, close=close)
     assert result_of(exercise, lambda x: 104.0).status is Status.CORRECT
     assert result_of(exercise, lambda x: 106.0).status is Status.WRONG
     assert result_of(exercise, lambda x: "x").status is Status.WRONG
-    everything_wrong = function_exercise(close=lambda expected, got: False)
+    everything_wrong = function_exercise(close=lambda expected, found: False)
     assert "the values are off" in result_of(everything_wrong, lambda x: 2 * x).message
 
 
@@ -331,7 +335,9 @@ def test_diagnose_sees_the_function_its_input_and_its_output():
     result = result_of(exercise, lambda x: x + torch.rand(3))
     assert (result.status, result.mistake) == (Status.MISTAKE, "diagnosed")
     assert "another result each time" in result.message
-    assert "got a number" in result_of(exercise, lambda x: 3).message  # diagnose itself fails here
+    assert (
+        "found a number" in result_of(exercise, lambda x: 3).message
+    )  # diagnose itself fails here
 
 
 # Values
@@ -438,7 +444,7 @@ def test_a_choice_must_be_complete(changes):
         "correct": "b",
         "explanations": {"a": "A.", "b": "B."},
     }
-    with pytest.raises(ValueError, match="q: correct must be one of"):
+    with pytest.raises(ValueError, match=r"correct of 'q' must be one of .*, found"):
         ChoiceExercise(**(parts | changes))
 
 
@@ -556,3 +562,33 @@ def test_answer_name():
     assert answer_name("a = 1\nb = ...") == "b"
     with pytest.raises(ValueError, match="no function and assigns no name"):
         answer_name("print(1)")
+
+
+@pytest.mark.skipif(not _running._can_fork(), reason="a process of its own is to be had on Linux")
+@pytest.mark.parametrize(
+    ("answer", "status", "words"),
+    [
+        (lambda x: 10**10**8, Status.TIMEOUT, "did not finish in 0.3 s"),
+        (lambda x: re.match(r"(a|aa)+$", "a" * 60 + "b"), Status.TIMEOUT, "did not finish"),
+        (lambda x: os._exit(1), Status.FAILED, "your answer ended Python itself (exit code 1)."),
+        (lambda x: os.kill(os.getpid(), 9), Status.FAILED, "ended Python itself (signal SIGKILL)."),
+    ],
+)
+def test_an_answer_that_only_a_process_survives_gets_a_message(answer, status, words):
+    seconds = 0.3 if status is Status.TIMEOUT else 5
+    result = result_of(function_exercise(), answer, seconds=seconds)
+    assert result.status is status
+    assert words in result.message
+
+
+def test_nothing_that_an_answer_changes_stays():
+    def answer(x):
+        torch.set_default_dtype(torch.float64)
+        os.environ["COURSEKIT_CHANGED"] = "yes"
+        vars(builtins).pop("len")
+        return x
+
+    assert result_of(function_exercise(), answer).status is not Status.CORRECT
+    assert torch.get_default_dtype() is torch.float32
+    assert "COURSEKIT_CHANGED" not in os.environ
+    assert len("abc") == 3
