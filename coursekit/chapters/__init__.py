@@ -50,15 +50,16 @@ def _notebook(module: ModuleType) -> str:
 def progress() -> None:
     """Print how many exercises are done and tried, notebook by notebook."""
     recorded = _progress.read()["exercises"]
-    rows = []
+    rows: list[tuple[str, int, int, int]] = []
     for module in modules():
         exercises = exercises_of(module)
         entries = recorded.get(_notebook(module), {})
         mine = [entries[exercise.name] for exercise in exercises if exercise.name in entries]
-        done = sum(entry["done"] for entry in mine)
+        done = sum(bool(entry["done"]) for entry in mine)
         tried = sum(entry["tries"] > 0 for entry in mine)
         rows.append((title_of(module).partition(":")[0], done, tried, len(exercises)))
-    rows.append(("All notebooks", *(sum(row[i] for row in rows) for i in (1, 2, 3))))
+    done, tried, total = (sum(counts) for counts in list(zip(*rows, strict=True))[1:])
+    rows.append(("All notebooks", done, tried, total))
     width = max(len(row[0]) for row in rows)
     print(f"{'':{width}}   done  tried  total")
     for title, *counts in rows:

@@ -47,7 +47,7 @@ def answers_diagram(
     own_figure = ax is None
     data = binned_data(confidence, correct, n_bins=10)
     with style():
-        ax = new_axes(7.5, 6.2) if own_figure else ax
+        ax = new_axes(7.5, 6.2) if ax is None else ax
         ax.axhline(chance, color=COLORS["black"], linestyle=":", linewidth=1.6, label="guessing")
         _draw_points(ax, data)
         for x, count in zip(data.bins.confidence.tolist(), data.bins.count.tolist(), strict=True):
@@ -59,12 +59,13 @@ def answers_diagram(
         ax.yaxis.set_major_locator(MultipleLocator(0.2))
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        legend = ax.get_legend()
+        if legend is not None and not own_figure:
+            legend.remove()
         if own_figure:
             ax.legend(
                 loc="lower left", bbox_to_anchor=(0, 1), ncols=4, columnspacing=0.9, borderpad=0.2
             )
-        else:
-            ax.get_legend().remove()
     return ax
 
 

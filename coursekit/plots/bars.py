@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from torch import Tensor
 
+from coursekit.plots.checks import same_parts
 from coursekit.plots.style import COLORS, new_axes, style
 from coursekit.plots.tokens import visible
 
@@ -46,17 +47,12 @@ def stacked_shares(bars: Mapping[str, Mapping[str, float]], xlabel: str, title: 
     Raises:
         ValueError: If there are no bars, they have different parts, or too many for the colours.
     """
-    names = [list(parts) for parts in bars.values()]
-    if not names or any(parts != names[0] for parts in names) or len(names[0]) > len(_PARTS):
-        raise ValueError(
-            f"bars: expected one or more, all with the same parts and at most {len(_PARTS)} of "
-            f"them, found {names}."
-        )
+    parts = same_parts(bars, len(_PARTS), "bars")
     ax = new_axes(8.5, 0.75 * len(bars) + 2.1)
     with style():
         left = [0.0] * len(bars)
-        for part, color in zip(names[0], _PARTS, strict=False):
-            shares = [parts[part] / sum(parts.values()) for parts in bars.values()]
+        for part, color in zip(parts, _PARTS, strict=False):
+            shares = [bar[part] / sum(bar.values()) for bar in bars.values()]
             drawn = ax.barh(
                 range(len(bars)), shares, left=left, label=part, color=COLORS[color], ec="white"
             )
@@ -71,5 +67,5 @@ def stacked_shares(bars: Mapping[str, Mapping[str, float]], xlabel: str, title: 
         ax.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
         ax.grid(visible=False, axis="y")
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
-        ax.set_title(title, pad=28 + 20 * ((len(names[0]) - 1) // 3))
+        ax.set_title(title, pad=28 + 20 * ((len(parts) - 1) // 3))
     return ax

@@ -26,7 +26,7 @@ def binned_diagrams(panels: Mapping[str, Points], title: str | None = None) -> A
         ValueError: If there is no panel.
     """
     if not panels:
-        raise ValueError("panels is empty: give at least one diagram")
+        raise ValueError("panels must hold at least one diagram, found none")
     axes = new_axes(0.6 + 5.0 * len(panels), 5.4, ncols=len(panels), sharey=True, squeeze=False)[0]
     with style():
         for ax, (heading, points) in zip(axes, panels.items(), strict=True):

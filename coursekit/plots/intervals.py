@@ -8,9 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from coursekit.calibration import Interval
+from coursekit.plots.checks import require_few, require_values
 from coursekit.plots.style import COLORS, GRAY, new_axes, style, title_above_legend
 
+#: Colour, marker and line of the curves of one figure.
 _LINES = [("blue", "o", "-"), ("vermillion", "s", "--"), ("green", "D", "-."), ("purple", "^", ":")]
+#: Colour and marker of the series of one panel.
 _POINTS = (("blue", "o"), ("orange", "D"))
 
 
@@ -89,10 +92,6 @@ def interval_rows(
     return ax
 
 
-#: Colour, marker and line of the curves of one figure.
-_LOOKS = [("blue", "o", "-"), ("vermillion", "s", "--"), ("green", "D", "-."), ("purple", "^", ":")]
-
-
 def lines_with_intervals(
     names: Sequence[str],
     lines: Mapping[str, Sequence[Interval | float]],
@@ -117,17 +116,13 @@ def lines_with_intervals(
     Raises:
         ValueError: If there are no lines or more than four, or one has another length.
     """
-    if not 1 <= len(lines) <= len(_LINES):
-        raise ValueError(f"lines: expected 1 to {len(_LINES)} of them, found {len(lines)}.")
+    require_few(lines, len(_LINES), "lines")
+    require_values(lines, len(names), "lines")
     ax = new_axes(8.0, 4.8) if ax is None else ax
     with style():
         if zero:
             ax.axhline(0, color=GRAY, linestyle="--", linewidth=1.6, label=zero)
         for (name, values), (color, marker, dash) in zip(lines.items(), _LINES, strict=False):
-            if len(values) != len(names):
-                raise ValueError(
-                    f"lines: {name!r} has {len(values)} values, expected {len(names)}."
-                )
             middle = [v.estimate if isinstance(v, Interval) else v for v in values]
             ax.plot(range(len(names)), middle, dash, marker=marker, color=COLORS[color], label=name)
             for i, value in enumerate(values):
@@ -137,10 +132,6 @@ def lines_with_intervals(
         ax.set(xlabel=xlabel, ylabel=ylabel)
         title_above_legend(ax, title, columns=4)
     return ax
-
-
-#: Colour and marker of the series of one panel.
-_LOOKS = (("blue", "o"), ("orange", "D"))
 
 
 def scores_by_method(

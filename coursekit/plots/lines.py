@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from torch import Tensor
 
+from coursekit.plots.checks import require_few
 from coursekit.plots.style import COLORS, GRAY, new_axes, style, title_above_legend
 
 _LINES = [("blue", "-"), ("vermillion", "--"), ("green", "-."), ("purple", ":")]
 
 
-_DASHES = ("--", ":", "-.", (0, (6, 2, 1, 2, 1, 2)))
+_DASHES: tuple[Any, ...] = ("--", ":", "-.", (0, (6, 2, 1, 2, 1, 2)))
 
 
 def training_curves(
@@ -40,16 +42,15 @@ def training_curves(
         ValueError: If there are no lines, too many, or a run has another length.
     """
     levels = levels or {}
-    if not 1 <= len(lines) <= len(_LINES) or len(levels) > len(_DASHES):
-        raise ValueError(
-            f"expected 1 to {len(_LINES)} lines and at most {len(_DASHES)} levels, found "
-            f"{len(lines)} and {len(levels)}."
-        )
+    require_few(lines, len(_LINES), "lines")
+    if len(levels) > len(_DASHES):
+        raise ValueError(f"levels must hold at most {len(_DASHES)}, found {len(levels)}.")
     for name, runs in lines.items():
         if not runs or any(len(run) != len(tokens) for run in runs):
             lengths = [len(run) for run in runs]
             raise ValueError(
-                f"lines: the runs of {name!r} have {lengths} values for {len(tokens)} records."
+                f"lines[{name!r}] must hold runs of {len(tokens)} values, one for each record, "
+                f"found {lengths}."
             )
     ax = new_axes(7.5, 4.8) if ax is None else ax
     thousands = [n / 1000 for n in tokens]
@@ -59,8 +60,8 @@ def training_curves(
                 label = name if i == 0 else None
                 width = 2.2 if len(runs) == 1 else 1.5
                 ax.plot(thousands, run, dash, color=COLORS[color], linewidth=width, label=label)
-        for (name, level), dash in zip(levels.items(), _DASHES, strict=False):
-            ax.axhline(level, color=GRAY, linestyle=dash, linewidth=1.6, label=name)
+        for (name, level), pattern in zip(levels.items(), _DASHES, strict=False):
+            ax.axhline(level, color=GRAY, linestyle=pattern, linewidth=1.6, label=name)
         if log:
             ax.set_yscale("log")
         ax.set(xlabel="tokens read (thousands)", ylabel=ylabel, title=title)

@@ -194,7 +194,7 @@ def reliability_diagram(
     )
     own_figure = ax is None
     with style():
-        if own_figure:
+        if ax is None:
             ax, below = new_axes(7.0, 7.2, nrows=2, sharex=True, height_ratios=(4, 1))
             _draw_histogram(below, data)
             below.set_xlabel("confidence (predicted probability)")

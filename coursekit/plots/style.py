@@ -15,6 +15,7 @@ from io import BytesIO
 from typing import Any
 
 import matplotlib.pyplot as plt
+from cycler import cycler
 from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -35,14 +36,14 @@ COLORS = {
 #: For what should stay in the background: reference lines, histograms, notes.
 GRAY = "#6E6E6E"
 
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "figure.dpi": 110,
     "figure.constrained_layout.use": True,
     "font.size": 13,
     "axes.labelsize": 14,
     "axes.titlesize": 15,
     "axes.titlelocation": "left",
-    "axes.prop_cycle": plt.cycler(color=list(COLORS.values())),
+    "axes.prop_cycle": cycler(color=list(COLORS.values())),
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
@@ -112,9 +113,8 @@ def show(figure: Figure | Axes, alt: str) -> None:
         ValueError: If the text is too short to describe a figure.
         TypeError: If the first argument is no figure or axes, or the text no string.
     """
-    if isinstance(figure, Axes):
-        figure = figure.get_figure(root=True)
-    if not isinstance(figure, Figure):
+    drawn = figure.get_figure(root=True) if isinstance(figure, Axes) else figure
+    if not isinstance(drawn, Figure):
         raise TypeError(
             f"figure must be a matplotlib Figure or Axes, found {type(figure).__name__}"
         )
@@ -126,8 +126,8 @@ def show(figure: Figure | Axes, alt: str) -> None:
             "Name the kind of figure, its axes, and what a reader should see"
         )
     image = BytesIO()
-    figure.savefig(image, format="png", bbox_inches="tight")
-    plt.close(figure)
+    drawn.savefig(image, format="png", bbox_inches="tight")
+    plt.close(drawn)
     display(_DescribedImage(image.getvalue(), alt.strip()))
 
 

@@ -41,5 +41,5 @@ def test_each_panel_shows_its_bins(points):
 
 
 def test_nothing_to_draw(points):
-    with pytest.raises(ValueError, match="panels is empty"):
+    with pytest.raises(ValueError, match="panels must hold at least one"):
         binned_diagrams({})

@@ -28,7 +28,7 @@ def task_view(tasks: Tasks, task: str, temperature: float) -> Axes:
         ValueError: If there is no such task, or the temperature is not positive.
     """
     if task not in tasks:
-        raise ValueError(f"task is {task!r}; expected one of {sorted(tasks)}")
+        raise ValueError(f"task must be one of {sorted(tasks)}, found {task!r}")
     if not temperature > 0:
         raise ValueError(f"temperature must be positive, found {temperature}")
     scores, labels = tasks[task]

@@ -24,11 +24,13 @@ def report_explorer(reports: Mapping[str, Report]) -> None:
         ValueError: If there is no report, or no task that all have.
     """
     if not reports:
-        raise ValueError("reports is empty: give at least one, by the name of its model")
+        raise ValueError("reports must hold at least one, by the name of its model, found none")
     first, *others = reports.values()
     shared = [task for task in first.tasks if all(task in other.tasks for other in others)]
     if not shared:
-        raise ValueError("the reports have no task in common: audit the models on the same tasks")
+        raise ValueError(
+            "reports must have a task in common, found none. Audit the models on the same tasks"
+        )
     explore(
         lambda task: diagrams_of(reports, task),
         alt="Reliability diagrams of the chosen task, one for each model.",

@@ -85,8 +85,8 @@ def error_parts(
     lengths |= {len(given) for given in (bias_interval, error_interval) if given}
     if len(lengths) > 1:
         raise ValueError(
-            f"names has {len(names)} entries: expected as many in bias ({len(bias)}), variance "
-            f"({len(variance)}) and in intervals, if given."
+            f"names must have as many entries as bias, variance and the intervals, if given, found "
+            f"{len(names)} for {len(bias)} and {len(variance)}."
         )
     ax = new_axes(8.0, 4.8) if ax is None else ax
     x = range(len(names))
@@ -103,8 +103,8 @@ def error_parts(
         ax.set(xlabel=xlabel, ylabel=ylabel)
         ax.grid(visible=False, axis="x")
         title_above_legend(ax, title, columns=4)  # at one height in all panels of a row
-        if not legend:
-            ax.get_legend().remove()
+        if not legend and (drawn := ax.get_legend()) is not None:
+            drawn.remove()
     return ax
 
 

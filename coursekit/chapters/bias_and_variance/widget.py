@@ -33,7 +33,7 @@ def order_view(
         ValueError: If the order is not drawn.
     """
     if order not in ORDERS:
-        raise ValueError(f"order is {order}: expected {ORDERS[0]} to {ORDERS[-1]}.")
+        raise ValueError(f"order must be {ORDERS[0]} to {ORDERS[-1]}, found {order}.")
     bias, variance = zip(*(parts(k, sequences, smoothing, backoff) for k in ORDERS), strict=True)
     return error_parts(
         [str(k) for k in ORDERS],

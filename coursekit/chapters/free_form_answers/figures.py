@@ -14,6 +14,7 @@ from scipy.stats import betabinom
 from torch import Tensor
 
 from coursekit.calibration import Interval, RiskCoverage
+from coursekit.plots.checks import require_values
 from coursekit.plots.style import COLORS, GRAY, new_axes, style, title_above_legend
 
 #: Colour and dashes of each band, in their order.
@@ -69,12 +70,7 @@ def risk_coverage_bands(
     Raises:
         ValueError: If a name has not one risk for each coverage.
     """
-    for name, intervals in risks.items():
-        if len(intervals) != len(coverage):
-            raise ValueError(
-                f"risks[{name!r}] must hold {len(coverage)} intervals, one for each coverage; "
-                f"found {len(intervals)}"
-            )
+    require_values(risks, len(coverage), "risks", each="coverage")
     ax = new_axes(7.5, 5.0)
     with style():
         for (name, intervals), (color, dashes) in zip(risks.items(), _BANDS, strict=False):

@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from coursekit.calibration import Interval
+from coursekit.plots.checks import require_shape, require_values
 from coursekit.plots.style import COLORS, GRAY, new_axes, style
 
 
@@ -39,11 +40,7 @@ def law_bars(
         ValueError: A law does not have one probability for each word.
     """
     for name, law in (("truth", truth), ("bent", bent)):
-        if law.shape != (len(words),):
-            raise ValueError(
-                f"{name} has shape {tuple(law.shape)}: expected one probability for each of the "
-                f"{len(words)} words."
-            )
+        require_shape(law, (len(words),), name, "a probability for each word")
     order = _order(truth, bent, n_words) if order is None else order
     rows = range(len(order))
     ax = new_axes(7.5, 0.45 * len(order) + 1.8) if ax is None else ax
@@ -123,7 +120,8 @@ def decoding_panels(
     for name, values in measures.items():
         if list(values) != rules or marked not in values:
             raise ValueError(
-                f"{name!r} has the rules {list(values)}: expected {rules}, {marked!r} among them."
+                f"measures[{name!r}] must have the rules {rules}, {marked!r} among them, found "
+                f"{list(values)}."
             )
     panels = new_axes(
         3.4 * len(measures) + 1.6,
@@ -161,7 +159,9 @@ def report_matrix(ece: Mapping[str, Mapping[str, float]], title: str) -> Axes:
     """
     reports = list(next(iter(ece.values())))
     if any(list(row) != reports for row in ece.values()):
-        raise ValueError(f"every text needs the same reports, {reports}, found {dict(ece)}.")
+        raise ValueError(
+            f"ece must have the same reports of every text, {reports}, found {dict(ece)}."
+        )
     values = torch.tensor([list(row.values()) for row in ece.values()])
     ax = new_axes(2.0 * len(reports) + 3.2, 0.9 * len(ece) + 2.2)
     with style():
@@ -194,12 +194,7 @@ def panels_against_temperature(
     Raises:
         ValueError: A quantity does not have one value for each temperature.
     """
-    for name, values in curves.items():
-        if len(values) != len(temperatures):
-            raise ValueError(
-                f"{name!r} has {len(values)} values: expected one for each of the "
-                f"{len(temperatures)} temperatures."
-            )
+    require_values(curves, len(temperatures), "curves", each="temperature")
     panels = new_axes(7.5, 2.4 * len(curves) + 0.8, nrows=len(curves), sharex=True, squeeze=False)
     panels = panels[:, 0]
     with style():

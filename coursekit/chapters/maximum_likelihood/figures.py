@@ -8,6 +8,7 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
+from coursekit.plots.checks import require_few, require_shape
 from coursekit.plots.style import COLORS, GRAY, new_axes, style
 
 _LINES = [("blue", "-"), ("vermillion", "--"), ("green", "-."), ("purple", ":")]
@@ -27,10 +28,10 @@ def likelihood_curve(count: int, total: int, marks: Mapping[str, float], title: 
         ValueError: If the event never happened, or always, or a mark lies outside (0, 1).
     """
     if not 0 < count < total:
-        raise ValueError(f"count is {count} of {total}: expected at least 1 and below the total.")
+        raise ValueError(f"count must be at least 1 and below the total, {total}, found {count}.")
     wrong = {name: p for name, p in marks.items() if not 0 < p < 1}
     if wrong or len(marks) > len(_LINES):
-        raise ValueError(f"marks: expected at most {len(_LINES)} inside (0, 1), found {marks}.")
+        raise ValueError(f"marks must be at most {len(_LINES)} inside (0, 1), found {marks}.")
     frequency = count / total
 
     def loss(p: Tensor) -> Tensor:
@@ -74,11 +75,9 @@ def belief_bars(words: Sequence[str], belief: Tensor, names: Sequence[str], titl
     Raises:
         ValueError: If the shapes do not fit, or there are more possibilities than colours.
     """
-    if tuple(belief.shape) != (len(words), len(names)) or len(names) > len(_STACK):
-        raise ValueError(
-            f"belief has shape {tuple(belief.shape)}: expected {(len(words), len(names))}, a row "
-            f"for each word and a column for each of at most {len(_STACK)} names."
-        )
+    require_few(names, len(_STACK), "names")
+    why = "a row for each word and a column for each name"
+    require_shape(belief, (len(words), len(names)), "belief", why)
     ax = new_axes(0.5 * len(words) + 2.4, 4.6)
     with style():
         bottom = torch.zeros(len(words), dtype=belief.dtype)
@@ -119,12 +118,12 @@ def stated_against_true(
         ValueError: If there is no stage, or two shapes differ.
     """
     if not stages:
-        raise ValueError("stages is empty: expected at least one, a name and two tensors.")
+        raise ValueError("stages must hold at least one, a name and two tensors, found none.")
     for name, (stated, true) in stages.items():
         if stated.ndim != 1 or stated.shape != true.shape:
             raise ValueError(
-                f"stages: {name!r} has shapes {tuple(stated.shape)} and {tuple(true.shape)}: "
-                "expected (N,) twice."
+                f"stages[{name!r}] must have shapes (N,) and (N,), found {tuple(stated.shape)} and "
+                f"{tuple(true.shape)}."
             )
     axes = new_axes(3.9 * len(stages) + 0.8, 4.6, ncols=len(stages), squeeze=False)[0]
     with style():

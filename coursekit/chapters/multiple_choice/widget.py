@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import ipywidgets
 import torch
@@ -65,7 +66,7 @@ def asked_scores(
     options = [[question.options[i] for i in turned] for question in questions]
     answers = [[f" {option}" for option in listed] for listed in options]
     if way in ("letter", "text, options listed"):
-        answer_with = "letter" if way == "letter" else "text"
+        answer_with: Literal["letter", "text"] = "letter" if way == "letter" else "text"
         prompts = lettered_prompts(
             asked, options, examples, answer_with=answer_with, letters=LETTERS, template=template
         )

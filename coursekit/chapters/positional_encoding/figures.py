@@ -31,7 +31,7 @@ def position_heatmap(table: Tensor, title: str) -> Axes:
         ValueError: If the table is not a matrix.
     """
     if table.ndim != 2:
-        raise ValueError(f"table has shape {tuple(table.shape)}: expected (positions, width).")
+        raise ValueError(f"table must have shape (positions, width), found {tuple(table.shape)}.")
     ax = new_axes(8.0, 4.8)
     with style():
         image = ax.imshow(table.numpy(), aspect="auto", cmap="RdBu", vmin=-1, vmax=1)
@@ -74,7 +74,7 @@ def turned_pairs(
     """
     for name, pair in {"query": query, "key": key}.items():
         if pair.shape != (2,):
-            raise ValueError(f"{name} has shape {tuple(pair.shape)}: expected one pair, (2,).")
+            raise ValueError(f"{name} must have shape (2,), one pair, found {tuple(pair.shape)}.")
     panels = new_axes(5.2 * len(places), 5.2, ncols=len(places), squeeze=False)[0]
     for ax, (query_at, key_at) in zip(panels, places, strict=True):
         _draw_pair(ax, query, key, query_at, key_at, frequency)
@@ -133,7 +133,9 @@ def pair_and_score(
     """
     position = len(scores) - 1
     if not 0 <= distance <= position:
-        raise ValueError(f"distance is {distance}: expected 0 to the query's position {position}.")
+        raise ValueError(
+            f"distance must be 0 to the query's position {position}, found {distance}."
+        )
     left, right = new_axes(11.5, 5.0, ncols=2)
     _draw_pair(left, query, key, position, position - distance, frequency)
     with style():
@@ -162,7 +164,7 @@ def bias_heatmaps(bias: Tensor, heads: Sequence[int]) -> Axes:
         ValueError: If the bias is not `(n_heads, T, T)`.
     """
     if bias.ndim != 3 or bias.shape[1] != bias.shape[2]:
-        raise ValueError(f"bias has shape {tuple(bias.shape)}: expected (n_heads, T, T).")
+        raise ValueError(f"bias must have shape (n_heads, T, T), found {tuple(bias.shape)}.")
     panels = new_axes(4.2 * len(heads), 4.4, ncols=len(heads), squeeze=False)[0]
     future = bias.new_ones(bias.shape[1:]).triu(1).bool()
     low = float(bias[list(heads)].min())

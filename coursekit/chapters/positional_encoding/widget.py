@@ -37,7 +37,7 @@ def rotary_view(
     """
     half = len(query) // 2
     if not 0 <= pair < half:
-        raise ValueError(f"pair is {pair}: expected 0 to {half - 1}.")
+        raise ValueError(f"pair must be 0 to {half - 1}, found {pair}.")
     cos, sin = rotary_angles(position + 1, len(query), base)
     keys = apply_rotary(key.expand(position + 1, -1), cos, sin)
     turned = apply_rotary(query[None], cos[-1:], sin[-1:])[0]

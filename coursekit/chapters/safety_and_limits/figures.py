@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 from torch import Tensor
 
+from coursekit.plots.checks import require_few, require_values
 from coursekit.plots.style import COLORS, GRAY, new_axes, style, title_above_legend
 
 #: Colour, marker and line of the curves of one figure.
@@ -32,8 +33,7 @@ def secret_ranks(curves: Mapping[str, tuple[Tensor, int]], title: str) -> Axes:
     Raises:
         ValueError: If there is no curve, or there are more than five.
     """
-    if not 1 <= len(curves) <= len(_LOOKS):
-        raise ValueError(f"curves: expected 1 to {len(_LOOKS)} of them, found {len(curves)}.")
+    require_few(curves, len(_LOOKS), "curves")
     ax = new_axes(8.0, 5.2)
     with style():
         for (name, (log_probs, true)), (color, marker, dash) in zip(
@@ -85,18 +85,16 @@ def scaling_curves(
         ValueError: If there are no lines or more than five, a line has another length than its x,
             or a value is not above 0.
     """
-    if not 1 <= len(lines) <= len(_LOOKS):
-        raise ValueError(f"lines: expected 1 to {len(_LOOKS)} of them, found {len(lines)}.")
+    require_few(lines, len(_LOOKS), "lines")
     ax = new_axes(8.0, 5.0) if ax is None else ax
     with style():
         for (name, values), (color, marker, dash) in zip(lines.items(), _LOOKS, strict=False):
             places = (own_x or {}).get(name, x)
-            if len(values) != len(places):
+            require_values({name: values}, len(places), "lines")
+            if (least := min(*values, *places)) <= 0:
                 raise ValueError(
-                    f"lines: {name!r} has {len(values)} values, expected {len(places)}."
+                    f"lines[{name!r}] must be above 0 on logarithmic axes, found {least}."
                 )
-            if min(*values, *places) <= 0:
-                raise ValueError(f"lines: {name!r} must be above 0 on logarithmic axes.")
             ax.plot(places, values, dash, marker=marker, color=COLORS[color], label=name)
         ax.set(xscale="log", yscale="log", xlabel=xlabel, ylabel=ylabel)
         if not own_x:

@@ -27,7 +27,7 @@ def canary_view(
         ValueError: If there is no such canary.
     """
     if not 0 <= canary < len(secrets):
-        raise ValueError(f"canary is {canary}: expected 0 to {len(secrets) - 1}.")
+        raise ValueError(f"canary must be 0 to {len(secrets) - 1}, found {canary}.")
     times = int(repetitions[canary])
     curves = {name: (log_probs[canary], int(secrets[canary])) for name, log_probs in models.items()}
     return secret_ranks(

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
+from coursekit.plots.checks import require_shape, require_values
 from coursekit.plots.style import COLORS, GRAY, new_axes, style
 from coursekit.plots.tokens import visible
 
@@ -34,13 +35,9 @@ def attention_map(
         ValueError: If `weights` has another shape, or `marked` is no row.
     """
     n = len(tokens)
-    if weights.shape != (n, n):
-        raise ValueError(
-            f"weights has shape {tuple(weights.shape)}: expected ({n}, {n}), one row and one "
-            "column for each token. Pick one layer and one head."
-        )
+    require_shape(weights, (n, n), "weights", "of one layer and one head for these tokens")
     if marked is not None and not 0 <= marked < n:
-        raise ValueError(f"marked is {marked}: expected a row from 0 to {n - 1}.")
+        raise ValueError(f"marked must be a row from 0 to {n - 1}, found {marked}.")
     side = max(0.36 * n + 1.2, 3.6)
     ax = new_axes(side + 1.4, side)
     names = [visible(token.encode()) for token in tokens]
@@ -74,10 +71,7 @@ def head_grid(values: Tensor, label: str, title: str) -> Axes:
     Raises:
         ValueError: If `values` is not a matrix.
     """
-    if values.ndim != 2:
-        raise ValueError(
-            f"values has shape {tuple(values.shape)}: expected (layers, heads), one number a head."
-        )
+    require_shape(values, ("layers", "heads"), "values", "one number a head")
     n_layers, n_heads = values.shape
     ax = new_axes(9.5, 4.0)
     with style():
@@ -138,9 +132,7 @@ def _curves(
     x: Sequence[int], curves: Mapping[str, Sequence[float]], xlabel: str, ylabel: str
 ) -> Axes:
     """Curves over a logarithmic axis of powers of two or four."""
-    for name, values in curves.items():
-        if len(values) != len(x):
-            raise ValueError(f"curves: {name!r} has {len(values)} values, expected {len(x)}.")
+    require_values(curves, len(x), "curves")
     ax = new_axes(7.5, 4.8)
     with style():
         for (name, values), marker in zip(curves.items(), _MARKERS, strict=False):

@@ -47,8 +47,8 @@ def attention_explorer(
     n = len(tokens)
     if weights.ndim != 4 or weights.shape[2:] != (n, n):
         raise ValueError(
-            f"weights has shape {tuple(weights.shape)}: expected (layers, heads, {n}, {n}) "
-            f"for {n} tokens."
+            f"weights must have shape (layers, heads, {n}, {n}) for {n} tokens, found "
+            f"{tuple(weights.shape)}."
         )
     n_layers, n_heads = weights.shape[:2]
     explore(

@@ -109,7 +109,7 @@ class ConfidenceQuiz(ipywidgets.VBox):
             self.questions, self.options, self.sliders, strict=True
         ):
             entry = saved.get(question.question) if isinstance(saved, dict) else None
-            if _is_answer(entry, question):
+            if entry is not None and _is_answer(entry, question):
                 option.value = entry["option"]
                 slider.value = round(100 * entry["confidence"])
         if self.answers():
@@ -173,8 +173,10 @@ def _row(question: Question, answer: Answer, right: bool) -> str:
 def _image(ax: Axes, alt: str) -> str:
     """Return a figure as an HTML image, and close it."""
     buffer = io.BytesIO()
-    ax.figure.savefig(buffer, format="png")
-    plt.close(ax.figure)
+    figure = ax.get_figure(root=True)
+    assert figure is not None  # new_axes made it
+    figure.savefig(buffer, format="png")
+    plt.close(figure)
     return image_html(buffer.getvalue(), alt)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
+from coursekit.plots.checks import require_few, require_values
 from coursekit.plots.style import COLORS, GRAY, new_axes, style
 from coursekit.plots.tokens import TINTS, visible
 
@@ -24,7 +25,7 @@ def token_strips(rows: Mapping[str, Sequence[bytes]], title: str) -> Axes:
         ValueError: If there are no rows, or a row has no tokens.
     """
     if not rows or not all(rows.values()):
-        raise ValueError("rows: found none, or one without tokens; expected names with tokens.")
+        raise ValueError(f"rows must hold names with tokens, found {dict(rows)}.")
     gap = 0.25  # between boxes, in characters
     names = [f"{name}: {len(row)} token{'s' * (len(row) != 1)}" for name, row in rows.items()]
     ax = new_axes(10.5, 0.62 * len(rows) + 1.1)
@@ -73,13 +74,8 @@ def vocabulary_curves(
     Raises:
         ValueError: If a curve has another length than `sizes`, or there are more than four.
     """
-    _check_count(curves)
-    for name, values in curves.items():
-        if len(values) != len(sizes):
-            raise ValueError(
-                f"curves: {name!r} has {len(values)} values, expected one for each of the "
-                f"{len(sizes)} sizes."
-            )
+    require_few(curves, len(_MARKERS), "curves")
+    require_values(curves, len(sizes), "curves", each="size")
     ax = new_axes(7.5, 4.8)
     with style():
         for (name, values), marker in zip(curves.items(), _MARKERS, strict=False):
@@ -103,11 +99,11 @@ def language_dots(series: Mapping[str, Mapping[str, float]], xlabel: str, title:
     Raises:
         ValueError: If the languages differ from number to number, or there are too many numbers.
     """
-    _check_count(series)
+    require_few(series, len(_MARKERS), "series")
     languages = list(next(iter(series.values())))
     for name, values in series.items():
         if list(values) != languages:
-            raise ValueError(f"series: {name!r} has {list(values)}, expected {languages}.")
+            raise ValueError(f"series[{name!r}] must have {languages}, found {list(values)}.")
     ax = new_axes(7.5, 0.38 * len(languages) + 1.8)
     colors = [COLORS["blue"], COLORS["vermillion"], COLORS["green"], COLORS["black"]]
     rows = range(len(languages))
@@ -121,8 +117,3 @@ def language_dots(series: Mapping[str, Mapping[str, float]], xlabel: str, title:
         if len(series) > 1:
             ax.legend()
     return ax
-
-
-def _check_count(series: Mapping[str, object]) -> None:
-    if not 1 <= len(series) <= len(_MARKERS):
-        raise ValueError(f"found {len(series)} series, expected 1 to {len(_MARKERS)}.")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from torch import Tensor
 
+from coursekit.plots.checks import require_few, require_values
 from coursekit.plots.style import COLORS, GRAY, new_axes, style
 from coursekit.plots.tokens import visible
 
@@ -37,11 +38,8 @@ def lines_against_depth(
     Raises:
         ValueError: If there are no lines or more than four, or one has another length.
     """
-    if not 1 <= len(lines) <= len(_LOOKS):
-        raise ValueError(f"lines: expected 1 to {len(_LOOKS)} of them, found {len(lines)}.")
-    for name, values in lines.items():
-        if len(values) != len(depth):
-            raise ValueError(f"lines: {name!r} has {len(values)} values for {len(depth)} depths.")
+    require_few(lines, len(_LOOKS), "lines")
+    require_values(lines, len(depth), "lines", each="depth")
     ax = new_axes(7.5, 4.8) if ax is None else ax
     with style():
         for (name, values), (color, marker, dash) in zip(lines.items(), _LOOKS, strict=False):
@@ -93,8 +91,8 @@ def guess_table(
     shape = (len(depth), len(tokens))
     if tuple(probs.shape) != shape or [len(row) for row in guesses] != [shape[1]] * shape[0]:
         raise ValueError(
-            f"probs has shape {tuple(probs.shape)} and guesses {len(guesses)} rows: expected "
-            f"{shape}, a row for each depth and a column for each token."
+            f"probs and guesses must have shape {shape}, a row for each depth and a column for "
+            f"each token, found {tuple(probs.shape)} and {len(guesses)} rows."
         )
     ax = new_axes(1.35 * shape[1] + 2.4, 0.46 * shape[0] + 1.7)
     with style():

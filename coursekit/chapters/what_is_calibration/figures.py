@@ -19,6 +19,7 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from coursekit.calibration import reliability_bins, wilson_interval
+from coursekit.plots.checks import same_parts
 from coursekit.plots.style import COLORS, GRAY, new_axes, style, title_above_legend
 
 _PARTS = ("blue", "orange", "vermillion", "green", "purple")
@@ -195,17 +196,12 @@ def loss_parts(bars: Mapping[str, Mapping[str, float]], xlabel: str, title: str)
     Raises:
         ValueError: If there are no bars, they have different parts, or too many for the colours.
     """
-    names = [list(parts) for parts in bars.values()]
-    if not names or any(parts != names[0] for parts in names) or len(names[0]) > len(_PARTS):
-        raise ValueError(
-            f"bars: expected one or more, all with the same parts and at most {len(_PARTS)} of "
-            f"them, found {names}"
-        )
+    parts = same_parts(bars, len(_PARTS), "bars")
     ax = new_axes(9.5, 0.62 * len(bars) + 2.0)
     with style():
         left = np.zeros(len(bars))
-        for part, color in zip(names[0], _PARTS, strict=False):
-            width = np.array([parts[part] for parts in bars.values()])
+        for part, color in zip(parts, _PARTS, strict=False):
+            width = np.array([bar[part] for bar in bars.values()])
             ax.barh(range(len(bars)), width, left=left, label=part, color=COLORS[color])
             left += width
         # Above the last bar there is room for what they add up to.

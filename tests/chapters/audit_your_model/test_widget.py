@@ -32,8 +32,8 @@ def test_only_shared_tasks_can_be_chosen(reports, monkeypatch):
 
 
 def test_nothing_to_choose(reports, byte_lm):
-    with pytest.raises(ValueError, match="reports is empty"):
+    with pytest.raises(ValueError, match="reports must hold at least one"):
         report_explorer({})
     other = audit(byte_lm, ["answers"], 8, progress=False)
-    with pytest.raises(ValueError, match="no task in common"):
+    with pytest.raises(ValueError, match="a task in common, found none"):
         report_explorer({"one": reports["part"], "other": other})

@@ -76,7 +76,7 @@ def test_error_parts_draws_where_it_is_told_and_names_the_parts():
 )
 def test_error_parts_refuses_other_lengths(wrong):
     arguments = {"bias": [1.0, 1.0], "variance": [1.0, 1.0]} | wrong
-    with pytest.raises(ValueError, match="names has 2 entries"):
+    with pytest.raises(ValueError, match=r"names must have as many entries .* found 2"):
         error_parts(["0", "1"], xlabel="", ylabel="", title="", **arguments)
 
 
@@ -106,9 +106,9 @@ def test_lines_with_intervals_takes_numbers_and_intervals():
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ({}, "expected 1 to 4 of them, found 0"),
+        ({}, "lines must hold 1 to 4 of them, found 0"),
         ({f"{i}": [1.0] for i in range(5)}, "found 5"),
-        ({"a": [1.0, 2.0]}, "'a' has 2 values, expected 1"),
+        ({"a": [1.0, 2.0]}, r"lines\['a'\] must have 1 values, found 2"),
     ],
 )
 def test_lines_with_intervals_refuses(lines, message):

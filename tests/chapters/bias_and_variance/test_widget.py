@@ -33,7 +33,7 @@ def test_the_chosen_order_is_framed():
 
 @pytest.mark.parametrize("order", [-1, 6])
 def test_an_order_that_is_not_drawn_is_refused(order):
-    with pytest.raises(ValueError, match=f"order is {order}: expected 0 to 5"):
+    with pytest.raises(ValueError, match=f"order must be 0 to 5, found {order}"):
         order_view(parts, order=order, sequences=20, smoothing=1.0, backoff=True)
 
 

@@ -54,7 +54,7 @@ def test_bands_lie_between_the_ends():
     assert list(line.get_ydata()) == [0.1, 0.5]
     corners = ax.collections[0].get_paths()[0].vertices
     assert corners[:, 1].min() == 0.0 and corners[:, 1].max() == 0.6
-    with pytest.raises(ValueError, match="must hold 3 intervals"):
+    with pytest.raises(ValueError, match="must have 3 values, one for each coverage, found 2"):
         risk_coverage_bands([0.1, 0.5, 1.0], {"a": intervals}, "Title")
 
 

@@ -18,7 +18,7 @@ def test_the_view_marks_what_is_said_and_what_happened():
 
 
 def test_only_the_first_outcomes_count():
-    with pytest.raises(ValueError, match="count is 2 of 2"):
+    with pytest.raises(ValueError, match="below the total, 2, found 2"):
         likelihood_view(OUTCOMES, 0.5, 2)
 
 

@@ -42,7 +42,7 @@ def test_position_heatmap_shows_the_table():
 
 
 def test_position_heatmap_needs_a_matrix():
-    with pytest.raises(ValueError, match=r"\(3,\).*expected \(positions, width\)"):
+    with pytest.raises(ValueError, match=r"table must have .*\(positions, width\), found \(3,\)"):
         position_heatmap(torch.zeros(3), "no table")
 
 
@@ -69,7 +69,7 @@ def test_turned_pairs_has_the_same_score_at_the_same_distance():
 
 
 def test_turned_pairs_needs_pairs():
-    with pytest.raises(ValueError, match=r"key has shape \(3,\)"):
+    with pytest.raises(ValueError, match=r"key must have shape .*found \(3,\)"):
         turned_pairs(QUERY, torch.zeros(3), [(1, 0)], 0.4)
 
 
@@ -84,7 +84,7 @@ def test_pair_and_score_marks_the_distance():
 
 
 def test_pair_and_score_has_no_key_before_the_text():
-    with pytest.raises(ValueError, match="distance is 3: expected 0 to the query's position 2"):
+    with pytest.raises(ValueError, match="distance must be 0 to the query's position 2, found 3"):
         pair_and_score(QUERY, KEY, 0.5, [3.0, 2.0, 1.0], distance=3)
 
 
@@ -99,7 +99,7 @@ def test_bias_heatmaps_leave_the_future_empty():
 
 
 def test_bias_heatmaps_need_square_biases():
-    with pytest.raises(ValueError, match=r"\(2, 3, 4\).*expected \(n_heads, T, T\)"):
+    with pytest.raises(ValueError, match=r"bias must have .*\(n_heads, T, T\), found \(2, 3, 4\)"):
         bias_heatmaps(torch.zeros(2, 3, 4), heads=[0])
 
 

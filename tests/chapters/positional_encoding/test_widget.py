@@ -45,7 +45,7 @@ def test_a_key_never_stands_before_the_text():
 
 @pytest.mark.parametrize("pair", [-1, 2])
 def test_there_are_half_as_many_pairs_as_coordinates(pair):
-    with pytest.raises(ValueError, match=f"pair is {pair}: expected 0 to 1"):
+    with pytest.raises(ValueError, match=f"pair must be 0 to 1, found {pair}"):
         rotary_view(QUERY, KEY, 5, 1, pair=pair)
 
 

@@ -39,9 +39,9 @@ def test_lines_of_losses_may_have_their_own_x():
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ({}, "expected 1 to 5"),
+        ({}, "lines must hold 1 to 5"),
         ({str(i): [1.0, 1.0] for i in range(6)}, "found 6"),
-        ({"a": [1.0]}, "'a' has 1 values, expected 2"),
+        ({"a": [1.0]}, r"lines\['a'\] must have 2 values, found 1"),
         ({"a": [1.0, 0.0]}, "above 0"),
     ],
 )

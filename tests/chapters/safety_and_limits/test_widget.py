@@ -27,7 +27,7 @@ def test_the_secret_of_the_chosen_canary_is_ranked_in_each_model():
 
 @pytest.mark.parametrize("canary", [-1, 4])
 def test_a_canary_that_is_not_there_is_refused(canary):
-    with pytest.raises(ValueError, match=f"canary is {canary}: expected 0 to 3"):
+    with pytest.raises(ValueError, match=f"canary must be 0 to 3, found {canary}"):
         canary_view(MODELS, SECRETS, REPETITIONS, canary)
 
 

@@ -40,13 +40,13 @@ def test_the_map_frames_one_whole_row():
 
 @pytest.mark.parametrize("shape", [(2, 3), (3, 3), (1, 2, 2)])
 def test_a_map_of_another_shape_is_refused(shape):
-    with pytest.raises(ValueError, match=r"weights has shape .* expected \(2, 2\)"):
+    with pytest.raises(ValueError, match=r"weights must have shape \(2, 2\).* found"):
         attention_map(torch.zeros(shape), ["a", "b"], "wrong")
 
 
 @pytest.mark.parametrize("row", [-1, 2])
 def test_a_row_that_is_not_there_is_refused(row):
-    with pytest.raises(ValueError, match="marked is"):
+    with pytest.raises(ValueError, match="marked must be a row from 0 to 1"):
         attention_map(WEIGHTS, ["a", "b"], "wrong", marked=row)
 
 
@@ -56,7 +56,7 @@ def test_the_grid_has_a_column_a_layer_and_a_row_a_head():
     np.testing.assert_array_equal(ax.images[0].get_array(), values.T)
     assert ax.get_xlabel().startswith("layer")
     assert ax.get_ylabel() == "head"
-    with pytest.raises(ValueError, match=r"expected \(layers, heads\)"):
+    with pytest.raises(ValueError, match=r"values must have shape \(layers, heads\)"):
         head_grid(values[0], "weight", "heads")
 
 
@@ -78,7 +78,7 @@ def test_multiply_adds_are_drawn_on_logarithmic_axes():
 
 
 def test_a_curve_of_another_length_is_refused():
-    with pytest.raises(ValueError, match="'cache' has 1 values, expected 2"):
+    with pytest.raises(ValueError, match=r"curves\['cache'\] must have 2 values, found 1"):
         multiply_add_curves([1, 2], {"again": [1, 2], "cache": [1]}, "cost")
-    with pytest.raises(ValueError, match="'divided' has 3 values, expected 2"):
+    with pytest.raises(ValueError, match=r"curves\['divided'\] must have 2 values, found 3"):
         entropy_curves([1, 2], {"divided": [1, 2, 3]}, 1.0, "spread")

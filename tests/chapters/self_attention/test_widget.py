@@ -49,7 +49,7 @@ def test_moving_a_control_draws_another_map(displayed, weights, monkeypatch):
 
 
 def test_weights_of_another_shape_are_refused(weights):
-    with pytest.raises(ValueError, match=r"expected \(layers, heads, 3, 3\)"):
+    with pytest.raises(ValueError, match=r"weights must have shape \(layers, heads, 3, 3\)"):
         attention_explorer(weights[0], TOKENS)
-    with pytest.raises(ValueError, match=r"expected \(layers, heads, 2, 2\)"):
+    with pytest.raises(ValueError, match=r"weights must have shape \(layers, heads, 2, 2\)"):
         attention_explorer(weights, TOKENS[:2])

@@ -25,7 +25,9 @@ def test_lines_are_drawn_as_given():
 
 
 def test_lines_need_one_value_a_depth():
-    with pytest.raises(ValueError, match="'short' has 1 values for 2 depths"):
+    with pytest.raises(
+        ValueError, match=r"'short'. must have 2 values, one for each depth, found 1"
+    ):
         lines_against_depth([1, 2], {"short": [1.0]}, "y", "title")
 
 
@@ -65,7 +67,7 @@ def test_guess_table_puts_the_first_depth_at_the_bottom():
     [([["a"]], torch.ones(1, 2)), ([["a", "b"]], torch.ones(2, 2)), ([], torch.ones(0, 2))],
 )
 def test_guess_table_refuses_other_shapes(guesses, probs):
-    with pytest.raises(ValueError, match=r"expected \(1, 2\)"):
+    with pytest.raises(ValueError, match=r"must have shape \(1, 2\)"):
         guess_table(["x", "y"], [0], guesses, probs, "Lens")
 
 
