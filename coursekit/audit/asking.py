@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 
 from coursekit.audit.items import Item, Record, require_finite
-from coursekit.calibration.resampling import TEMPERATURES
 from coursekit.calibration.sums import Sums, sums_of
+from coursekit.calibration.temperatures import TEMPERATURES
 from coursekit.data import (
     Question,
     arithmetic_questions,

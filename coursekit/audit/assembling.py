@@ -12,14 +12,18 @@ from coursekit.audit.asking import AnswerTask
 from coursekit.audit.items import Item, Task, calibration_half
 from coursekit.audit.running import Records
 from coursekit.calibration import Interval, ece_null_distribution
-from coursekit.calibration.resampling import (
-    LEVEL,
-    TEMPERATURES,
-    Resamples,
-    best_temperature,
-    interval,
+from coursekit.calibration.intervals import LEVEL, percentile_interval
+from coursekit.calibration.resampling import Resamples
+from coursekit.calibration.sums import (
+    BINNED,
+    N_BINS,
+    bins_of,
+    ece_by_chance,
+    intervals_of,
+    metrics_of,
+    table_of,
 )
-from coursekit.calibration.sums import BINNED, N_BINS, bins_of, ece_by_chance, metrics_of, table_of
+from coursekit.calibration.temperatures import TEMPERATURES, best_temperature
 
 Numbers = dict[str, Any]
 #: A group of fewer items says too little to be shown.
@@ -60,13 +64,11 @@ def metrics_with_intervals(
 ) -> dict[str, Interval]:
     """Every metric of a table of sums, with intervals that resample entities."""
     resamples = Resamples(entities, seed=seed)
-    totals, resampled = resamples.totals(table)
-    estimates, draws = metrics_of(totals), metrics_of(resampled)
-    found = {name: interval(estimates[name], draws[name]) for name in estimates}
+    found = intervals_of(table, resamples)
     if task.one_prediction:
         confidence, correct = predictions_of(table)
         if correct.any() and not correct.all():
-            found["auroc"] = interval(*resamples.auroc(confidence, correct))
+            found["auroc"] = percentile_interval(*resamples.auroc(confidence, correct))
     return found
 
 
@@ -129,7 +131,7 @@ def _temperature(task: Task, items: Sequence[Item], records: Records, seed: int)
         [task.nll_at(item, records[item.name]) for item in calibration], dtype=torch.float64
     )
     totals, resampled = Resamples([item.entity for item in calibration], seed=seed).totals(nll)
-    temperature = interval(best_temperature(totals), best_temperature(resampled))
+    temperature = percentile_interval(best_temperature(totals), best_temperature(resampled))
     value = temperature.estimate
 
     entities = [item.entity for item in held_out]
@@ -140,7 +142,9 @@ def _temperature(task: Task, items: Sequence[Item], records: Records, seed: int)
         [metrics_of(totals) for totals in resamples.totals(table)] for table in (before, after)
     ]
     change = {
-        name: interval(sides[1][0][name] - sides[0][0][name], sides[1][1][name] - sides[0][1][name])
+        name: percentile_interval(
+            sides[1][0][name] - sides[0][0][name], sides[1][1][name] - sides[0][1][name]
+        )
         for name in sides[0][0]
     }
     return {

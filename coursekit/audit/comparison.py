@@ -18,7 +18,8 @@ import torch
 from coursekit.audit.assembling import predictions_of
 from coursekit.audit.report import Report
 from coursekit.calibration import Interval
-from coursekit.calibration.resampling import Resamples, interval
+from coursekit.calibration.intervals import percentile_interval
+from coursekit.calibration.resampling import Resamples
 from coursekit.calibration.sums import metrics_of
 
 
@@ -87,12 +88,14 @@ def _compare_task(task: str, first: Report, second: Report) -> TaskComparison:
     tables = [torch.tensor(found["by_item"]["sums"], dtype=torch.float64) for found in (one, other)]
     values = [[metrics_of(totals) for totals in resamples.totals(table)] for table in tables]
     difference = {
-        name: interval(values[1][0][name] - values[0][0][name], values[1][1][name] - draws)
+        name: percentile_interval(
+            values[1][0][name] - values[0][0][name], values[1][1][name] - draws
+        )
         for name, draws in values[0][1].items()
     }
     if "auroc" in one["metrics"] and "auroc" in other["metrics"]:
         a, b = (resamples.auroc(*predictions_of(table)) for table in tables)
-        difference["auroc"] = interval(b[0] - a[0], b[1] - a[1])
+        difference["auroc"] = percentile_interval(b[0] - a[0], b[1] - a[1])
     return TaskComparison(one["title"], first.metrics(task), second.metrics(task), difference)
 
 

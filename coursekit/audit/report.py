@@ -18,7 +18,8 @@ from coursekit._files import write_atomically
 from coursekit.audit.schema import FORMAT, INTERVALS, VERSION, validate
 from coursekit.audit.sealing import parsed, sealed, unsealed
 from coursekit.calibration import Interval, ReliabilityBins, wilson_interval
-from coursekit.calibration.resampling import LEVEL, Resamples
+from coursekit.calibration.intervals import LEVEL
+from coursekit.calibration.resampling import Resamples
 from coursekit.calibration.sums import EDGES, N_BINS
 
 FILE = "report.json"

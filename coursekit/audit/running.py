@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 
 from coursekit.audit.items import Item, Record, Task, calibration_half
 from coursekit.audit.journal import Journal
-from coursekit.calibration.resampling import best_temperature
+from coursekit.calibration.temperatures import best_temperature
 from coursekit.llm._shared_work import batches
 from coursekit.llm.pretrained import LanguageModel, is_out_of_memory
 

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from coursekit.audit.items import Item, Record, require_finite
-from coursekit.calibration.resampling import OCTAVE, TEMPERATURES
 from coursekit.calibration.sums import Sums, sums_of
+from coursekit.calibration.temperatures import OCTAVE, TEMPERATURES
 from coursekit.data import (
     Document,
     dataset_descriptions,

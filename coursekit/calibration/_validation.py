@@ -8,6 +8,7 @@ silently repaired: a NaN or a probability of 1.2 is a bug upstream, and clipping
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any, TypeAlias
 
@@ -34,7 +35,7 @@ _WIDE_UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
 _NARROW_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
-def to_tensor(value: ArrayLike, name: str) -> Tensor:
+def to_tensor(value: ArrayLike | float, name: str) -> Tensor:
     """Return numbers as a tensor, without a copy where possible."""
     tensor = value if isinstance(value, Tensor) else _from_numpy(value, name)
     if tensor.is_complex():
@@ -221,13 +222,20 @@ def _as_indices(value: ArrayLike, name: str, advice: str = "") -> Tensor:
     return indices.long()
 
 
-def as_group_index(value: ArrayLike, n_rows: int, name: str = "groups") -> Tensor:
+def as_group_index(value: ArrayLike | Sequence[Any], n_rows: int, name: str = "groups") -> Tensor:
     """Return groups `(N,)`, given as numbers or strings, numbered from 0 on the CPU."""
     groups = np.asarray(value.cpu() if isinstance(value, Tensor) else value)
     if groups.shape != (n_rows,):
         raise ValueError(
             f"{name} must have shape ({n_rows},), one entry a row, found shape {groups.shape}"
         )
+    if groups.dtype.kind in "iu" and groups.size:  # small numbers are counted, not sorted
+        lowest = groups.min()
+        span = int(groups.max()) - int(lowest) + 1
+        if span <= 4 * n_rows:
+            place = (groups - lowest).astype(np.int64)
+            seen = np.bincount(place, minlength=span) > 0
+            return torch.from_numpy((seen.cumsum() - 1)[place])
     # NaN equals nothing, not even itself, but would be sorted into one group.
     if groups.dtype.kind == "f" and np.isnan(groups).any():
         raise ValueError(f"{name} must be numbers or strings, found NaN. Leave such rows out")

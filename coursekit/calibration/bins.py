@@ -181,11 +181,11 @@ def residual_sums(confidence: Tensor, correct: Tensor, n_bins: int, binning: Bin
     if binning == "uniform" and _is_fast(confidence, as_n_bins(n_bins)):
         sums, residuals = torch.zeros(n_bins + 1, dtype=torch.float64), np.empty(_BLOCK)
         outcomes, values = correct.numpy(), confidence.numpy()
-        for part, index in _uniform_blocks(confidence, n_bins):
-            residual = residuals[: len(index)]
+        for part, number in _uniform_blocks(confidence, n_bins):
+            residual = residuals[: len(number)]
             residual[:] = outcomes[part]
             residual -= values[part]
-            sums.scatter_add_(0, torch.from_numpy(index), torch.from_numpy(residual))
+            sums.scatter_add_(0, torch.from_numpy(number), torch.from_numpy(residual))
         return _without_zero_bin(sums)
     edges, index = assign_bins(confidence, n_bins, binning)
     return sum_by_bin(correct.double() - confidence.double(), index, len(edges) - 1)
@@ -219,7 +219,7 @@ def _without_zero_bin(of_bins: Tensor) -> Tensor:
 
 
 def _is_fast(confidence: Tensor, n_bins: int) -> bool:
-    """Whether `_uniform_blocks` applies: each bin's number must fit the type with ease."""
+    """Tell whether `_uniform_blocks` applies: each bin's number must fit the type with ease."""
     wide = confidence.dtype in (torch.float32, torch.float64)
     return wide and confidence.device.type == "cpu" and n_bins <= 2**20
 

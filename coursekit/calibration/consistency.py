@@ -66,8 +66,37 @@ def ece_null_distribution(
         and Forecasting 22, 2007 (consistency resampling).
     """
     require_choice(norm, ("l1", "l2", "max"), "norm")
-    gap, count = _simulated_gaps(as_confidence(confidence), n_bins, binning, n_simulations, seed)
-    return norm_of_gaps(gap, count / count.sum(), norm)
+    residual, count = _simulated_residuals(
+        as_confidence(confidence), n_bins, binning, n_simulations, seed
+    )
+    return norm_of_gaps(residual, count / count.sum(), norm)
+
+
+def ece_null_of_sums(
+    count: Tensor, variance: Tensor, n_simulations: int = 2000, seed: int = 0
+) -> Tensor:
+    """Draw what `ece_null_distribution` draws, where only sums over bins were kept.
+
+    In each bin the sum of outcomes is drawn from the normal law with the mean and the variance that
+    the confidences state: right for the many tokens of a text.
+
+    Args:
+        count: Number of predictions in each bin `(B,)`.
+        variance: Sum of p (1 - p) over them `(B,)`, float64.
+        n_simulations: Number of draws S.
+        seed: Seed of the random numbers.
+
+    Returns:
+        The estimates `(S,)`, float64, unsorted.
+
+    Example:
+        >>> draws = ece_null_of_sums(torch.tensor([400]), torch.tensor([100.0]).double())
+        >>> round(draws.mean().item(), 2)  # sqrt(2 / pi) deviations of 10 / 400
+        0.02
+    """
+    shape = (as_count(n_simulations, "n_simulations"), len(variance))
+    draws = torch.randn(shape, dtype=torch.float64, generator=as_generator(seed))
+    return (draws * variance.sqrt()).abs().sum(dim=1) / count.sum()
 
 
 @dataclass(frozen=True)
@@ -117,12 +146,12 @@ def consistency_bands(
     """
     require_level(level)
     confidence = as_confidence(confidence)
-    gap, count = _simulated_gaps(confidence, n_bins, binning, n_simulations, seed)
+    residual, count = _simulated_residuals(confidence, n_bins, binning, n_simulations, seed)
     edges, index = assign_bins(confidence, n_bins, binning)
     centre = sum_by_bin(confidence, index, len(edges) - 1) / count.clamp(min=1)
     tail = (1 - level) / 2
-    low = centre + gap.quantile(tail, dim=0, interpolation="lower")
-    high = centre + gap.quantile(1 - tail, dim=0, interpolation="higher")
+    low = centre + residual.quantile(tail, dim=0, interpolation="lower")
+    high = centre + residual.quantile(1 - tail, dim=0, interpolation="higher")
     empty = count == 0
     return ConsistencyBands(
         low=low.clamp(0, 1).masked_fill(empty, 0),
@@ -198,32 +227,35 @@ def calibration_test(
     confidence, correct = as_confidence_and_correct(confidence, correct)
     if statistic is not None:
         if groups is not None:
-            raise ValueError("groups work with the binned error only: leave out statistic")
+            raise ValueError(
+                "groups must be left out where statistic is given, found both. They work with the "
+                "binned error only"
+            )
         if not callable(statistic):
             raise TypeError(f"statistic must be a function or None, found {statistic!r}")
         observed = float(statistic(confidence, correct))
         null = _simulated_statistics(confidence, statistic, n_simulations, seed)
     else:
-        gap, count = _residual_gaps(confidence, correct, n_bins, binning)
+        residual, count = _observed_residuals(confidence, correct, n_bins, binning)
         weight = count / count.sum()
-        observed = norm_of_gaps(gap, weight, norm).item()
+        observed = norm_of_gaps(residual, weight, norm).item()
         if groups is None:
-            gaps, _ = _simulated_gaps(confidence, n_bins, binning, n_simulations, seed)
+            residuals, _ = _simulated_residuals(confidence, n_bins, binning, n_simulations, seed)
         else:
             index = as_group_index(groups, len(confidence)).to(confidence.device)
-            gaps = _sign_flipped_gaps(
+            residuals = _sign_flipped_residuals(
                 confidence, correct, index, n_bins, binning, n_simulations, seed
             )
-        null = norm_of_gaps(gaps, weight, norm)
+        null = norm_of_gaps(residuals, weight, norm)
     # Equal statistics may differ by rounding; counting them as larger keeps the level.
     as_large = (null >= observed - 1e-12).sum().item()
     return CalibrationTest(observed, (1 + as_large) / (1 + len(null)), null.mean().item())
 
 
-def _simulated_gaps(
+def _simulated_residuals(
     confidence: Tensor, n_bins: int, binning: Binning, n_simulations: int, seed: int
 ) -> tuple[Tensor, Tensor]:
-    """Return the gaps `(S, B)` of S calibrated samples, and the counts of the bins `(B,)`."""
+    """Return mean residuals `(S, B)` of S calibrated samples, and the counts of the bins `(B,)`."""
     n_simulations = as_count(n_simulations, "n_simulations")
     edges, index = assign_bins(confidence, n_bins, binning)
     # Bins depend on the confidences alone, so summing the draws in each is one matrix product.
@@ -231,11 +263,11 @@ def _simulated_gaps(
     confidence = confidence.double()
     count, confidence_sum = membership.sum(dim=0), confidence @ membership
     generator = as_generator(seed, confidence.device)
-    gaps = []
+    residuals = []
     for block in torch.arange(n_simulations).split(max(1, _DRAWS_AT_A_TIME // len(confidence))):
         drawn = torch.bernoulli(confidence.expand(len(block), -1), generator=generator)
-        gaps.append((drawn @ membership - confidence_sum) / count.clamp(min=1))
-    return torch.cat(gaps), count
+        residuals.append((drawn @ membership - confidence_sum) / count.clamp(min=1))
+    return torch.cat(residuals), count
 
 
 def _simulated_statistics(
@@ -255,10 +287,10 @@ def _simulated_statistics(
     )
 
 
-def _residual_gaps(
+def _observed_residuals(
     confidence: Tensor, correct: Tensor, n_bins: int, binning: Binning
 ) -> tuple[Tensor, Tensor]:
-    """Return accuracy minus confidence in each bin `(B,)`, and the counts `(B,)`."""
+    """Return the mean of correct minus confidence in each bin `(B,)`, and the counts `(B,)`."""
     edges, index = assign_bins(confidence, n_bins, binning)
     n_bins = len(edges) - 1
     count = torch.bincount(index, minlength=n_bins)
@@ -266,7 +298,7 @@ def _residual_gaps(
     return sum_by_bin(residual, index, n_bins) / count.clamp(min=1), count.double()
 
 
-def _sign_flipped_gaps(
+def _sign_flipped_residuals(
     confidence: Tensor,
     correct: Tensor,
     group: Tensor,
@@ -275,10 +307,10 @@ def _sign_flipped_gaps(
     n_simulations: int,
     seed: int,
 ) -> Tensor:
-    """Return the gaps `(S, B)` after the residuals of whole groups changed sign at random."""
+    """Return mean residuals `(S, B)` after those of whole groups changed sign at random."""
     n_simulations, n_groups = as_count(n_simulations, "n_simulations"), int(group.max()) + 1
     if n_groups < 2:
-        raise ValueError(f"at least 2 different groups are needed, found {n_groups}")
+        raise ValueError(f"groups must name at least 2 different groups, found {n_groups}")
     edges, index = assign_bins(confidence, n_bins, binning)
     n_bins = len(edges) - 1
     residual = correct.double() - confidence.double()

@@ -7,21 +7,34 @@ independent: tokens of one document are not, so whole documents are drawn (`grou
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from coursekit.calibration._groups import sum_by_group
 from coursekit.calibration._validation import (
     ArrayLike,
     as_correct,
-    as_count,
-    as_generator,
     as_group_index,
     require_level,
     require_same_length,
     to_tensor,
+)
+from coursekit.calibration.bins import gap
+from coursekit.calibration.of_sums import resampled_values
+from coursekit.calibration.resampling import Resamples
+from coursekit.calibration.selective import auroc
+
+#: Nominal coverage where none is asked for.
+LEVEL = 0.95
+_ADVICE = (
+    "Give it a value for rare cases (such as a resample with one class only), or use more data"
 )
 
 
@@ -36,12 +49,18 @@ class Interval:
         low: Lower end.
         high: Upper end.
         level: How often such intervals are meant to contain the truth, such as 0.95.
+
+    Example:
+        >>> print(Interval(0.0213, 0.0151, 0.0342))
+        0.021 [0.015, 0.034]
+        >>> 0.02 in Interval(0.0213, 0.0151, 0.0342)
+        True
     """
 
     estimate: float
     low: float
     high: float
-    level: float = 0.95
+    level: float = LEVEL
 
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
@@ -55,10 +74,10 @@ class Interval:
 
 
 def bootstrap_interval(
-    statistic: Callable[..., float],
+    statistic: Callable[..., Any],
     *arrays: ArrayLike,
     groups: ArrayLike | None = None,
-    level: float = 0.95,
+    level: float = LEVEL,
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> Interval:
@@ -67,10 +86,20 @@ def bootstrap_interval(
     The ends are the values between which the middle `level` of the resampled statistics lies,
     rounded outward to values that the statistic took.
 
-    Weakness: resampling repeats whatever bias the statistic has. The ECE is biased upward, and
+    `expected_calibration_error` (with bins that do not depend on the sample), `gap`,
+    `binary_brier_score`, `auroc` and `torch.mean` (in float64) are computed for all resamples at
+    once, from sums or counts: up to hundreds of times faster with groups, on the same draws, and
+    equal up to rounding. Bind options with `functools.partial`, not in a lambda, to profit.
+
+    Weaknesses: resampling repeats whatever bias the statistic has. The ECE is biased upward, and
     each resample adds the same bias once more, so its interval sits too high: it all but never
     contains 0, even for a calibrated model, and with few data it may lie above the estimate
     itself. Compare an ECE with `ece_null_distribution` to ask whether it differs from zero.
+
+    And where all answers are right, or all wrong, no resample holds another. The mean of such
+    zeros or ones then gets Wilson's interval for as many answers as there are rows (or groups),
+    and so does the accuracy in `gap`; of anything else whose interval has no width, a warning
+    says so. `auroc` is 1/2 on a resample of one class, and a warning says on how many.
 
     Args:
         statistic: A function of tensors that returns a number.
@@ -83,57 +112,85 @@ def bootstrap_interval(
 
     Raises:
         ValueError: If the arrays differ in length, there are fewer than two rows (or groups)
-            to draw from, an option is out of range, or the statistic is NaN on a resample.
-        TypeError: If the arrays do not hold numbers, or `statistic` is not a function.
+            to draw from, an option is out of range, or the statistic is NaN, or not defined, on
+            a resample.
+        TypeError: If the arrays do not hold numbers, or `statistic` is not a function, or does
+            not return a number.
 
     Reference:
         B. Efron, R. Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13;
         A. C. Davison, D. V. Hinkley, "Bootstrap Methods and their Application", 1997,
         section 3.8 (groups).
+
+    Example:
+        >>> confidence, correct = torch.tensor([0.9, 0.6, 0.8, 0.7]), torch.tensor([1, 0, 1, 1])
+        >>> print(bootstrap_interval(gap, confidence, correct, groups=["a", "a", "b", "b"]))
+        0.000 [-0.250, 0.250]
+        >>> print(bootstrap_interval(lambda x: x.double().mean(), [1, 1, 1, 1]))  # Wilson's
+        1.000 [0.510, 1.000]
     """
     if not callable(statistic):
         raise TypeError(f"statistic must be a function of the arrays, found {statistic!r}")
     require_level(level)
-    n_resamples = as_count(n_resamples, "n_resamples")
     tensors = _as_tensors(arrays)
     n_rows = len(tensors[0])
-    index = torch.arange(n_rows) if groups is None else as_group_index(groups, n_rows)
-    n_groups = int(index.max()) + 1
-    if n_groups < 2:
-        what = "rows" if groups is None else "different groups"
-        raise ValueError(f"at least 2 {what} are needed to draw from, found {n_groups}")
-    members = _Groups(index)
+    drawn_from = n_rows if groups is None else as_group_index(groups, n_rows)
+    resamples = Resamples(drawn_from, n_resamples, seed)
 
-    generator = as_generator(seed)
-    resampled = torch.empty(n_resamples, dtype=torch.float64)
-    for i in range(n_resamples):
-        rows = members.draw(generator)
-        resampled[i] = float(statistic(*(tensor[rows.to(tensor.device)] for tensor in tensors)))
+    estimate = _number(statistic(*tensors))
+    resampled = resampled_values(statistic, tensors, resamples)
+    if resampled is None:
+        resampled = _row_by_row(statistic, tensors, resamples)
     if resampled.isnan().any():
         raise ValueError(
             f"statistic must be a number on every resample, found NaN on "
-            f"{resampled.isnan().sum()} of {n_resamples}. Give it a value for rare cases "
-            "(such as a resample with one class only), or use more data"
+            f"{resampled.isnan().sum()} of {len(resampled)}. {_ADVICE}"
         )
-    return percentile_interval(float(statistic(*tensors)), resampled, level)
+    found = percentile_interval(estimate, resampled, level)
+    function = statistic.func if isinstance(statistic, partial) else statistic
+    if function is auroc:
+        _warn_of_one_class(tensors[1], resamples)
+    return _with_width(found, function, tensors, resamples.n_groups)
 
 
-def percentile_interval(estimate: float, resampled: Tensor, level: float = 0.95) -> Interval:
+def percentile_interval(
+    estimate: float | Tensor, resampled: Tensor, level: float = LEVEL
+) -> Interval:
     """Return an estimate with the interval that its bootstrap resamples `(R,)` span.
 
     The ends are resampled values themselves, the outer ones where a quantile falls between two.
     """
     tail = (1 - level) / 2
     return Interval(
-        estimate=estimate,
+        estimate=float(estimate),
         low=resampled.quantile(tail, interpolation="lower").item(),
         high=resampled.quantile(1 - tail, interpolation="higher").item(),
         level=level,
     )
 
 
+def gap_of_one_sided(found: Interval, accuracy: float, n: float) -> Interval:
+    """Return the interval of a gap where all answers are right, or all wrong.
+
+    Resampling has moved the confidence alone; here the accuracy may be anything in Wilson's
+    interval too.
+
+    Args:
+        found: The gap with the percentile interval.
+        accuracy: 0 or 1.
+        n: Number of independent answers.
+    """
+    low, high = (end.item() for end in wilson_interval(accuracy, n, found.level))
+    return Interval(
+        estimate=found.estimate,
+        low=found.low - (high - accuracy),
+        high=found.high + (accuracy - low),
+        level=found.level,
+    )
+
+
 def wilson_interval(
-    proportion: ArrayLike, n: ArrayLike, level: float = 0.95
+    proportion: ArrayLike | float, n: ArrayLike | float, level: float = LEVEL
 ) -> tuple[Tensor, Tensor]:
     """Return Wilson's score interval `(low, high)` of an observed proportion.
 
@@ -141,31 +198,46 @@ def wilson_interval(
     and for proportions of 0 and 1. Where n is 0 it is [0, 1]: nothing is known.
 
     Args:
-        proportion: Observed fractions `(B,)`.
-        n: Number of independent trials behind each `(B,)`; need not be whole, so that an
-            effective sample size can be given.
+        proportion: Observed fractions `(B,)`, or one number.
+        n: Number of independent trials behind each, of the same shape; need not be whole, so that
+            an effective sample size can be given.
         level: Nominal coverage.
 
     Raises:
-        ValueError: If the lengths differ, or a value or `level` is out of range.
+        ValueError: If the shapes differ, or a value or `level` is out of range.
         TypeError: If an argument does not hold numbers.
 
     Reference:
         E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
         Journal of the American Statistical Association 22, 1927.
+
+    Example:
+        >>> low, high = wilson_interval(0.0, 10)
+        >>> print(f"{low:.3f} {high:.3f}")
+        0.000 0.278
     """
     require_level(level)
-    proportion, n = to_tensor(proportion, "proportion").double(), to_tensor(n, "n").double()
-    require_same_length(proportion=proportion, n=n)
+    proportion, n = (
+        to_tensor(value, name).cpu().double()
+        for value, name in ((proportion, "proportion"), (n, "n"))
+    )
+    if proportion.shape != n.shape:
+        raise ValueError(
+            f"proportion and n must have the same shape, found {tuple(proportion.shape)} and "
+            f"{tuple(n.shape)}"
+        )
     if not ((proportion >= 0) & (proportion <= 1)).all():
         raise ValueError("proportion must lie in [0, 1], found values outside or NaN")
     if not ((n >= 0) & n.isfinite()).all():
-        raise ValueError("n must not be negative, infinite or NaN")
+        raise ValueError("n must be finite and not negative, found values outside or NaN")
     z = torch.special.ndtri(torch.tensor((1 + level) / 2, dtype=torch.float64))
     # Multiplied through by n, Wilson's formula holds for n = 0 as well.
     centre = (n * proportion + z**2 / 2) / (n + z**2)
     half = z / (n + z**2) * (n * proportion * (1 - proportion) + z**2 / 4).sqrt()
-    return (centre - half).clamp(min=0), (centre + half).clamp(max=1)
+    # At these ends the formula gives 0 and 1 exactly, but for rounding.
+    low = (centre - half).clamp(min=0).masked_fill((proportion == 0) | (n == 0), 0)
+    high = (centre + half).clamp(max=1).masked_fill((proportion == 1) | (n == 0), 1)
+    return low, high
 
 
 def effective_sample_size(correct: ArrayLike, groups: ArrayLike) -> float:
@@ -186,12 +258,15 @@ def effective_sample_size(correct: ArrayLike, groups: ArrayLike) -> float:
 
     Reference:
         L. Kish, "Survey Sampling", 1965, section 8.2.
+
+    Example:
+        >>> effective_sample_size([1, 1, 1, 0, 0, 0], ["a", "a", "a", "b", "b", "b"])
+        2.0
     """
     correct = as_correct(correct).cpu()
     index = as_group_index(groups, len(correct))
     deviation = correct.double() - correct.double().mean()
-    of_groups = torch.zeros(int(index.max()) + 1, dtype=torch.float64)
-    of_groups.index_add_(0, index, deviation)
+    of_groups = sum_by_group(deviation[:, None], index, int(index.max()) + 1)
     if not deviation.any() or len(of_groups) == 1:
         return float(len(of_groups))
     design_effect = of_groups.square().sum() / deviation.square().sum()
@@ -210,19 +285,73 @@ def _as_tensors(arrays: tuple[ArrayLike, ...]) -> list[Tensor]:
     return tensors
 
 
-class _Groups:
-    """Rows sorted by group: group g is `rows[start[g] : start[g] + size[g]]`."""
+def _number(value: Any) -> float:
+    """Return what a statistic gave as a number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"statistic must return one number, found {value!r}") from error
 
-    def __init__(self, index: Tensor) -> None:
-        self.rows = index.argsort(stable=True)
-        self.size = index.bincount()
-        self.start = self.size.cumsum(0) - self.size
 
-    def draw(self, generator: torch.Generator) -> Tensor:
-        """Return the row numbers of as many groups as there are, drawn with replacement."""
-        drawn = torch.randint(len(self.size), (len(self.size),), generator=generator)
-        if len(self.rows) == len(self.size):  # each group is one row
-            return self.rows[drawn]
-        size = self.size[drawn]
-        first = self.start[drawn] - (size.cumsum(0) - size)
-        return self.rows[first.repeat_interleave(size) + torch.arange(int(size.sum()))]
+def _row_by_row(
+    statistic: Callable[..., Any], tensors: list[Tensor], resamples: Resamples
+) -> Tensor:
+    """Compute any statistic on the rows of each resample `(R,)`, one after the other."""
+    resampled = torch.empty(resamples.n_resamples, dtype=torch.float64)
+    for i, rows in enumerate(resamples.rows()):
+        drawn = [tensor[rows.to(tensor.device)] for tensor in tensors]
+        try:
+            resampled[i] = _number(statistic(*drawn))
+        except (ValueError, ArithmeticError) as error:  # that the whole sample has not met
+            raise ValueError(
+                f"statistic must be a number on every resample, found on resample {i + 1} of "
+                f"{len(resampled)}: {error}. {_ADVICE}"
+            ) from error
+    return resampled
+
+
+def _warn_of_one_class(correct: Tensor, resamples: Resamples) -> None:
+    """Say on how many resamples the AUROC was not measured, but taken as 1/2."""
+    correct = as_correct(correct).cpu().double()
+    _, totals = resamples.totals(torch.stack([correct, torch.ones_like(correct)], dim=1))
+    n_alone = int(((totals[:, 0] == 0) | (totals[:, 0] == totals[:, 1])).sum())
+    if n_alone:
+        warnings.warn(
+            f"{n_alone} of {len(totals)} resamples hold right answers only, or wrong ones only: "
+            "their AUROC is taken as 1/2. With so few of one kind the interval is rough",
+            stacklevel=3,
+        )
+
+
+def _with_width(
+    found: Interval, statistic: Callable[..., Any], tensors: list[Tensor], n: int
+) -> Interval:
+    """Return the interval, or a wider one where all n answers agree and resampling cannot tell."""
+    outcome = tensors[-1]
+    agree = outcome.ndim == 1 and bool((outcome == outcome[0]).all()) and outcome[0] in (0, 1)
+    if agree and statistic is gap:
+        return gap_of_one_sided(found, float(outcome[0]), n)
+    if not agree or found.low < found.high:
+        return found
+    if len(tensors) == 1 and _is_mean(statistic, outcome):
+        low, high = wilson_interval(found.estimate, n, found.level)
+        return Interval(found.estimate, low.item(), high.item(), found.level)
+    if not outcome.is_floating_point():  # right or wrong, not a measurement that may well be 0
+        warnings.warn(
+            f"the interval has no width: all answers agree, and every resample gives "
+            f"{found.estimate:g}. That is no certainty: use more data, or say how many there were",
+            stacklevel=3,
+        )
+    return found
+
+
+def _is_mean(statistic: Callable[..., Any], outcome: Tensor) -> bool:
+    """Tell whether a statistic is the mean, on outcomes that agree, and on others too."""
+    mixed = outcome.clone()
+    mixed[: (len(mixed) + 1) // 2] = 1 - int(outcome[0])
+    try:
+        values = [float(statistic(column)) for column in (outcome, mixed)]
+    except (ValueError, ArithmeticError):
+        return False
+    means = [column.double().mean().item() for column in (outcome, mixed)]
+    return all(math.isclose(*pair, abs_tol=1e-6) for pair in zip(values, means, strict=True))

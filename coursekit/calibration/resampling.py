@@ -1,9 +1,13 @@
-r"""Intervals of everything in a report, by drawing whole entities anew.
+r"""The bootstrap: what a number would have been on other samples, drawn from the one there is.
 
-Tokens of one document go wrong together, and so do two questions about one country. The cluster
-bootstrap draws documents and countries, with replacement; a resample is then nothing but a weight
-for each entity, and all resamples of all metrics are one product of matrices. The draws are those
-of `coursekit.calibration.bootstrap_interval`, and so are the intervals, to the last digit.
+Whole groups of rows are drawn with replacement (tokens of one document go wrong together), and a
+resample is then nothing but a weight for each group. Whatever follows from sums over rows is
+computed for all R resamples at once, as one product of matrices:
+
+$$\text{totals} = W S, \qquad W_{rg} = \text{how often resample } r \text{ holds group } g, \quad
+  S_{gk} = \text{sum of column } k \text{ over group } g .$$
+
+Any other statistic is computed on the rows of one resample after the other, from the same draws.
 
 Reference:
     A. C. Davison, D. V. Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8.
@@ -11,97 +15,123 @@ Reference:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
-from scipy.interpolate import CubicSpline
 from torch import Tensor
 
-from coursekit.calibration import Interval
-from coursekit.calibration._validation import as_generator, as_group_index
-from coursekit.calibration.intervals import percentile_interval
+from coursekit._checks import as_count
+from coursekit.calibration._groups import sum_by_group
+from coursekit.calibration._validation import ArrayLike, as_generator, as_group_index
+from coursekit.calibration.selective import auroc_of_counts
 
-LEVEL = 0.95
-N_RESAMPLES = 1000
-#: Temperatures at which the likelihood is read off: 1/4 to 8, three to an octave.
-OCTAVE = 3
-TEMPERATURES = tuple(2.0 ** (k / OCTAVE) for k in range(-2 * OCTAVE, 3 * OCTAVE + 1))
-#: Numbers that one block of a resampled table may hold: 64 MB in float64.
-_NUMBERS_AT_A_TIME = 2**23
+#: Numbers in a block of resamples: 32 MB in float64.
+_NUMBERS_AT_A_TIME = 2**22
+#: More resamples say nothing more, and would fill the memory.
+MOST_RESAMPLES = 2**20
 
 
 class Resamples:
-    """Resamples of entities: how often each row counts, in each of R draws.
+    """R resamples of N rows: which groups each holds, decided by the seed alone.
+
+    Two statistics on the same resamples are paired: their difference has an interval of its own.
 
     Args:
-        entities: To which entity each row belongs, by name `(N,)`.
+        groups: To which group each row belongs `(N,)`, numbers or strings; or the number of rows,
+            to draw them one by one.
         n_resamples: R.
-        seed: Of the draws.
+        seed: Seed of the draws.
 
     Raises:
-        ValueError: If there are fewer than two entities.
+        ValueError: If there are fewer than two groups (or rows) to draw from.
+        TypeError: If the groups are neither numbers nor strings.
+
+    Example:
+        >>> resamples = Resamples(["a", "a", "b"], n_resamples=100)
+        >>> total, resampled = resamples.totals(torch.tensor([[1.0], [2.0], [4.0]]))
+        >>> total.item(), resampled.unique().tolist()  # both groups, or one of them twice
+        (7.0, [6.0, 7.0, 8.0])
     """
 
-    def __init__(self, entities: Sequence[str], n_resamples: int = N_RESAMPLES, seed: int = 0):
-        self.index = as_group_index(entities, len(entities), "entities")
-        n = int(self.index.max()) + 1
-        if n < 2:
-            raise ValueError(f"entities holds {n} of them; expected at least 2 to draw from")
-        generator = as_generator(seed)
-        drawn = torch.stack(
-            [torch.randint(n, (n,), generator=generator) for _ in range(n_resamples)]
-        )
-        self.weights = torch.zeros(n_resamples, n, dtype=torch.float64)
-        self.weights.scatter_add_(1, drawn, torch.ones_like(drawn, dtype=torch.float64))
+    def __init__(
+        self, groups: ArrayLike | Sequence[Any] | int, n_resamples: int = 1000, seed: int = 0
+    ) -> None:
+        if isinstance(groups, int):
+            self.index, needed = torch.arange(groups), "arrays must have at least 2 rows"
+        else:
+            self.index = as_group_index(groups, len(groups))
+            needed = "groups must name at least 2 different groups"
+        self.n_groups = int(self.index.max()) + 1 if len(self.index) else 0
+        self.n_resamples = as_count(n_resamples, "n_resamples", most=MOST_RESAMPLES)
+        self.seed = seed
+        if self.n_groups < 2:
+            raise ValueError(f"{needed} to draw from, found {self.n_groups}")
+
+    @property
+    def one_row_each(self) -> bool:
+        """Whether every group is a single row."""
+        return len(self.index) == self.n_groups
 
     def totals(self, table: Tensor) -> tuple[Tensor, Tensor]:
         """Sum rows `(N, K)`: over all of them `(K,)`, and over each resample `(R, K)`."""
-        by_entity = torch.zeros(self.weights.shape[1], table.shape[1], dtype=torch.float64)
-        by_entity.index_add_(0, self.index, table)
-        return by_entity.sum(dim=0), self.weights @ by_entity
+        return self.totals_of_groups(sum_by_group(table.double(), self.index, self.n_groups))
+
+    def totals_of_groups(self, table: Tensor) -> tuple[Tensor, Tensor]:
+        """Sum what was summed over each group before `(G, K)`, likewise."""
+        return table.sum(dim=0), torch.cat([weights @ table for weights in self.weights()])
 
     def auroc(self, confidence: Tensor, correct: Tensor) -> tuple[Tensor, Tensor]:
-        """AUROC of all rows, and of each resample `(R,)`; 1/2 where all are right, or all wrong."""
-        levels, level = confidence.unique(return_inverse=True)
-        ones = torch.ones(1, len(confidence), dtype=torch.float64)
-        at_once = max(1, _NUMBERS_AT_A_TIME // len(confidence))
-        parts = [self.weights[i : i + at_once] for i in range(0, len(self.weights), at_once)]
-        resampled = [
-            _weighted_auroc(part[:, self.index], level, len(levels), correct) for part in parts
-        ]
-        return _weighted_auroc(ones, level, len(levels), correct)[0], torch.cat(resampled)
+        """Return the AUROC of all rows, and of each resample `(R,)`.
 
+        It is 1/2 where all are right, or all wrong: such a resample tells nothing of the order.
+        """
+        order = confidence.argsort(descending=True)
+        size = confidence[order].unique_consecutive(return_counts=True)[1]
+        ends, right = size.cumsum(0) - 1, correct[order].double()
 
-def _weighted_auroc(weights: Tensor, level: Tensor, n_levels: int, correct: Tensor) -> Tensor:
-    right, wrong = (
-        torch.zeros(len(weights), n_levels, dtype=torch.float64).index_add_(1, level, part)
-        for part in (weights * correct, weights * ~correct)
-    )
-    n_right, n_wrong = right.sum(dim=1), wrong.sum(dim=1)
-    above = n_right[:, None] - right.cumsum(dim=1)
-    won = (wrong * (above + right / 2)).sum(dim=1)
-    pairs = n_right * n_wrong
-    return torch.where(pairs > 0, won / pairs.clamp(min=1), 0.5)
+        def of(weights: Tensor) -> Tensor:
+            """AUROC of rows that count so often `(R, N)`, the surest first."""
+            none = weights.new_zeros(len(weights), 1)
+            up_to = ((weights * kind).cumsum(dim=1)[:, ends] for kind in (right, 1 - right))
+            return auroc_of_counts(*(count.diff(dim=1, prepend=none) for count in up_to))
 
+        group = self.index[order]
+        numbers_each = 4 * len(group) // self.n_groups
+        resampled = [of(weights[:, group]) for weights in self.weights(numbers_each)]
+        whole = of(torch.ones(1, len(group), dtype=torch.float64))[0]
+        return whole.nan_to_num(0.5), torch.cat(resampled).nan_to_num(0.5)
 
-def interval(estimate: Tensor, resampled: Tensor) -> Interval:
-    """Percentile interval of an estimate from its resamples `(R,)`, as `bootstrap_interval`."""
-    return percentile_interval(float(estimate), resampled, LEVEL)
+    def weights(self, numbers_each: int = 1) -> Iterator[Tensor]:
+        """Yield blocks `(r, G)`, float64: how often each resample holds each group.
 
+        Args:
+            numbers_each: Numbers that the caller computes from each weight, to be held in memory.
+        """
+        for drawn in self._draws(numbers_each):
+            # Each resample counts in a range of its own, so that one bincount serves them all.
+            drawn += self.n_groups * torch.arange(len(drawn))[:, None]
+            count = drawn.flatten().bincount(minlength=drawn.numel())
+            yield count.view_as(drawn).double()
 
-def best_temperature(nll: Tensor) -> Tensor:
-    """Temperatures that minimise likelihoods known at `TEMPERATURES`, `(..., G)` to `(...)`.
+    def rows(self) -> Iterator[Tensor]:
+        """Yield the row numbers that each resample holds, in the order in which they were drawn."""
+        size = self.index.bincount()
+        start = size.cumsum(0) - size
+        sorted_rows = self.index.argsort(stable=True)
+        for drawn in (one for block in self._draws() for one in block):
+            if self.one_row_each:
+                yield sorted_rows[drawn]
+                continue
+            drawn_size = size[drawn]
+            first = start[drawn] - (drawn_size.cumsum(0) - drawn_size)
+            place = torch.arange(int(drawn_size.sum()))
+            yield sorted_rows[first.repeat_interleave(drawn_size) + place]
 
-    Between the known points the curve over ln T is a cubic spline; its minimum is within one per
-    cent of the exact one for curves as smooth as these. No minimum inside the range gives its end.
-    """
-    known = torch.tensor(TEMPERATURES, dtype=torch.float64).log()
-    fine = torch.linspace(known[0], known[-1], 2001, dtype=torch.float64)
-    curve = torch.from_numpy(CubicSpline(known.numpy(), nll.numpy(), axis=-1)(fine.numpy()))
-    best = curve.argmin(dim=-1, keepdim=True)
-    # The parabola through the lowest point and its neighbours, so that the result is continuous.
-    middle = best.clamp(1, len(fine) - 2)
-    left, centre, right = (curve.gather(-1, middle + k) for k in (-1, 0, 1))
-    bend = (left - 2 * centre + right).clamp(min=1e-300)
-    shift = ((left - right) / (2 * bend)).clamp(-1, 1) * (best == middle)
-    return (fine[best] + shift * (fine[1] - fine[0])).exp().squeeze(-1)
+    def _draws(self, numbers_each: int = 1) -> Iterator[Tensor]:
+        """Yield blocks `(r, G)` of the groups that were drawn, always the same ones."""
+        generator = as_generator(self.seed)
+        at_once = max(1, _NUMBERS_AT_A_TIME // (self.n_groups * numbers_each))
+        for start in range(0, self.n_resamples, at_once):
+            size = (min(at_once, self.n_resamples - start), self.n_groups)
+            yield torch.randint(self.n_groups, size, generator=generator)

@@ -61,16 +61,24 @@ def auroc(confidence: ArrayLike, correct: ArrayLike) -> float:
         characteristic (ROC) curve", Radiology 143, 1982.
     """
     ties = _ties(confidence, correct)
-    n_right, n_wrong = ties.right.sum().item(), ties.wrong.sum().item()
-    if n_right == 0 or n_wrong == 0:
+    found = auroc_of_counts(ties.right, ties.wrong).item()
+    if math.isnan(found):
         raise ValueError(
             "correct must hold both right and wrong predictions, since auroc compares one with "
-            f"the other, found {n_right} right and {n_wrong} wrong"
+            f"the other, found {ties.right.sum()} right and {ties.wrong.sum()} wrong"
         )
+    return found
+
+
+def auroc_of_counts(right: Tensor, wrong: Tensor) -> Tensor:
+    """Return the AUROC `(...)` of counts of predictions by confidence `(..., K)`, surest first.
+
+    NaN where there is no right or no wrong one, and so no pair to compare.
+    """
     # Every wrong prediction loses to the right ones above it; times two, all counts are whole.
-    right_above = ties.right.cumsum(0) - ties.right
-    twice_won = (ties.wrong * (2 * right_above + ties.right)).sum().item()
-    return twice_won / (2 * n_right * n_wrong)
+    right_above = right.cumsum(dim=-1) - right
+    twice_won = (wrong * (2 * right_above + right)).sum(dim=-1)
+    return twice_won.double() / (2.0 * right.sum(dim=-1).double() * wrong.sum(dim=-1))
 
 
 def risk_coverage_curve(confidence: ArrayLike, correct: ArrayLike) -> RiskCoverage:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -110,14 +111,9 @@ def reliability_data(
     points = binned_data(
         confidence, correct, n_bins=n_bins, binning=binning, groups=groups, level=level
     )
-    group = torch.arange(len(confidence))
-    if groups is not None:
-        group = as_group_index(groups, len(confidence))
-
-    def ece(confidence: Tensor, correct: Tensor) -> float:
-        return expected_calibration_error(confidence, correct, n_bins, binning)
-
-    if group.max() > 0:
+    group = None if groups is None else as_group_index(groups, len(confidence))
+    ece = partial(expected_calibration_error, n_bins=n_bins, binning=binning)
+    if len(confidence) > 1 and (group is None or group.max() > 0):
         interval = bootstrap_interval(
             ece, confidence, correct, groups=group, level=level, n_resamples=n_resamples, seed=seed
         )

@@ -13,8 +13,8 @@ from coursekit.audit import TASKS
 from coursekit.audit.asking import N_SAMPLES
 from coursekit.audit.items import calibration_half, digest_of
 from coursekit.calibration import negative_log_likelihood
-from coursekit.calibration.resampling import TEMPERATURES
 from coursekit.calibration.sums import metrics_of, sums_of, table_of
+from coursekit.calibration.temperatures import TEMPERATURES
 from coursekit.data.questions import normalise
 from coursekit.llm import next_token_predictions, score_choices
 from coursekit.llm.answers import sample_answers

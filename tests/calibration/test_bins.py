@@ -11,6 +11,7 @@ from hypothesis import given
 from coursekit.calibration import (
     StreamingReliability,
     bins as module,
+    ece_null_distribution,
     expected_calibration_error,
     gap,
     reliability_bins,
@@ -92,6 +93,16 @@ def test_borders_for_any_number_of_bins(n_bins, data):
 def test_a_million_bins_of_few_predictions():
     bins = reliability_bins(torch.tensor([0.25, 0.75]), [0, 1], n_bins=2**21)
     assert bins.count.nonzero().flatten().tolist() == [2**19 - 1, 3 * 2**19 - 1]
+
+
+@pytest.mark.parametrize("binning", ["uniform", "quantile", "discrete"])
+@pytest.mark.parametrize(
+    "function",
+    [reliability_bins, expected_calibration_error, lambda c, _, *a: ece_null_distribution(c, *a)],
+)
+def test_more_bins_than_memory_holds_are_refused(function, binning):
+    with pytest.raises(ValueError, match="n_bins must be at most 16777216, found 1099511627776"):
+        function([0.25, 0.75], [0, 1], 2**40, binning)
 
 
 def test_strided_and_reversed_arrays():

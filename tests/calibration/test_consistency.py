@@ -164,7 +164,7 @@ def test_the_seed_decides():
         (
             {"statistic": kernel_calibration_error, "groups": [1, 2]},
             ValueError,
-            "groups work with the binned error only",
+            "groups must be left out where statistic is given, found both",
         ),
         ({"groups": [1, 1]}, ValueError, "at least 2 different groups"),
         ({"groups": [1]}, ValueError, r"groups must have shape \(2,\)"),

@@ -10,8 +10,11 @@ from coursekit.calibration import (
     bootstrap_interval,
     effective_sample_size,
     expected_calibration_error,
+    gap,
     wilson_interval,
 )
+from coursekit.calibration.resampling import Resamples
+from coursekit.calibration.sums import intervals_of, sums_of, table_of
 
 
 def mean(values):
@@ -146,6 +149,11 @@ def test_ece_interval_of_a_calibrated_model_sits_too_high():
         ((mean, [1.0, 2.0]), {"n_resamples": 0}, ValueError, "n_resamples must be at least 1"),
         ((mean, [1.0, 2.0]), {"n_resamples": 10.0}, TypeError, "n_resamples must be a whole"),
         ((mean, [1.0, float("nan")]), {}, ValueError, "statistic .* found NaN on"),
+        ((lambda a: None, [1.0, 2.0]), {}, TypeError, "statistic must return one number, found N"),
+        ((lambda a: a, [1.0, 2.0]), {}, TypeError, "statistic must return one number, found tens"),
+        ((mean, [1.0, 2.0]), {"groups": ["a", None]}, TypeError, "groups must be all numbers or"),
+        ((mean, [1.0, 2.0]), {"seed": -1}, ValueError, "seed must be at least 0, found -1"),
+        ((mean, [1.0, 2.0]), {"n_resamples": 2**40}, ValueError, "n_resamples must be at most"),
     ],
 )
 def test_bad_input(arguments, options, error, message):
@@ -164,8 +172,84 @@ def test_wilson_interval_equals_scipy(level):
 
 
 def test_wilson_interval_without_trials_knows_nothing():
-    low, high = wilson_interval([0.0], [0])
-    assert (low.item(), high.item()) == pytest.approx((0, 1))
+    for proportion in (0.0, 0.3, 1.0):
+        low, high = wilson_interval([proportion], [0])
+        assert (low.item(), high.item()) == (0, 1)
+
+
+@pytest.mark.parametrize("n", [1, 3, 10, 99, 1e6])
+def test_wilson_interval_ends_exactly_where_all_agree(n):
+    assert wilson_interval(0, n)[0] == 0
+    assert wilson_interval(1, n)[1] == 1
+
+
+def test_wilson_interval_takes_plain_numbers():
+    low, high = wilson_interval(0.5, 10)
+    assert (low.shape, high.shape) == ((), ())
+    assert low.item() == wilson_interval([0.5], [10])[0].item()
+
+
+# ------------------------------------------------------------- all answers agree, or too few differ
+
+
+@pytest.mark.parametrize("answer", [0, 1])
+@pytest.mark.parametrize("dtype", [torch.bool, torch.int64, torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    "statistic", [torch.mean, lambda x: x.double().mean(), lambda x: x.double().mean().item()]
+)
+def test_a_proportion_of_answers_that_agree_has_wilsons_interval(answer, dtype, statistic):
+    answers = torch.full((30,), answer, dtype=dtype)
+    if statistic is torch.mean and not dtype.is_floating_point:  # which it refuses
+        answers = answers.double()
+    for groups, n in ((None, 30), ([i // 3 for i in range(30)], 10)):
+        found = bootstrap_interval(statistic, answers, groups=groups, n_resamples=20, level=0.9)
+        low, high = wilson_interval(answer, n, 0.9)
+        assert (found.estimate, found.low, found.high) == (answer, low, high)
+        assert found.level == 0.9
+
+
+def test_the_gap_of_answers_that_agree_says_how_few_they_were():
+    confidence = torch.linspace(0.5, 0.9, 12, dtype=torch.float64)
+    low, _ = wilson_interval(1, 12)
+    found = bootstrap_interval(gap, confidence, [True] * 12)
+    alone = bootstrap_interval(torch.mean, confidence - 1)
+    assert found.low == pytest.approx(alone.low)
+    assert found.high == pytest.approx(alone.high + 1 - low.item())
+    found = bootstrap_interval(gap, confidence, [False] * 12)
+    alone = bootstrap_interval(torch.mean, confidence)
+    assert found.low == pytest.approx(alone.low - (1 - low.item()))
+    assert found.high == pytest.approx(alone.high)
+
+
+def test_a_report_says_it_too():
+    right = sums_of(torch.tensor([0.75]), torch.tensor([True]), torch.zeros(1))
+    wrong = sums_of(torch.tensor([0.75]), torch.tensor([False]), torch.zeros(1))
+    _, high = wilson_interval(0, 9)
+    for item, accuracy, of_gap in ((right, 1, -0.25), (wrong, 0, 0.75)):
+        found = intervals_of(table_of([item] * 9), Resamples(9))
+        assert found["accuracy"].high - found["accuracy"].low == pytest.approx(high.item())
+        assert found["gap"].high - found["gap"].low == pytest.approx(high.item())
+        assert of_gap in found["gap"]
+        assert accuracy in found["accuracy"]
+        assert abs(of_gap) == found["ece"].high
+        assert found["ece"].low == pytest.approx(0 if 0 in found["gap"] else 0.75 - high.item())
+
+
+def test_an_interval_without_width_is_spoken_of():
+    with pytest.warns(UserWarning, match="has no width: all answers agree"):
+        bootstrap_interval(lambda a, b: a.double().mean() - b.double().mean(), [1, 1], [1, 1])
+
+
+@pytest.mark.parametrize("statistic", [torch.median, torch.max])
+def test_what_is_no_mean_gets_no_interval_of_a_mean(statistic):
+    with pytest.warns(UserWarning, match="has no width"):
+        found = bootstrap_interval(statistic, [1, 1, 1])
+    assert found.low == found.high == 1
+
+
+def test_measurements_may_all_be_zero(recwarn):
+    assert bootstrap_interval(lambda a, b: (a + b).mean(), torch.ones(9), torch.zeros(9)).low == 1
+    assert not recwarn.list
 
 
 @pytest.mark.parametrize(
@@ -173,9 +257,10 @@ def test_wilson_interval_without_trials_knows_nothing():
     [
         ([1.5], [3], r"proportion must lie in \[0, 1\]"),
         ([float("nan")], [3], r"proportion must lie in \[0, 1\]"),
-        ([0.5], [-1], "n must not be negative"),
-        ([0.5], [float("inf")], "n must not be negative, infinite"),
-        ([0.5], [1, 2], "proportion and n must have the same length"),
+        ([0.5], [-1], "n must be finite and not negative"),
+        ([0.5], [float("inf")], "n must be finite and not negative"),
+        ([0.5], [1, 2], r"proportion and n must have the same shape, found \(1,\) and \(2,\)"),
+        (0.5, [1], r"proportion and n must have the same shape, found \(\) and \(1,\)"),
     ],
 )
 def test_wilson_interval_refuses(proportion, n, message):
