@@ -20,24 +20,17 @@ def as_groups(value: ArrayLike | None, n_groups: int, rows: Tensor) -> Tensor:
         if n_groups > 1:
             raise ValueError(f"groups (N,) must be given, since n_groups is {n_groups}")
         return torch.zeros(len(rows), dtype=torch.int64, device=rows.device)
-    groups = as_whole_numbers(value, "groups", rows)
-    if groups.max() >= n_groups:
+    groups = to_tensor(value, "groups")
+    if groups.is_floating_point() or groups.dtype == torch.bool:
+        raise TypeError(f"groups must be integers, found {groups.dtype}")
+    if groups.shape != (len(rows),):
         raise ValueError(
-            f"groups must lie in 0 .. {n_groups - 1}, found {groups.max()}. Set n_groups to the "
-            "number of groups of the whole data set"
+            f"groups must have shape ({len(rows)},), one entry a row, found {tuple(groups.shape)}"
         )
-    return groups
-
-
-def as_whole_numbers(value: ArrayLike, name: str, rows: Tensor) -> Tensor:
-    """Return one whole number of at least 0 for each row `(N,)`, int64."""
-    numbers = to_tensor(value, name)
-    if numbers.is_floating_point() or numbers.dtype == torch.bool:
-        raise TypeError(f"{name} must be integers, found {numbers.dtype}")
-    if numbers.shape != (len(rows),):
+    if groups.min() < 0 or groups.max() >= n_groups:
+        found = groups.min() if groups.min() < 0 else groups.max()
         raise ValueError(
-            f"{name} must have shape ({len(rows)},), one entry a row, found {tuple(numbers.shape)}"
+            f"groups must lie in 0 .. {n_groups - 1}, found {found}. Set n_groups to the number of "
+            "groups of the whole data set"
         )
-    if numbers.min() < 0:
-        raise ValueError(f"{name} must not be negative, found {numbers.min()}")
-    return numbers.to(rows.device, torch.int64)
+    return groups.to(rows.device, torch.int64)

@@ -14,7 +14,7 @@ changes nothing, and the result of a long run is quietly wrong.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -27,9 +27,11 @@ from coursekit.calibration._validation import (
     as_n_bins,
     as_probs_and_labels,
     require_choice,
+    to_tensor,
 )
 from coursekit.calibration.bins import ReliabilityBins, reliability_bins
 from coursekit.calibration.errors import Norm, norm_of_gaps
+from coursekit.calibration.scores import top_label
 
 
 class SumsMetric(Metric):
@@ -38,7 +40,8 @@ class SumsMetric(Metric):
     What torchmetrics gives: `update` with a batch, `compute`, `reset`, `forward`, `merge_state`,
     `state_dict`, synchronisation over processes. What is added: `.to(torch.float16)` moves the
     metric but never rounds its sums; states are saved; states of another configuration are
-    refused; restored or merged states are computed anew; no data is an error, not a NaN.
+    refused; restored or merged states are computed anew; no data is an error, not a NaN; and a
+    batch that is refused, or holds no rows, leaves the state as it was.
     """
 
     is_differentiable = False
@@ -59,6 +62,19 @@ class SumsMetric(Metric):
     def _require_data(self, count: Tensor) -> None:
         if not count.any():
             raise ValueError(f"{type(self).__name__} has seen no data yet: call update first")
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Add a batch and return what `compute` says of it alone; all or nothing."""
+        state, n_updates = self._copy_state_dict(), self._update_count
+        try:
+            return super().forward(*args, **kwargs)
+        except Exception:
+            # torchmetrics has put the state aside by now, and its switches.
+            for name, value in state.items():
+                setattr(self, name, value)
+            self._update_count, self._computed, self._enable_grad = n_updates, None, False
+            self._to_sync, self._should_unsync = self.sync_on_compute, True
+            raise
 
     def merge_state(self, incoming_state: dict[str, Any] | Metric) -> None:
         """Add the state of another metric of the same configuration, say of another shard.
@@ -84,7 +100,7 @@ class SumsMetric(Metric):
         self._computed = None
         self._update_count = max(1, self._update_count)
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Any = "") -> SumsMetric:
+    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Any = "") -> torch.nn.Module:
         # Whatever fn does to dtypes, follow it to its device only. MPS has no float64.
         device = fn(torch.zeros(1, device=self.device)).device
         device = torch.device("cpu") if device.type == "mps" else device
@@ -111,7 +127,7 @@ class SumsMetric(Metric):
 
     def _checked(self, name: str, value: Tensor) -> Tensor:
         """Return a state that may be added to ours, on our device."""
-        default = self._defaults.get(name)
+        default = cast(Tensor | None, self._defaults.get(name))  # never a list: see _add_sums
         if default is None:
             raise ValueError(f"{type(self).__name__} has no state {name!r}")
         if (value.shape, value.dtype) != (default.shape, default.dtype):
@@ -121,6 +137,11 @@ class SumsMetric(Metric):
                 "the one that it comes from"
             )
         return value.to(default.device)
+
+
+def holds_no_rows(**arrays: ArrayLike) -> bool:
+    """Tell whether a batch is empty, as a shard or a mask may leave it: its sums are 0."""
+    return all(to_tensor(array, name).shape[:1] == (0,) for name, array in arrays.items())
 
 
 class StreamingReliability(SumsMetric):
@@ -143,6 +164,10 @@ class StreamingReliability(SumsMetric):
         >>> metric.update([0.7], [True])
         >>> round(metric.compute().item(), 3)
         0.4
+        >>> metric.reset()
+        >>> metric.update([[0.1, 0.9], [0.8, 0.2]], [1, 1])  # probabilities and labels
+        >>> round(metric.compute().item(), 3)
+        0.45
     """
 
     _configuration = ("n_bins",)
@@ -157,8 +182,43 @@ class StreamingReliability(SumsMetric):
         self._add_sums("count", "correct_count", shape=(self.n_bins,), dtype=torch.int64)
         self._add_sums("confidence_sum", shape=(self.n_bins,), dtype=torch.float64)
 
-    def update(self, confidence: ArrayLike, correct: ArrayLike) -> None:
-        """Add predictions: `confidence (N,)` and `correct (N,)`, as in `reliability_bins`."""
+    def update(
+        self,
+        confidence: ArrayLike | None = None,
+        correct: ArrayLike | None = None,
+        *,
+        probs: ArrayLike | None = None,
+        logits: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+    ) -> None:
+        """Add predictions: `confidence (N,)` and `correct (N,)`, or what they follow from.
+
+        `update(probs, labels)` takes a table, of which the top label counts; it is told from
+        confidences by its two axes. So one `MetricCollection` of this and `StreamingScores` is
+        updated with `(probs, labels)`, or by name with all that its metrics want; of these
+        names, confidence and correctness go before the others here.
+
+        Args:
+            confidence: Predicted probabilities `(N,)`; or probabilities `(N, C)`.
+            correct: Whether each came true `(N,)`; or, with a table, the true classes `(N,)`.
+            probs: Probabilities `(N, C)`; each row sums to 1 within 1e-4.
+            logits: Unnormalised log-probabilities `(N, C)`, finite.
+            labels: The true classes `(N,)`, integers in 0 .. C - 1.
+
+        Raises:
+            ValueError: If an argument is missing, or has a wrong shape or is out of range.
+            TypeError: If an argument does not hold numbers, or the labels are not integers.
+        """
+        if confidence is not None and to_tensor(confidence, "confidence").ndim == 2:
+            confidence, correct, probs, labels = None, None, confidence, correct
+        if confidence is None:
+            if (table := _the_table(logits, probs, labels)) is None:
+                return
+            confidence, correct = _top_labels(*table)
+        elif correct is None:
+            raise ValueError("correct must be given with confidence, found None")
+        elif holds_no_rows(confidence=confidence, correct=correct):
+            return
         bins = reliability_bins(confidence, correct, self.n_bins)
         self._accumulate(
             count=bins.count, confidence_sum=bins.confidence_sum, correct_count=bins.correct_count
@@ -184,13 +244,13 @@ class StreamingReliability(SumsMetric):
 class StreamingScores(SumsMetric):
     """Accuracy, negative log-likelihood, Brier score and mean entropy.
 
-    Of logits or of probabilities: which, is said by name and never guessed, as values in [0, 1]
-    may be either. Rows are taken to float64 a few at a time, so that a whole vocabulary needs
+    Of probabilities, or, by name, of logits: which, is never guessed, as values in [0, 1] may be
+    either. Rows are taken to float64 a few at a time, so that a whole vocabulary needs
     little memory.
 
     Example:
         >>> metric = StreamingScores()
-        >>> metric.update(probs=[[0.5, 0.5], [0.25, 0.75]], labels=[0, 1])
+        >>> metric.update([[0.5, 0.5], [0.25, 0.75]], [0, 1])
         >>> round(metric.compute()["brier_score"].item(), 4)
         0.3125
     """
@@ -208,39 +268,34 @@ class StreamingScores(SumsMetric):
 
     def update(
         self,
-        *,
-        labels: ArrayLike,
-        logits: ArrayLike | None = None,
         probs: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+        *,
+        logits: ArrayLike | None = None,
     ) -> None:
         """Add predictions.
 
         Args:
-            labels: The true classes `(N,)`, integers in 0 .. C - 1.
-            logits: Unnormalised log-probabilities `(N, C)`, finite; or else
             probs: Probabilities `(N, C)`; each row sums to 1 within 1e-4.
+            labels: The true classes `(N,)`, integers in 0 .. C - 1.
+            logits: In place of `probs`, unnormalised log-probabilities `(N, C)`, finite.
 
         Raises:
             ValueError: If both or neither of `logits` and `probs` are given, or an argument has a
-                wrong shape, is empty or out of range.
+                wrong shape or is out of range.
             TypeError: If the labels are not integers.
         """
-        if (logits is None) == (probs is None):
-            found = "neither" if logits is None else "both"
-            raise ValueError(f"give either logits or probs, by name, found {found}")
-        if probs is not None:
-            table, labels = as_probs_and_labels(probs, labels)
-        else:
-            table, labels = as_logits_and_labels(logits, labels)
+        if (table := _the_table(logits, probs, labels)) is None:
+            return
         columns = [
-            _score_rows(rows, truth, are_logits=probs is None)
-            for rows, truth in row_blocks(table, labels)
+            _score_rows(rows, truth, table.are_logits)
+            for rows, truth in row_blocks(table.rows, table.labels)
         ]
         correct, nll, brier, entropy = (
             torch.cat(column).sum() for column in zip(*columns, strict=True)
         )
         self._accumulate(
-            count=torch.tensor(len(labels)),
+            count=torch.tensor(len(table.labels)),
             correct_count=correct,
             nll_sum=nll,
             brier_sum=brier,
@@ -256,6 +311,42 @@ class StreamingScores(SumsMetric):
             "brier_score": self.brier_sum / self.count,
             "entropy": self.entropy_sum / self.count,
         }
+
+
+class _Table(NamedTuple):
+    """Logits or probabilities `(N, C)` with the true classes `(N,)`."""
+
+    rows: Tensor
+    labels: Tensor
+    are_logits: bool
+
+
+def _the_table(
+    logits: ArrayLike | None, probs: ArrayLike | None, labels: ArrayLike | None
+) -> _Table | None:
+    """Return the one table that was given, checked; None if it has no rows."""
+    if (logits is None) == (probs is None):
+        found = "neither" if logits is None else "both"
+        raise ValueError(f"either probs or logits must be given, found {found}")
+    if labels is None:
+        raise ValueError(
+            f"labels must be given with {'logits' if probs is None else 'probs'}, found None"
+        )
+    name, table = ("probs", probs) if logits is None else ("logits", logits)
+    assert table is not None  # one of the two, see above
+    if holds_no_rows(**{name: table}, labels=labels):
+        return None
+    check = as_probs_and_labels if logits is None else as_logits_and_labels
+    return _Table(*check(table, labels), are_logits=logits is not None)
+
+
+def _top_labels(rows: Tensor, labels: Tensor, are_logits: bool) -> tuple[Tensor, Tensor]:
+    """Return confidence and correctness `(N,)` of the most probable classes."""
+    if not are_logits:
+        return top_label(rows, labels)
+    blocks = [top_label(part.softmax(1), truth) for part, truth in row_blocks(rows, labels)]
+    confidence, correct = (torch.cat(column) for column in zip(*blocks, strict=True))
+    return confidence, correct
 
 
 def _score_rows(rows: Tensor, labels: Tensor, are_logits: bool) -> tuple[Tensor, ...]:

@@ -24,7 +24,10 @@ from coursekit.calibration._validation import (
     as_logits_and_labels,
 )
 from coursekit.calibration.intervals import Interval, bootstrap_interval
-from coursekit.calibration.streaming import SumsMetric
+from coursekit.calibration.streaming import SumsMetric, holds_no_rows
+
+#: Sums for each of more groups would fill the memory.
+MOST_GROUPS = 2**20
 
 
 class VocabularyBins(NamedTuple):
@@ -105,7 +108,7 @@ class VocabularyBins(NamedTuple):
 
 def _ratio(observed: Tensor, expected: Tensor) -> float:
     if not expected.sum() > 0:
-        raise ValueError("no probability lies in these bins, so there is no ratio; take more")
+        raise ValueError("the bins must hold some probability for a ratio, found none. Take more")
     return (observed.sum() / expected.sum()).item()
 
 
@@ -141,9 +144,10 @@ class VocabularyCalibration(SumsMetric):
         self, decades: int = 6, bins_per_decade: int = 4, n_groups: int = 1, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.decades = as_count(decades, "decades")
-        self.bins_per_decade = as_count(bins_per_decade, "bins_per_decade")
-        self.n_groups = as_count(n_groups, "n_groups")
+        # Below 1e-300 the borders are no normal floats any more.
+        self.decades = as_count(decades, "decades", most=300)
+        self.bins_per_decade = as_count(bins_per_decade, "bins_per_decade", most=1000)
+        self.n_groups = as_count(n_groups, "n_groups", most=MOST_GROUPS)
         self.n_bins = self.decades * self.bins_per_decade + 1
         shape = (self.n_groups, self.n_bins)
         self._add_sums("pairs", "observed", shape=shape, dtype=torch.int64)
@@ -159,10 +163,12 @@ class VocabularyCalibration(SumsMetric):
                 numbers in every process; needed if `n_groups` is more than one.
 
         Raises:
-            ValueError: If an argument has a wrong shape, is empty, not finite or out of range, or
-                `groups` is missing.
+            ValueError: If an argument has a wrong shape, is not finite or out of range, or `groups`
+                is missing.
             TypeError: If labels or groups are not integers.
         """
+        if holds_no_rows(logits=logits, labels=labels):
+            return
         logits, labels = as_logits_and_labels(logits, labels)
         groups = as_groups(groups, self.n_groups, logits)
         tables = [self._count_rows(*block) for block in row_blocks(logits, labels)]

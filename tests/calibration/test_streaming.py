@@ -254,6 +254,79 @@ def test_in_a_collection():
     assert found["accuracy"] == batch["correct"].double().mean()
 
 
+@pytest.mark.parametrize("given", ["probs and labels", "probs", "logits", "everything"])
+def test_one_update_serves_a_collection(given):
+    """As typed blind: `MetricCollection([...]).update(probs, labels)`."""
+    logits, labels = data()["logits"].double(), data()["labels"]
+    probs = logits.softmax(1)
+    confidence, correct = top_label(probs, labels)
+    collection = MetricCollection([StreamingReliability(), StreamingScores()])
+    for block in (slice(0, 25), slice(25, N)):
+        if given == "probs and labels":
+            collection.update(probs[block], labels[block])
+        elif given == "probs":
+            collection.update(probs=probs[block], labels=labels[block])
+        elif given == "logits":
+            collection.update(logits=logits[block], labels=labels[block])
+        else:  # what some want and others do not
+            collection.update(
+                confidence=confidence[block],
+                correct=correct[block],
+                logits=logits[block],
+                labels=labels[block],
+            )
+    found = {name: value.item() for name, value in collection.compute().items()}
+    assert found == pytest.approx(
+        {
+            "StreamingReliability": expected_calibration_error(confidence, correct),
+            "accuracy": accuracy(probs, labels),
+            "negative_log_likelihood": negative_log_likelihood(probs, labels),
+            "brier_score": brier_score(probs, labels),
+            "entropy": torch.distributions.Categorical(probs).entropy().mean().item(),
+        },
+        rel=1e-12,
+    )
+
+
+def test_an_empty_batch_changes_nothing(make):
+    metric, batch = update(make(), data()), data()
+    before = state(metric)
+    update(metric, rows(batch, 0, 0))
+    metric.update(torch.zeros(0, VOCABULARY), torch.zeros(0, dtype=torch.int64))
+    assert_same_state(state(metric), before)
+
+
+def test_empty_lists_change_nothing():
+    metric = StreamingReliability()
+    metric.update([0.9], [1])
+    metric.update([], [])
+    assert metric.bins().count.sum() == 1
+
+
+def test_half_an_empty_batch_is_refused():
+    with pytest.raises(ValueError, match="confidence must not be empty"):
+        StreamingReliability().update([], [1])
+    with pytest.raises(ValueError, match="correct must not be empty"):
+        StreamingReliability().update([0.5], [])
+    with pytest.raises(ValueError, match="logits must not be empty"):
+        StreamingScores().update(logits=torch.zeros(0, 3), labels=[1])
+
+
+@pytest.mark.filterwarnings("ignore:The ``compute`` method")
+def test_a_batch_that_is_refused_leaves_the_state_alone(make):
+    """Also in `forward`, which puts the state aside while it computes the batch."""
+    batch = data()
+    metric = update(make(), rows(batch, 0, 20))
+    before = state(metric)
+    bad = {**rows(batch, 20, N), "labels": torch.full((40,), VOCABULARY), "correct": [2] * 40}
+    for refused in (bad, rows(batch, 0, 0)):
+        with pytest.raises(ValueError, match=r"must|no data"):
+            metric(**metric._filter_kwargs(**refused))
+        assert_same_state(state(metric), before)
+    update(metric, rows(batch, 20, N))
+    assert_same_result(metric.compute(), update(make(), batch).compute())
+
+
 @pytest.mark.filterwarnings("ignore:The ``compute`` method")
 def test_no_data_is_an_error(make):
     for metric in (make(), update(make(), data())):
@@ -390,7 +463,7 @@ def test_a_truth_called_impossible_costs_infinitely_much():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "found neither"),
+        ({}, "either probs or logits must be given, found neither"),
         ({"logits": [[1.0, 2.0]], "probs": [[0.5, 0.5]]}, "found both"),
         ({"probs": [[1.0, 2.0]]}, "probs must lie in"),
         ({"probs": [[0.5, 0.6]]}, "sum to 1"),
@@ -405,7 +478,20 @@ def test_bad_scores(arguments, message):
     assert metric.count == 0
 
 
+def test_labels_must_come_along():
+    with pytest.raises(ValueError, match="labels must be given with probs, found None"):
+        StreamingScores().update([[0.5, 0.5]])
+    with pytest.raises(ValueError, match="labels must be given with logits, found None"):
+        StreamingReliability().update(logits=[[0.5, 0.5]])
+    with pytest.raises(ValueError, match="correct must be given with confidence, found None"):
+        StreamingReliability().update([0.5])
+    with pytest.raises(ValueError, match="either probs or logits must be given, found neither"):
+        StreamingReliability().update()
+
+
 def test_bad_reliability():
+    with pytest.raises(ValueError, match="n_bins must be at most"):
+        StreamingReliability(n_bins=2**40)
     with pytest.raises(ValueError, match="norm must be one of"):
         StreamingReliability(norm="l3")
     with pytest.raises(ValueError, match="n_bins must be at least 1"):

@@ -143,7 +143,9 @@ def test_certainty_and_impossibility():
     assert bins.expected.tolist() == [[0, 0, 2]]
     assert bins.variance.tolist() == [[0, 0, 0]]
     assert bins.probability.isfinite().all() and bins.frequency.isfinite().all()
-    with pytest.raises(ValueError, match="no probability lies in these bins"):
+    with pytest.raises(
+        ValueError, match="the bins must hold some probability"
+    ):
         bins.ratio(0.01, 0.1)
 
 
@@ -174,7 +176,7 @@ def test_edges_are_asked_for_exactly():
     [
         (None, ValueError, r"groups \(N,\) must be given"),
         ([0, 4], ValueError, r"groups must lie in 0 .. 3, found 4"),
-        ([0, -1], ValueError, "groups must not be negative"),
+        ([0, -1], ValueError, r"groups must lie in 0 .. 3, found -1"),
         ([0], ValueError, "one entry a row"),
         ([0.0, 1.0], TypeError, "groups must be integers"),
     ],
@@ -204,3 +206,5 @@ def test_bad_input(logits, labels, message):
 def test_bad_options(name):
     with pytest.raises(ValueError, match=f"{name} must be at least 1"):
         VocabularyCalibration(**{name: 0})
+    with pytest.raises(ValueError, match=f"{name} must be at most"):
+        VocabularyCalibration(**{name: 2**40})
