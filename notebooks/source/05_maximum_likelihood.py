@@ -810,12 +810,8 @@ plots.show(
 
 
 # %%
-def gap(confidence, correct):
-    return (confidence.double().mean() - correct.double().mean()).item()
-
-
 early, late = (
-    cal.bootstrap_interval(gap, *checkpoints[i], groups=page_of_token, n_resamples=300)
+    cal.bootstrap_interval(cal.gap, *checkpoints[i], groups=page_of_token, n_resamples=300)
     for i in (best, -1)
 )
 expect("early: confidence minus accuracy", early.estimate, 0.14, within=0.08)

@@ -698,15 +698,11 @@ guess = predict(
 
 
 # %%
-def gap(confidence, correct):
-    return (confidence.double().mean() - correct.double().mean()).item()
-
-
 print(f"{'':28}accuracy   gap with interval        ECE  by chance    NLL")
 gaps, losses = {}, {}
 for name, stated in models.items():
     sure, right = cal.top_label(stated, came)
-    gaps[name] = cal.bootstrap_interval(gap, sure, right, groups=text_of, n_resamples=200)
+    gaps[name] = cal.bootstrap_interval(cal.gap, sure, right, groups=text_of, n_resamples=200)
     error = cal.expected_calibration_error(sure, right)
     chance = cal.ece_null_distribution(sure, n_simulations=200).quantile(0.95)
     losses[name] = cal.negative_log_likelihood(stated, came)
@@ -951,7 +947,7 @@ rule = torch.where(rained_today, wet, dry)
 
 for today, name in ((True, "after rain"), (False, "otherwise")):
     inside = rained_today == today
-    print(f"{name}: gap {interval(gap, rule, rained, inside=inside):.3f}")
+    print(f"{name}: gap {interval(cal.gap, rule, rained, inside=inside):.3f}")
 
 # %% [markdown]
 # Calibrated: both of its statements come true as often as stated, up to chance. So is it calibrated
@@ -991,7 +987,7 @@ plots.show(
 
 # %%
 in_town = {
-    name: interval(gap, confidence, correct, inside=inside) for name, inside in groups.items()
+    name: interval(cal.gap, confidence, correct, inside=inside) for name, inside in groups.items()
 }
 guess.resolve(all(abs(found.estimate) < 0.05 for found in in_town.values()))
 for name, found in in_town.items():
@@ -1053,11 +1049,11 @@ for name, writer in {"north": north, "south": weather_diary(dialect="south")}.it
 # %%
 print(f"{'diary':7}{'event':12}accuracy  confidence   gap with interval")
 for (name, event), (sure, right, diary) in shifted.items():
-    found = cal.bootstrap_interval(gap, sure, right, groups=diary, n_resamples=200)
+    found = cal.bootstrap_interval(cal.gap, sure, right, groups=diary, n_resamples=200)
     print(f"{name:7}{event:12}{mean(right):8.2f}{mean(sure):12.2f}   {found:.3f}")
 
 # %%
-gap_of = {key: gap(sure, right) for key, (sure, right, _) in shifted.items()}
+gap_of = {key: cal.gap(sure, right) for key, (sure, right, _) in shifted.items()}
 guess.resolve(abs(gap_of["south", "next word"] - gap_of["south", "rain"]) < 0.05)
 expect("gap, north, next word", gap_of["north", "next word"], 0.0, within=0.015)
 expect("gap, north, rain", gap_of["north", "rain"], 0.0, within=0.02)

@@ -784,7 +784,7 @@ exercises.reading_a_p_value.check(...)
 # An example: somebody who knows only word frequencies states the same chance at every position, that
 # the next word is about *dogs or sleep*. Over all texts that is exactly calibrated. But a text has a
 # topic, so in some texts it happens more often all the way through. We draw 100 texts of a large
-# library, again and again, and ask for a 95 % interval of the gap, whose true value is 0.
+# library, again and again, and ask for a 95 % interval of the share above the base rate, whose true value is 0.
 
 # %%
 library = language.sample(3000, seed=9)
@@ -793,7 +793,7 @@ about_dogs = torch.isin(library, dogs).double()
 base_rate = about_dogs.mean().item()
 
 
-def gap(outcomes):
+def above_base_rate(outcomes):
     return outcomes.mean().item() - base_rate
 
 
@@ -803,7 +803,9 @@ for seed in range(150):
     drawn = torch.randint(len(library), (100,), generator=generator)
     outcomes = about_dogs[drawn].flatten()
     for unit, groups in (("words", None), ("texts", row)):
-        interval = cal.bootstrap_interval(gap, outcomes, groups=groups, n_resamples=150, seed=seed)
+        interval = cal.bootstrap_interval(
+            above_base_rate, outcomes, groups=groups, n_resamples=150, seed=seed
+        )
         contains[unit] += 0 in interval
 
 # %%

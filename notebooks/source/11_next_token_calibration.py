@@ -189,15 +189,10 @@ def mean(values):
     return values.double().mean().item()
 
 
-def gap(confidence, correct):
-    """Mean confidence minus accuracy: positive where the model is surer than it is right."""
-    return mean(confidence) - mean(correct)
-
-
 on_prose = llm.next_token_predictions(lm, prose)
 document_of_token = prose_document[on_prose.window]
 gap_on_prose = cal.bootstrap_interval(
-    gap, on_prose.confidence, on_prose.correct, groups=document_of_token
+    cal.gap, on_prose.confidence, on_prose.correct, groups=document_of_token
 )
 guess.resolve(gap_on_prose.estimate > 0.05)
 print(f"accuracy {mean(on_prose.correct):.2f}, mean confidence {mean(on_prose.confidence):.2f}")
@@ -382,7 +377,9 @@ print(f"{'':12}{'tokens':>8}{'NLL (nats)':>12}{'entropy (nats)':>16}{'gap':>7}")
 for name in ("prose", "Python code"):
     r, _ = results[name]
     loss, entropy = -mean(r.log_prob), mean(r.entropy)
-    print(f"{name:12}{len(r):>8,}{loss:>12.1f}{entropy:>16.1f}{gap(r.confidence, r.correct):>7.2f}")
+    print(
+        f"{name:12}{len(r):>8,}{loss:>12.1f}{entropy:>16.1f}{cal.gap(r.confidence, r.correct):>7.2f}"
+    )
 
 # %% [markdown]
 # Accuracy moves by twenty points from text to text, and confidence moves with it: the model knows
@@ -392,7 +389,7 @@ for name in ("prose", "Python code"):
 
 # %%
 expect("accuracy on code", mean(on_code.correct), 0.55, within=0.03)
-expect("gap on code", gap(on_code.confidence, on_code.correct), 0.02, within=0.012)
+expect("gap on code", cal.gap(on_code.confidence, on_code.correct), 0.02, within=0.012)
 surplus = {name: -mean(r.log_prob) - mean(r.entropy) for name, (r, _) in results.items()}
 expect("NLL minus entropy on prose, nats", surplus["prose"], 0.23, within=0.05)
 expect("NLL minus entropy on own samples, nats", surplus["own samples"], 0.0, within=0.12)
@@ -544,7 +541,7 @@ for start, end in [(1, 8), (9, 32), (33, 128), (129, 256)]:
     sure, right = on_prose.confidence[inside], on_prose.correct[inside]
     accuracy[name] = cal.bootstrap_interval(mean, right, groups=groups)
     confidence[name] = cal.bootstrap_interval(mean, sure, groups=groups)
-    gaps[name] = cal.bootstrap_interval(gap, sure, right, groups=groups)
+    gaps[name] = cal.bootstrap_interval(cal.gap, sure, right, groups=groups)
 
 guess.resolve(max(abs(interval.estimate) for interval in gaps.values()) < 0.05)
 

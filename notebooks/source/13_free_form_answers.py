@@ -202,13 +202,8 @@ guess = predict(
 
 
 # %%
-def gap(confidence, correct):
-    """Mean confidence minus accuracy: above zero is too sure."""
-    return (confidence.double().mean() - correct.double().mean()).item()
-
-
 probabilities = ["likelihood", "agreement", "likelihood a token"]
-gaps = {name: cal.bootstrap_interval(gap, sure[name], right) for name in probabilities}
+gaps = {name: cal.bootstrap_interval(cal.gap, sure[name], right) for name in probabilities}
 estimates = [interval.estimate for interval in gaps.values()]
 guess.resolve(max(estimates) > 0.1 and min(estimates) < -0.1)
 
@@ -696,7 +691,7 @@ plots.show(
 expect("accuracy, 1 digit minus 3", accuracy["1 digit"].estimate - accuracy["3 digits"].estimate,
        at_least=0.3)  # fmt: skip
 expect("AUROC of the likelihood on sums", cal.auroc(sum_sure["likelihood"], sum_right), 0.85, 0.08)
-sum_gap = cal.bootstrap_interval(gap, sum_sure["likelihood"], sum_right)
+sum_gap = cal.bootstrap_interval(cal.gap, sum_sure["likelihood"], sum_right)
 expect("gap of the likelihood on sums", sum_gap.estimate, -0.16, within=0.08)
 expect("the upper end of that gap", sum_gap.high, at_most=0.0)
 
@@ -758,7 +753,7 @@ def for_all(score):
     return {n: cal.bootstrap_interval(score, p, right, n_resamples=300) for n, p in methods.items()}
 
 
-scores = {"gap": gap, "ECE": ece, "AUROC": cal.auroc, "Brier score": cal.binary_brier_score}
+scores = {"gap": cal.gap, "ECE": ece, "AUROC": cal.auroc, "Brier score": cal.binary_brier_score}
 scores["NLL (nats)"] = nll
 panels = {title: {"": for_all(score)} for title, score in scores.items()}
 chance = {
@@ -795,7 +790,7 @@ over_agreement = gained(calibrated["agreement"], best)
 expect("Brier score gained by Platt, likelihood a token", by_platt.estimate, 0.04, within=0.025)
 expect("the lower end of that gain", by_platt.low, at_least=0.0)
 expect("the lower end of its lead over agreement", over_agreement.low, at_least=0.0)
-expect("gap of the calibrated", gap(best, right), 0.0, within=0.06)
+expect("gap of the calibrated", cal.gap(best, right), 0.0, within=0.06)
 
 # %% [markdown]
 # The confidence with the worst gap and the best order ends as the best probability. Is that the luck

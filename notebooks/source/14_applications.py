@@ -490,14 +490,9 @@ plots.show(
 
 
 # %%
-def gap(confidence, correct):
-    """Mean confidence minus accuracy: positive where the model is surer than it is right."""
-    return mean(confidence) - mean(correct)
-
-
 ece = cal.expected_calibration_error(*everything, n_bins=10)
 null = cal.ece_null_distribution(everything[0], n_bins=10, n_simulations=1000, seed=0)
-pooled_gap = cal.bootstrap_interval(gap, *everything, groups=everyone)
+pooled_gap = cal.bootstrap_interval(cal.gap, *everything, groups=everyone)
 print(f"gap {pooled_gap:.2f}, n = {len(everyone)}")
 expect("the temperature", T, 2.3, within=0.4)
 expect("pooled gap on the test halves", pooled_gap.estimate, 0.02, within=0.03)
@@ -524,7 +519,7 @@ for kind, a in asked.items():
     name = f"{kind} (n = {len(labels[kind])})"
     for way, t in zip(gaps, (T, own[kind]), strict=True):
         sure_right = judged(held[kind] / t, labels[kind])
-        gaps[way][name] = cal.bootstrap_interval(gap, *sure_right, groups=a.entity[a.test])
+        gaps[way][name] = cal.bootstrap_interval(cal.gap, *sure_right, groups=a.entity[a.test])
 
 worst = max(abs(interval.estimate) for interval in gaps["one temperature for all"].values())
 guess.resolve(worst <= 0.10)
@@ -572,7 +567,7 @@ for seed in range(50):
     t = cal.TemperatureScaling().fit(every_score[fit], every_label[fit]).temperature_
     sure, right = judged(every_score[~fit] / t, every_label[~fit])
     inside = is_chinese[~fit]
-    splits.append((gap(sure, right), gap(sure[inside], right[inside])))
+    splits.append((cal.gap(sure, right), cal.gap(sure[inside], right[inside])))
 of_all, of_chinese = torch.tensor(splits).T
 
 expect("pooled gap, mean over 50 splits", of_all.mean(), 0.0, within=0.03)
@@ -677,7 +672,7 @@ for name, part in zip(("small", "middle", "large"), order.chunk(3), strict=True)
     low, high = cal.wilson_interval([mean(right[part])], [len(part)])
     third_accuracy[name] = cal.Interval(mean(right[part]), low.item(), high.item())
     third_confidence[name] = cal.bootstrap_interval(mean, sure[part])
-    third_gap[name] = cal.bootstrap_interval(gap, sure[part], right[part])
+    third_gap[name] = cal.bootstrap_interval(cal.gap, sure[part], right[part])
 
 # %%
 ax = plots.accuracy_and_confidence(
