@@ -12,11 +12,12 @@ import contextlib
 import json
 import os
 import sys
-import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from coursekit._files import write_atomically
 
 __all__ = ["NEW_EXERCISE", "path", "read", "update"]
 
@@ -78,11 +79,8 @@ def _read_file(where: Path) -> Data:
     try:
         with _lock(where):
             return _load(where)
-    except (
-        OSError,
-        RuntimeError,
-    ):  # a folder that may be read but not written: no lock is possible, nor needed
-        return _load(where)
+    except (OSError, RuntimeError):
+        return _load(where)  # in a folder that may only be read no lock is possible, nor needed
 
 
 @contextlib.contextmanager
@@ -141,16 +139,8 @@ def _set_aside(where: Path) -> None:
 
 
 def _write(where: Path, data: Data) -> None:
-    """Write beside the file, then rename: a reader sees the old file or the new, never half."""
-    handle, temporary = tempfile.mkstemp(prefix=where.name, suffix=".tmp", dir=where.parent)
-    try:
-        with open(handle, "w", encoding="utf-8") as file:
-            json.dump(data, file, indent=1, ensure_ascii=False)
-        os.replace(temporary, where)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
+    """Write the file, which is the learner's own: nobody else on the machine may read it."""
+    write_atomically(where, json.dumps(data, indent=1, ensure_ascii=False), mode=0o600)
 
 
 def _warn_once(where: Path, error: Exception) -> None:

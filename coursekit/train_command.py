@@ -7,9 +7,8 @@ environment variable ACCELERATE_USE_CPU=1. (The launcher's own --cpu starts one 
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import torch
 from accelerate import Accelerator, PartialState
 from torch import Tensor
 
+from coursekit._console import exit_code, say
 from coursekit.data.languages import HiddenMarkovLanguage, grammar, weather_diary
 from coursekit.lm.checkpoints import FILE
 from coursekit.lm.gpt import GPT, GPTConfig
@@ -24,7 +24,10 @@ from coursekit.lm.prediction import sequence_logits
 from coursekit.lm.tokenization import ByteLevelBPE
 from coursekit.lm.training import History, TrainingConfig, train
 
-LANGUAGES = {"weather": weather_diary, "grammar": grammar}
+LANGUAGES: dict[str, Callable[[], HiddenMarkovLanguage]] = {
+    "weather": weather_diary,
+    "grammar": grammar,
+}
 SEQUENCES = 100_000  # of a language, at most; then they are read again
 JUDGED = 200  # sequences of a language that are held out
 HELD_OUT = 0.1  # of a text: its end
@@ -34,28 +37,32 @@ SMALL = 256  # a narrower model is fastest on one thread, and its numbers are th
 
 @dataclass(frozen=True)
 class Task:
-    """What to learn: tokens to train on, others to judge by, and the truth where it is known."""
+    """What to learn: tokens to train on, others to judge by, and whence they came.
+
+    The truth of a language is known; a text has a tokenizer of its own.
+    """
 
     vocab_size: int
     data: Tensor
     held_out: Tensor
     language: HiddenMarkovLanguage | None = None
+    tokenizer: ByteLevelBPE | None = None
 
 
 def run(options: Namespace) -> int:
-    """Train as the command line says; returns the exit code."""
+    """Train as the command line says, and return the exit code."""
     is_main = Accelerator(mixed_precision="no").is_main_process
+
+    def work() -> int:
+        told = _train(options)
+        if is_main:
+            say(told)
+        return 0
+
     try:
-        text, code = _train(options), 0
-    except (ValueError, OSError, FloatingPointError) as error:
-        text, code = str(error), 1
-    except KeyboardInterrupt:
-        text = f"Interrupted. The same command goes on from what {options.output} holds."
-        code = 130
-    if is_main:
-        print(text, file=sys.stderr if code else sys.stdout)
-    PartialState().destroy_process_group()
-    return code
+        return exit_code("train", work, debug=options.debug, speaks=is_main)
+    finally:
+        PartialState().destroy_process_group()
 
 
 def _train(options: Namespace) -> str:
@@ -73,14 +80,21 @@ def _train(options: Namespace) -> str:
     if options.source in LANGUAGES:
         task = _from_language(LANGUAGES[options.source](), options.context, config)
     else:
-        task = _from_text(Path(options.source), folder)
+        task = _from_text(options.source, folder)
     shape = GPTConfig(
         task.vocab_size, options.context, options.width, options.layers, options.heads
     )
     model = GPT(shape, torch.Generator().manual_seed(config.seed))
-    history = train(model, task.data, config, validation=task.held_out, folder=folder)
+    history = train(
+        model,
+        task.data,
+        config,
+        validation=task.held_out,
+        folder=folder,
+        tokenizer=task.tokenizer,
+    )
     if history.interrupted:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(f"Interrupted. The same command goes on from what {folder} holds.")
     return "\n".join(_judge(model, task, history, folder))
 
 
@@ -91,29 +105,29 @@ def _from_language(language: HiddenMarkovLanguage, context: int, config: Trainin
     return Task(language.vocab_size, data, held_out, language)
 
 
-def _from_text(path: Path, folder: Path) -> Task:
-    """Return a text as one stream, cut by a tokenizer of its own, which is kept in the folder."""
-    if not path.is_file():
+def _from_text(source: str, folder: Path) -> Task:
+    """Return a text as one stream, cut by a tokenizer of its own."""
+    if not Path(source).is_file():
         raise FileNotFoundError(
-            f"{path}: found no such file, and no such language; expected {' or '.join(LANGUAGES)}, "
-            "or the name of a text file."
+            f"source must be {', '.join(LANGUAGES)} or the name of a text file, found {source!r}, "
+            "which is neither."
         )
     try:
-        text = path.read_text(encoding="utf-8")
+        text = Path(source).read_text(encoding="utf-8-sig")  # the mark that Windows sets is no text
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text ({error}). Convert it first.") from error
+        raise ValueError(
+            f"source must be UTF-8 text, found {source!r} ({error}). Convert it first."
+        ) from error
     border = round(len(text) * (1 - HELD_OUT))
     if (folder / FILE).exists():  # cut off earlier: the tokenizer is there, too
         tokenizer = ByteLevelBPE.from_pretrained(folder)
     else:
         tokenizer = ByteLevelBPE.train(text[:border], TEXT_VOCAB)
-        if PartialState().is_main_process:
-            tokenizer.save_pretrained(folder)
     data, held_out = (
         torch.tensor(tokenizer.encode(part), dtype=torch.int64)
         for part in (text[:border], text[border:])
     )
-    return Task(tokenizer.vocab_size, data, held_out)
+    return Task(tokenizer.vocab_size, data, held_out, tokenizer=tokenizer)
 
 
 def _judge(model: GPT, task: Task, history: History, folder: Path) -> Iterator[str]:

@@ -14,8 +14,9 @@ import coursekit
 
 PACKAGE = Path(coursekit.__file__).parent
 
-GROUND = {"_checks", "_console", "_files"}
+GROUND = {"_chance", "_checks", "_console", "_files"}
 MAY_IMPORT = {
+    "_chance": set[str](),
     "_checks": set[str](),
     "_console": set[str](),
     "_files": set[str](),

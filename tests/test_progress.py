@@ -151,7 +151,7 @@ def test_a_full_disk_leaves_the_old_file_whole(file, monkeypatch, capsys):
         patch.setattr(os, "replace", full)
         add_guess("new")
     assert file.read_bytes() == before
-    assert not list(file.parent.glob("*.tmp"))
+    assert not list(file.parent.glob("*.partial"))
     assert "No space left on device" in capsys.readouterr().err
     assert set(progress.read()["predictions"]) == {"old", "new"}
 
@@ -180,3 +180,9 @@ def test_without_a_lock_the_file_is_still_read(file, monkeypatch):
 
     monkeypatch.setattr(progress, "_lock", no_lock)
     assert list(progress.read()["predictions"]) == ["old"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_only_the_learner_may_read_the_file(file):
+    progress.update(lambda data: None)
+    assert file.stat().st_mode & 0o777 == 0o600

@@ -15,6 +15,7 @@ from coursekit.data.languages import weather_diary
 from coursekit.lm.checkpoints import FILE, load_checkpoint, load_gpt
 from coursekit.lm.prediction import evaluate_loss
 from coursekit.lm.tokenization import ByteLevelBPE
+from coursekit.lm.training import History
 
 SHAPE = ["--width=8", "--layers=1", "--heads=2", "--context=12"]
 SMALL = ["--steps=8", "--batch-size=4", *SHAPE]
@@ -83,6 +84,15 @@ def test_a_text_is_learnt_with_a_tokenizer_of_its_own(tmp_path, capsys):
     assert "another training" in capsys.readouterr().err
 
 
+def test_a_byte_order_mark_is_no_text(tmp_path, capsys):
+    told = []
+    for name, encoding in (("plain", "utf-8"), ("marked", "utf-8-sig")):
+        (tmp_path / f"{name}.txt").write_text(TEXT, encoding=encoding)
+        assert command(tmp_path / f"{name}.txt", tmp_path / name) == 0
+        told.append(capsys.readouterr().out.replace(name, ""))
+    assert told[0] == told[1]
+
+
 def test_every_option_arrives(tmp_path):
     options = ["--learning-rate", "0.02", "--seed", "5", "--checkpoint-every", "3"]
     assert command("weather", tmp_path, *options) == 0
@@ -97,12 +107,16 @@ def test_every_option_arrives(tmp_path):
 @pytest.mark.parametrize(
     ("source", "options", "said"),
     [
-        ("wether", [], "wether: found no such file, and no such language; expected weather or"),
-        ("weather", ["--steps", "0"], "steps is 0: expected at least 1"),
-        ("weather", ["--heads", "3"], "n_heads is 3"),
-        ("short.txt", [], "data is a stream of"),
-        ("latin.txt", [], "latin.txt is not UTF-8 text"),
-        ("empty.txt", [], "empty"),
+        (
+            "wether",
+            [],
+            "train: source must be weather, grammar or the name of a text file",
+        ),
+        ("weather", ["--steps", "0"], "train: steps must be at least 1, found 0"),
+        ("weather", ["--heads", "3"], "width must be a multiple of n_heads = 3"),
+        ("short.txt", [], "data must be a stream of at least"),
+        ("latin.txt", [], "source must be UTF-8 text, found 'latin.txt'"),
+        ("empty.txt", [], "text must have at least one character"),
         ("weather", ["--learning-rate", "1e30"], "Training diverged"),
     ],
 )
@@ -121,18 +135,18 @@ def test_errors_are_said_without_a_traceback(tmp_path, monkeypatch, capsys, sour
 def test_a_folder_that_is_a_file(tmp_path, capsys):
     (tmp_path / "file").touch()
     assert command("weather", tmp_path / "file") == 1
-    assert "cannot write into" in capsys.readouterr().err
+    assert "folder must be one that you may write into" in capsys.readouterr().err
 
 
 def test_an_interrupt_says_how_to_go_on(tmp_path, monkeypatch, capsys):
     from coursekit import train_command
 
     def interrupted(*_, **__):
-        raise KeyboardInterrupt
+        return History(interrupted=True)
 
     monkeypatch.setattr(train_command, "train", interrupted)
     assert command("weather", tmp_path) == 130
-    assert "The same command goes on" in capsys.readouterr().err
+    assert f"The same command goes on from what {tmp_path} holds" in capsys.readouterr().err
 
 
 def test_a_folder_must_be_given(capsys):

@@ -17,7 +17,6 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from coursekit._checks import as_count
 from coursekit.calibration.sums import Sums
 from coursekit.data.ordering import hash_order
 from coursekit.llm.pretrained import LanguageModel
@@ -129,7 +128,6 @@ def require_task(task: Any) -> None:
         found = getattr(task, member)
         if not isinstance(found, wanted) or (wanted is int and isinstance(found, bool)):
             raise TypeError(f"{member} of {kind} must be {wanted.__name__}, found {found!r}")
-    as_count(task.lightness, f"lightness of {kind}")
     for method in METHODS:
         if not callable(getattr(task, method)):
             raise TypeError(f"{method} of {kind} must be a method, found {getattr(task, method)!r}")

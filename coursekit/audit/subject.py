@@ -139,23 +139,24 @@ def fingerprint(lm: LanguageModel) -> str:
 
 
 def _digests(model: nn.Module) -> Iterator[tuple[str, str]]:
-    """Yield name and digest of each parameter and kept buffer; those that are tied, several."""
-    kept = model.state_dict().keys()
+    """Yield name and digest of each parameter and kept buffer; of those that are tied, once."""
+    kept, seen = model.state_dict().keys(), set[int]()
     found: list[tuple[str, Future[str]]] = []
-    hashed: dict[int, Future[str]] = {}
     with ThreadPoolExecutor(min(HASHING_THREADS, os.cpu_count() or 1)) as pool:
         for prefix, part in model.named_modules():
-            own = {name: tensor for name, tensor in _own_tensors(part, prefix) if name in kept}
+            own = {
+                name: tensor
+                for name, tensor in _own_tensors(part, prefix)
+                if name in kept and id(tensor) not in seen
+            }
+            seen |= set(map(id, own.values()))
             if any(tensor.is_meta for tensor in own.values()):
                 # accelerate keeps them on the disk, or in the memory of the CPU, until asked for.
                 with align_module_device(part, torch.device("cpu")):
                     here = dict(_own_tensors(part, prefix))
                     yield from ((name, _digest(here[name])) for name in own)
-                continue
-            for name, tensor in own.items():
-                if id(tensor) not in hashed:
-                    hashed[id(tensor)] = pool.submit(_digest, tensor)
-                found.append((name, hashed[id(tensor)]))
+            else:
+                found += [(name, pool.submit(_digest, tensor)) for name, tensor in own.items()]
         yield from ((name, future.result()) for name, future in found)
 
 

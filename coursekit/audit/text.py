@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from coursekit._chance import throw_darts
 from coursekit.audit.items import Item, Record, require_finite
 from coursekit.calibration.sums import Sums, sums_of
 from coursekit.calibration.temperatures import OCTAVE, TEMPERATURES
@@ -148,9 +149,8 @@ class OwnSamples(NextTokens):
             output = lm.model(last, past_key_values=cache, use_cache=True)
             cache, logits = output.past_key_values, output.logits[:, -1].float()
             # On the CPU, where float64 always exists: a dart falls where it does everywhere.
-            ends = logits.cpu().double().softmax(dim=-1).cumsum(dim=-1)
-            drawn = torch.searchsorted(ends, darts[:, step, None] * ends[:, -1:], right=True)
-            last = drawn.clamp(max=ends.shape[-1] - 1).to(lm.device)
+            laws = logits.cpu().double().softmax(dim=-1)
+            last = throw_darts(laws, darts[:, step, None]).to(lm.device)
             reading.add(logits[:, None], last)
         return reading.records()
 

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from transformers import Cache, PreTrainedTokenizerBase
 
+from coursekit._chance import throw_darts
 from coursekit.llm._shared_work import Ids, batches, rows_of, shared_prefix
 from coursekit.llm.pretrained import LanguageModel
 
@@ -109,10 +110,9 @@ def sample_answers(
     }
 
     def choose(log_probs: Tensor, samples: Sequence[Sample], step: int) -> list[int]:
-        # Lay the probabilities end to end, and see where each sample's dart falls.
-        ends = (log_probs.double() / temperature).softmax(dim=-1).cumsum(dim=-1)
-        thrown = torch.tensor([darts[sample][step] for sample in samples], dtype=ends.dtype)
-        return torch.searchsorted(ends, thrown * ends[-1], right=True).tolist()
+        law = (log_probs.double() / temperature).softmax(dim=-1)
+        thrown = torch.tensor([darts[sample][step] for sample in samples], dtype=law.dtype)
+        return throw_darts(law, thrown).tolist()
 
     return _answers(lm, prompts, n_samples, choose, stop, max_new_tokens)
 

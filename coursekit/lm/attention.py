@@ -17,11 +17,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from coursekit._checks import as_count
 from coursekit.lm.positional import alibi_bias, apply_rotary, rotary_angles
 
 
 def causal_mask(length: int, *, start: int = 0, device: torch.device | str | None = None) -> Tensor:
-    """Who may look at whom: query t at the keys 0 to t.
+    """Return who may look at whom: query t at the keys 0 to t.
 
     Args:
         length: Number of keys; queries are the positions from `start` to length - 1.
@@ -30,6 +31,12 @@ def causal_mask(length: int, *, start: int = 0, device: torch.device | str | Non
 
     Returns:
         Booleans `(length - start, length)`, True where attention is allowed.
+
+    Example:
+        >>> causal_mask(3).int()
+        tensor([[1, 0, 0],
+                [1, 1, 0],
+                [1, 1, 1]], dtype=torch.int32)
     """
     position = torch.arange(length, device=device)
     return position <= position[start:, None]
@@ -43,7 +50,7 @@ def scaled_dot_product_attention(
     bias: Tensor | None = None,
     dropout: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
-    """Attention written out, one line a step; it returns the weights so that one can look at them.
+    """Return attention and its weights: the formula written out, one line a step.
 
     With `causal`, the queries are the last T of the S tokens, as when a cache holds the others.
     (`torch.nn.functional.scaled_dot_product_attention` takes them for the first T.)
@@ -64,6 +71,13 @@ def scaled_dot_product_attention(
 
     Reference:
         Vaswani et al. 2017, Attention is all you need, equation 1.
+
+    Example:
+        >>> query, key = torch.zeros(2, 4), torch.ones(2, 4)  # every score is 0
+        >>> value = torch.tensor([[1.0], [3.0]])
+        >>> output, weights = scaled_dot_product_attention(query, key, value, causal=True)
+        >>> output.flatten().tolist(), weights.tolist()
+        ([1.0, 2.0], [[1.0, 0.0], [0.5, 0.5]])
     """
     _check_shapes(query, key, value, causal)
     n_queries, n_keys = query.shape[-2], key.shape[-2]
@@ -85,12 +99,21 @@ class KeyValueCache:
 
     Args:
         capacity: The largest number of tokens it will hold.
+
+    Raises:
+        TypeError: If the capacity is no whole number.
+        ValueError: If it is below 1.
+
+    Example:
+        >>> cache = KeyValueCache(8)
+        >>> keys, values = cache.append(torch.zeros(1, 2, 3, 4), torch.zeros(1, 2, 3, 4))
+        >>> keys, values = cache.append(torch.ones(1, 2, 1, 4), torch.ones(1, 2, 1, 4))
+        >>> tuple(keys.shape), cache.length
+        ((1, 2, 4, 4), 4)
     """
 
     def __init__(self, capacity: int) -> None:
-        if capacity < 1:
-            raise ValueError(f"capacity is {capacity}: expected at least 1 token.")
-        self.capacity = capacity
+        self.capacity = as_count(capacity, "capacity")
         self.length = 0  # tokens held
         self.keys: Tensor | None = None  # (B, heads, capacity, d)
         self.values: Tensor | None = None
@@ -113,14 +136,16 @@ class KeyValueCache:
             self.values = torch.empty_like(self.keys)
         elif key.shape[:2] != self.keys.shape[:2] or width != self.keys.shape[3]:
             raise ValueError(
-                f"key has shape {tuple(key.shape)}, but the cache holds (batch, heads, tokens, "
-                f"width) = {tuple(self.keys.shape)}: start each batch with a fresh cache."
+                "key must have the (batch, heads, tokens, width) of the cache, "
+                f"{tuple(self.keys.shape)} with any number of tokens, found {tuple(key.shape)}. "
+                "Start each batch with a fresh cache."
             )
         end = self.length + n_new
         if end > self.capacity:
             raise ValueError(
-                f"The cache holds {self.length} tokens and {n_new} more exceed its capacity of "
-                f"{self.capacity}: make a larger cache, or read fewer tokens."
+                f"capacity must be at least {end} for the {self.length} tokens that the cache "
+                f"holds and {n_new} more, found {self.capacity}. Make a larger cache, or read "
+                "fewer tokens."
             )
         self.keys[:, :, self.length : end] = key
         self.values[:, :, self.length : end] = value
@@ -147,8 +172,18 @@ class CausalSelfAttention(nn.Module):
         positions: What the heads know about order: "none", "rotary" or "alibi".
 
     Raises:
+        TypeError: If a size is no whole number.
         ValueError: If width is not divisible by n_heads, or d is odd with rotary positions.
+
+    Example:
+        >>> attention = CausalSelfAttention(width=8, n_heads=2, context=16)
+        >>> mixed, weights = attention(torch.randn(1, 5, 8), return_weights=True)
+        >>> tuple(mixed.shape), tuple(weights.shape)
+        ((1, 5, 8), (1, 2, 5, 5))
     """
+
+    cos: Tensor
+    sin: Tensor
 
     def __init__(
         self,
@@ -160,7 +195,7 @@ class CausalSelfAttention(nn.Module):
     ) -> None:
         super().__init__()
         if positions not in ("none", "rotary", "alibi"):
-            raise ValueError(f"positions is {positions!r}: expected 'none', 'rotary' or 'alibi'.")
+            raise ValueError(f"positions must be 'none', 'rotary' or 'alibi', found {positions!r}.")
         check_heads(width, n_heads, rotary=positions == "rotary")
         self.n_heads, self.context, self.positions = n_heads, context, positions
         self.qkv = nn.Linear(width, 3 * width)  # one matrix product for all three, and all heads
@@ -190,8 +225,8 @@ class CausalSelfAttention(nn.Module):
         """
         if x.ndim != 3 or x.shape[2] != self.projection.in_features:
             raise ValueError(
-                f"x has shape {tuple(x.shape)}: expected (batch, tokens, width) "
-                f"with width {self.projection.in_features}."
+                f"x must have shape (batch, tokens, {self.projection.in_features}), "
+                f"found {tuple(x.shape)}."
             )
         batch, length, width = x.shape
         start = 0 if cache is None else cache.length
@@ -233,26 +268,47 @@ def _fast_causal_attention(
 
 
 def check_heads(width: int, n_heads: int, rotary: bool) -> None:
-    """Raise a ValueError unless the width can be shared among the heads."""
-    if width < 1 or n_heads < 1 or width % n_heads:
+    """Refuse a width that cannot be shared among the heads.
+
+    Raises:
+        TypeError: If one of the two is no whole number.
+        ValueError: If one is below 1, width is no multiple of n_heads, or a head's width is odd
+            although rotary positions turn pairs of coordinates.
+
+    Example:
+        >>> check_heads(10, 4, rotary=False)
+        Traceback (most recent call last):
+        ValueError: width must be a multiple of n_heads = 4, found 10. The heads share it equally.
+    """
+    width, n_heads = as_count(width, "width"), as_count(n_heads, "n_heads")
+    if width % n_heads:
         raise ValueError(
-            f"width is {width} and n_heads is {n_heads}: expected positive numbers with width a "
-            "multiple of n_heads, since the heads share the width equally."
+            f"width must be a multiple of n_heads = {n_heads}, found {width}. "
+            "The heads share it equally."
         )
     if rotary and width // n_heads % 2:
         raise ValueError(
-            f"width / n_heads is {width // n_heads}: rotary positions turn pairs of coordinates "
-            "and need it even."
+            "width / n_heads must be even for rotary positions, which turn pairs of coordinates, "
+            f"found {width // n_heads}."
         )
 
 
 def check_context(start: int, length: int, context: int) -> None:
-    """Raise a ValueError if `length` tokens after the first `start` exceed the context."""
+    """Refuse `length` tokens that, after the first `start`, exceed the context.
+
+    Raises:
+        ValueError: If they do.
+
+    Example:
+        >>> check_context(start=0, length=9, context=8)
+        Traceback (most recent call last):
+        ValueError: tokens must be at most the context of 8, found 9. Shorten the text, or build ...
+    """
     if start + length > context:
         cached = f" after {start} in the cache" if start else ""
         raise ValueError(
-            f"{length} tokens{cached} exceed the context of {context}: "
-            "shorten the text, or build the model with a longer context."
+            f"tokens must be at most the context of {context}, found {length}{cached}. "
+            "Shorten the text, or build the model with a longer context."
         )
 
 
@@ -261,11 +317,11 @@ def _check_shapes(query: Tensor, key: Tensor, value: Tensor, causal: bool) -> No
         query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]
     ):
         raise ValueError(
-            f"query {tuple(query.shape)}, key {tuple(key.shape)} and value {tuple(value.shape)} do "
-            "not fit: expected (..., T, d), (..., S, d) and (..., S, e)."
+            "query, key and value must have shapes (..., T, d), (..., S, d) and (..., S, e), "
+            f"found {tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)}."
         )
     if causal and query.shape[-2] > key.shape[-2]:
         raise ValueError(
-            f"{query.shape[-2]} queries and {key.shape[-2]} keys: with causal=True the queries "
-            "are the last of the tokens, so there cannot be more of them than keys."
+            f"query must have at most as many rows as the {key.shape[-2]} keys, found "
+            f"{query.shape[-2]}. With causal=True the queries are the last of the tokens."
         )

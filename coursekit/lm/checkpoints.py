@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from coursekit._files import write_atomically
 from coursekit.lm.gpt import GPT, GPTConfig
 
 FILE = "checkpoint.safetensors"
@@ -35,11 +36,20 @@ PathLike = str | os.PathLike[str]
 def own_folder(folder: Path) -> Iterator[None]:
     """Make a folder, and keep other trainings out of it.
 
-    The lock is the operating system's: a killed process lets go of it.
+    The lock is the operating system's: a killed process lets go of it. Nothing is written before
+    it is held.
 
     Raises:
         ValueError: If another training is in it.
         OSError: If it cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as name, own_folder(Path(name) / "run"):
+        ...     with own_folder(Path(name) / "run"):
+        ...         pass
+        Traceback (most recent call last):
+        ValueError: folder must be free, found another training that writes into ...
     """
     lock = FileLock(folder / "training.lock", timeout=0)
     try:
@@ -47,11 +57,12 @@ def own_folder(folder: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout as error:
         raise ValueError(
-            f"folder: another training is writing into {folder}. Wait for it, or choose another."
+            f"folder must be free, found another training that writes into {folder}. Wait for it, "
+            "or choose another."
         ) from error
     except (OSError, NotImplementedError) as error:
         raise OSError(
-            f"folder: cannot write into {folder} ({error}). Choose one that you may write to."
+            f"folder must be one that you may write into, found {folder} ({error})."
         ) from error
     try:
         yield
@@ -65,13 +76,24 @@ def save_checkpoint(
     """Write a checkpoint in place of the one before.
 
     Args:
-        folder: An existing folder.
+        folder: Made anew if somebody deleted it meanwhile.
         model: Its weights are saved, and its config.
         optimizer: An AdamW of this model's parameters.
         progress: Anything that JSON can hold.
 
     Raises:
         OSError: If the file cannot be written. The one before is then untouched.
+
+    Example:
+        >>> import tempfile
+        >>> from coursekit.lm.optimization import TrainingConfig, adamw
+        >>> model = GPT(GPTConfig(vocab_size=8, context=4, width=4, n_layers=1, n_heads=1))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_checkpoint(folder, model, adamw(model, TrainingConfig()), {"step": 3})
+        ...     tensors, header = load_checkpoint(folder)
+        ...     same = load_gpt(folder)
+        >>> header["progress"], same.config == model.config
+        ({'step': 3}, True)
     """
     tensors = {}
     for name, parameter in model.named_parameters():
@@ -83,14 +105,15 @@ def save_checkpoint(
     header = json.dumps({"format": FORMAT, "model": vars(model.config), "progress": progress})
     seal = _digest(header, tensors)
     content = safetensors.torch.save(tensors, {"coursekit": header, "sha256": seal})
-    path = Path(folder) / FILE
-    # One name for all unfinished files: what a killed process left is overwritten by the next.
-    unfinished = path.with_suffix(".partial")
-    with unfinished.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())  # on the disk before it takes the name, should the power fail
-    os.replace(unfinished, path)
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        write_atomically(Path(folder) / FILE, content)
+    except OSError as error:
+        raise OSError(
+            f"folder must take a checkpoint of {len(content) / 1e6:.1f} MB, found {error}. The "
+            "one before it is untouched. Make room, or give back the right to write there; the "
+            "same call then goes on from that one."
+        ) from error
 
 
 def load_checkpoint(folder: PathLike) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -99,37 +122,46 @@ def load_checkpoint(folder: PathLike) -> tuple[dict[str, Tensor], dict[str, Any]
     Raises:
         FileNotFoundError: If there is none.
         ValueError: If the file is damaged, or not one of ours.
+
+    Example:
+        >>> load_checkpoint("no such folder")
+        Traceback (most recent call last):
+        FileNotFoundError: folder must hold a checkpoint.safetensors, found none in no such ...
     """
     path = Path(folder) / FILE
     if not path.is_file():
         raise FileNotFoundError(
-            f"folder: found no {path}; train(..., folder=...) writes one. Is the name right?"
+            f"folder must hold a {FILE}, found none in {folder}. train(..., folder=...) writes "
+            "one: is the name right?"
         )
     try:
         with safe_open(path, framework="pt") as file:
             labels = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # Copies: what is mapped to the file keeps it open, and Windows then refuses to let the
+            # next checkpoint take its name.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
         whole = labels["sha256"] == _digest(labels["coursekit"], tensors)
         header = json.loads(labels["coursekit"])
         made_by = header["format"]
     except SafetensorError as error:
         raise ValueError(
-            f"folder: {path} is damaged or no safetensors file ({error}). Delete it to train from "
-            "the start."
+            f"folder must hold a whole checkpoint, found {path} damaged, or no safetensors file "
+            f"({error}). Delete it to train from the start."
         ) from error
     except (KeyError, ValueError, TypeError) as error:
         raise ValueError(
-            f"folder: {path} was not written by train(..., folder=...). Choose another folder."
+            f"folder must hold what train(..., folder=...) wrote, found another {path}. Choose "
+            "another folder."
         ) from error
     if made_by != FORMAT:
         raise ValueError(
-            f"folder: {path} has format {made_by}, and this version of the course reads {FORMAT}. "
-            "Train again in another folder."
+            f"folder must hold a checkpoint of format {FORMAT}, found {path} of format {made_by}, "
+            "which this version of the course cannot read. Train again in another folder."
         )
     if not whole:
         raise ValueError(
-            f"folder: {path} is damaged: its numbers have changed since they were written. "
-            "Delete it to train from the start."
+            f"folder must hold a whole checkpoint, found {path} damaged: its numbers have changed "
+            "since they were written. Delete it to train from the start."
         )
     return tensors, header
 
@@ -140,12 +172,25 @@ def load_gpt(folder: PathLike) -> GPT:
     Raises:
         FileNotFoundError: If the folder holds no checkpoint.
         ValueError: If the checkpoint is damaged, or not one of ours.
+
+    Example:
+        >>> import tempfile
+        >>> from coursekit.lm import TrainingConfig, train
+        >>> model = GPT(GPTConfig(vocab_size=8, context=4, width=4, n_layers=1, n_heads=1))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     text = torch.arange(40) % 8
+        ...     history = train(model, text, TrainingConfig(steps=2), folder=folder, progress=False)
+        ...     same = load_gpt(folder)
+        >>> torch.equal(same.head.weight, model.head.weight)
+        True
     """
     tensors, header = load_checkpoint(folder)
     try:
         config = GPTConfig(**header["model"])
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"folder: {folder} has a checkpoint of no GPT ({error}).") from error
+        raise ValueError(
+            f"folder must hold the checkpoint of a GPT, found another in {folder} ({error})."
+        ) from error
     with torch.random.fork_rng([]):  # the weights it starts with are of no interest
         model = GPT(config)
     restore_model(model, tensors)
@@ -157,6 +202,12 @@ def restore_model(model: GPT, tensors: dict[str, Tensor]) -> None:
 
     Raises:
         ValueError: If one is missing or has another shape or dtype; the model is then unchanged.
+
+    Example:
+        >>> model = GPT(GPTConfig(vocab_size=8, context=4, width=4, n_layers=1, n_heads=1))
+        >>> restore_model(model, {})
+        Traceback (most recent call last):
+        ValueError: checkpoint must hold model.token_embedding.weight, found no such tensor. ...
     """
     weights = {
         name: _take(tensors, f"model.{name}", parameter)
@@ -172,6 +223,13 @@ def restore_optimizer(optimizer: torch.optim.AdamW, model: GPT, tensors: dict[st
 
     Raises:
         ValueError: If one is missing or has another shape or dtype.
+
+    Example:
+        >>> from coursekit.lm.optimization import TrainingConfig, adamw
+        >>> model = GPT(GPTConfig(vocab_size=8, context=4, width=4, n_layers=1, n_heads=1))
+        >>> restore_optimizer(adamw(model, TrainingConfig()), model, {})
+        Traceback (most recent call last):
+        ValueError: checkpoint must hold optimizer.token_embedding.weight.step, found no such ...
     """
     for name, parameter in model.named_parameters():
         optimizer.state[parameter] = {
@@ -188,12 +246,14 @@ def _no_moments(parameter: Tensor) -> dict[str, Tensor]:
 
 def _take(tensors: dict[str, Tensor], name: str, like: Tensor) -> Tensor:
     if name not in tensors:
-        raise ValueError(f"The checkpoint has no {name}: was it made by another model?")
+        raise ValueError(
+            f"checkpoint must hold {name}, found no such tensor. Was it made by another model?"
+        )
     tensor = tensors[name]
     if tensor.shape != like.shape or tensor.dtype != like.dtype:
         raise ValueError(
-            f"The checkpoint's {name} is {tensor.dtype} {tuple(tensor.shape)}: this model expects "
-            f"{like.dtype} {tuple(like.shape)}."
+            f"{name} of the checkpoint must be {like.dtype} {tuple(like.shape)} for this model, "
+            f"found {tensor.dtype} {tuple(tensor.shape)}."
         )
     return tensor
 
@@ -202,5 +262,5 @@ def _digest(header: str, tensors: dict[str, Tensor]) -> str:
     digest = hashlib.sha256(header.encode())
     for name in sorted(tensors):
         digest.update(name.encode())
-        digest.update(tensors[name].flatten().view(torch.uint8).numpy())
+        digest.update(tensors[name].flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()

@@ -18,48 +18,59 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
 
-from coursekit.lm.gpt import GPT, check_count
+from coursekit._chance import throw_darts
+from coursekit._checks import as_count, as_seed
+from coursekit.lm.attention import KeyValueCache
+from coursekit.lm.gpt import GPT
 from coursekit.lm.prediction import Model, device_of, evaluating
 
 Method = Literal["sample", "greedy", "beam"]
 
 
 def apply_temperature(logits: Tensor, temperature: float) -> Tensor:
-    """Logits `(..., V)` divided by the temperature: below 1 the law is sharper, above 1 flatter.
+    """Divide logits `(..., V)` by the temperature: below 1 the law is sharper, above 1 flatter.
 
     Raises:
         ValueError: If the temperature is not a positive, finite number.
+
+    Example:
+        >>> apply_temperature(torch.tensor([2.0, 0.0]), 0.5)
+        tensor([4., 0.])
     """
     if not 0 < temperature < math.inf:
         raise ValueError(
-            f"temperature is {temperature}: expected a positive, finite number. "
+            f"temperature must be a positive, finite number, found {temperature}. "
             "Its limit 0, the most probable token, is greedy decoding: use that."
         )
     return logits / temperature
 
 
 def keep_top_k(logits: Tensor, k: int) -> Tensor:
-    """Logits `(..., V)` with -inf for all but the k largest, and those equal to the k-th.
+    """Return logits `(..., V)` with -inf for all but the k largest, and those equal to the k-th.
 
     Raises:
-        TypeError: If k is not an integer.
+        TypeError: If k is not a whole number.
         ValueError: If k is below 1.
 
     Reference:
         Fan et al. 2018, Hierarchical neural story generation, section 5.4.
+
+    Example:
+        >>> keep_top_k(torch.tensor([1.0, 3.0, 2.0]), 2)
+        tensor([-inf, 3., 2.])
     """
-    check_count("top_k", k)
-    largest = logits.topk(min(k, logits.shape[-1])).values
+    largest = logits.topk(min(as_count(k, "top_k"), logits.shape[-1])).values
     return logits.masked_fill(logits < largest[..., -1:], -math.inf)
 
 
 def keep_top_p(logits: Tensor, p: float) -> Tensor:
-    """Logits `(..., V)` with -inf outside the nucleus, the fewest tokens that have p together.
+    """Return logits `(..., V)` with -inf outside the nucleus, the fewest tokens with p together.
 
     Where tokens of equal probability straddle its edge, those of the larger ids are kept.
 
@@ -68,9 +79,13 @@ def keep_top_p(logits: Tensor, p: float) -> Tensor:
 
     Reference:
         Holtzman et al. 2020, The curious case of neural text degeneration, section 3.1.
+
+    Example:
+        >>> keep_top_p(torch.tensor([0.1, 0.6, 0.3]).log(), 0.8).softmax(dim=-1)
+        tensor([0.0000, 0.6667, 0.3333])
     """
     if not 0 < p <= 1:
-        raise ValueError(f"top_p is {p}: expected a probability in (0, 1].")
+        raise ValueError(f"top_p must be a probability in (0, 1], found {p}.")
     ascending, ids = logits.sort(dim=-1, stable=True)
     # The nucleus is what the tail leaves, and the tail is summed from its smallest term: add a
     # small number to a large one, and rounding would lose it.
@@ -82,9 +97,13 @@ def keep_top_p(logits: Tensor, p: float) -> Tensor:
 def adjust_logits(
     logits: Tensor, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
 ) -> Tensor:
-    """Logits `(..., V)` of the law that is sampled: temperature first, then top-k, then top-p.
+    """Return logits `(..., V)` of the law that is sampled: temperature, then top-k, then top-p.
 
     The order matters, and is that of `transformers`: the temperature changes the nucleus.
+
+    Example:
+        >>> adjust_logits(torch.tensor([0.0, 2.0, 1.0]), temperature=0.5, top_k=2)
+        tensor([-inf, 4., 2.])
     """
     logits = apply_temperature(logits, temperature)
     if top_k is not None:
@@ -95,7 +114,12 @@ def adjust_logits(
 
 
 def greedy(logits: Tensor) -> Tensor:
-    """Ids `(...)` of the most probable tokens, given logits `(..., V)`."""
+    """Return ids `(...)` of the most probable tokens, given logits `(..., V)`.
+
+    Example:
+        >>> greedy(torch.tensor([[0.0, 2.0, 1.0]]))
+        tensor([1])
+    """
     return logits.argmax(dim=-1)
 
 
@@ -113,24 +137,34 @@ def sample(logits: Tensor, uniform: Tensor) -> Tensor:
         Ids `(...)`.
 
     Raises:
-        ValueError: If the shapes do not fit, or a number is outside [0, 1).
+        ValueError: If the shapes do not fit, a number is outside [0, 1), or logits are no law.
+
+    Example:
+        >>> logits = torch.tensor([[0.2, 0.8], [0.2, 0.8]]).log()
+        >>> sample(logits, uniform=torch.tensor([0.1, 0.7]))
+        tensor([0, 1])
     """
     if uniform.shape != logits.shape[:-1]:
         raise ValueError(
-            f"uniform has shape {tuple(uniform.shape)} and logits {tuple(logits.shape)}: "
-            "expected one number for each law, the shape of logits without its last dimension."
+            f"uniform must have one number for each law, {tuple(logits.shape[:-1])} for logits "
+            f"{tuple(logits.shape)}, found {tuple(uniform.shape)}."
         )
     if not ((uniform >= 0) & (uniform < 1)).all():
-        raise ValueError("uniform has numbers outside [0, 1): draw them with torch.rand.")
+        raise ValueError(
+            "uniform must lie in [0, 1), found numbers outside. Draw them with torch.rand."
+        )
     device = "cpu" if logits.device.type == "mps" else logits.device  # MPS has no float64
-    ends = logits.to(device, torch.float64).softmax(dim=-1).cumsum(dim=-1)
-    dart = uniform.to(ends) * ends[..., -1]  # rounding: the last end may be a hair off 1
-    token = torch.searchsorted(ends, dart[..., None], right=True)  # the first end beyond the dart
-    return token[..., 0].to(logits.device)
+    laws = logits.to(device, torch.float64).softmax(dim=-1)
+    return throw_darts(laws, uniform[..., None])[..., 0].to(logits.device)
 
 
 class Beam(NamedTuple):
-    """A text that beam search found."""
+    """A text that beam search found.
+
+    Example:
+        >>> Beam(ids=[7, 2], log_prob=-1.5, score=-0.75).ids
+        [7, 2]
+    """
 
     ids: list[int]  # without the prompt
     log_prob: float  # of all these ids, given the prompt, in nats
@@ -169,18 +203,24 @@ def beam_search(
         At most n_beams finished texts, the best score first. The stop token is their last id.
 
     Raises:
-        TypeError: If an id or a number of tokens or beams is not an integer.
+        TypeError: If an id or a number of tokens or beams is not a whole number.
         ValueError: If a number is out of its range, the prompt is empty, or the context too short.
 
     Reference:
         Wu et al. 2016, Google's neural machine translation system, section 7. Its results equal
         those of `transformers` with early_stopping=False.
+
+    Example:
+        >>> def coin(ids):  # two tokens, whatever came before
+        ...     return torch.tensor([0.4, 0.6]).log().expand(*ids.shape, 2)
+        >>> [beam.ids for beam in beam_search(coin, [0], max_new_tokens=3, n_beams=1)]
+        [[1, 1, 1]]
     """
-    check_count("max_new_tokens", max_new_tokens)
-    check_count("n_beams", n_beams)
+    max_new_tokens = as_count(max_new_tokens, "max_new_tokens")
+    n_beams = as_count(n_beams, "n_beams")
     prompt = _check_prompt("prompt", prompt, model, max_new_tokens)
     stop = _check_stop(stop)
-    running, finished = [Beam([], 0.0, 0.0)], []
+    running, finished = [Beam([], 0.0, 0.0)], list[Beam]()
     with evaluating(model):
         read = _Reader(model, len(prompt) + max_new_tokens, use_cache)
         for length in range(1, max_new_tokens + 1):
@@ -256,35 +296,38 @@ def generate(
         its stop token.
 
     Raises:
-        TypeError: If an id, a seed or a number of tokens or beams is not an integer.
+        TypeError: If an id, a seed or a number of tokens or beams is not a whole number.
         ValueError: If an option is out of its range or belongs to another method, a prompt is
             empty, or a prompt with max_new_tokens exceeds the model's context.
 
     Reference:
         Continuing prompts of different lengths in one batch: the code of Touvron et al. 2023,
         LLaMA: open and efficient foundation language models.
+
+    Example:
+        >>> def count(ids):  # a model that always goes on to the next number
+        ...     return torch.nn.functional.one_hot((ids + 1) % 10, 10).double().log()
+        >>> generate(count, [[1, 2], [7]], max_new_tokens=3, seed=0)
+        [[3, 4, 5], [8, 9, 0]]
     """
-    check_count("max_new_tokens", max_new_tokens)
+    max_new_tokens = as_count(max_new_tokens, "max_new_tokens")
     if len(prompts) == 0:
-        raise ValueError("prompts is empty: expected at least one prompt.")
-    prompts = [
+        raise ValueError("prompts must hold at least one prompt, found none.")
+    texts = [
         _check_prompt(f"prompts[{row}]", prompt, model, max_new_tokens)
         for row, prompt in enumerate(prompts)
     ]
     _check_options(method, temperature, top_k, top_p, seed, n_beams)
     stop = _check_stop(stop)
-    if method == "beam":
-        options = {"stop": stop, "use_cache": use_cache}
-        return [
-            beam_search(model, prompt, max_new_tokens, n_beams, **options)[0].ids
-            for prompt in prompts
-        ]
-    lengths = torch.tensor([len(prompt) for prompt in prompts])
+    if method == "beam" and n_beams is not None:
+        search = partial(beam_search, stop=stop, use_cache=use_cache)
+        return [search(model, text, max_new_tokens, n_beams)[0].ids for text in texts]
+    lengths = torch.tensor([len(prompt) for prompt in texts])
     ends = lengths + max_new_tokens  # where each text ends, unless a stop token comes first
     stop_ids = torch.tensor(sorted(stop), dtype=torch.int64)
     total = int(ends.max())
-    ids = torch.zeros(len(prompts), total, dtype=torch.int64)
-    for row, prompt in zip(ids, prompts, strict=True):
+    ids = torch.zeros(len(texts), total, dtype=torch.int64)
+    for row, prompt in zip(ids, texts, strict=True):
         row[: len(prompt)] = torch.tensor(prompt)
     uniform = _uniform(lengths, max_new_tokens, seed) if method == "sample" else None
     with evaluating(model):
@@ -309,34 +352,33 @@ class _Reader:
     """Gives the logits `(B, V)` of the next token, and remembers what it read if the model can."""
 
     def __init__(self, model: Model, capacity: int, use_cache: bool) -> None:
-        self.model = model
-        self.cache = model.new_cache(capacity) if use_cache and isinstance(model, GPT) else None
         self.device = device_of(model)
+        self.cache: list[KeyValueCache] = []
+        self.model = model
+        if use_cache and isinstance(model, GPT):
+            self.cache = model.new_cache(capacity)
+            self.model = partial(model, cache=self.cache, last_only=True)
 
     def __call__(self, ids: Tensor) -> Tensor:
-        ids = ids.to(self.device)
-        if self.cache is None:
-            logits = self.model(ids)
-        else:
-            logits = self.model(ids[:, self.cache[0].length :], self.cache, last_only=True)
-        logits = logits[:, -1].float()
+        known = self.cache[0].length if self.cache else 0
+        logits = self.model(ids[:, known:].to(self.device))[:, -1].float()
         if not logits.amax(dim=-1).isfinite().all():
             raise ValueError(
-                "The model's logits are no law of a next token: they hold NaN or infinity, or all "
-                "of them are -inf. Did its training diverge?"
+                "logits of the model must be a law of the next token, found NaN or infinity, or "
+                "nothing but -inf. Did its training diverge?"
             )
         return logits
 
     def select(self, rows: list[int]) -> None:
         """Go on with these rows of the batch."""
-        for layer in self.cache or []:
+        for layer in self.cache:
             layer.select(torch.tensor(rows, device=self.device))
 
 
 def _uniform(lengths: Tensor, n: int, seed: int | torch.Generator | None) -> Tensor:
-    """Random numbers `(B, positions)`, for each text n of its own at the positions it adds."""
-    if isinstance(seed, int):
-        seed = torch.Generator().manual_seed(seed)
+    """Draw numbers `(B, positions)`: for each text n of its own, at the positions it adds."""
+    if seed is not None and not isinstance(seed, torch.Generator):
+        seed = torch.Generator().manual_seed(as_seed(seed))
     uniform = torch.zeros(len(lengths), int(lengths.max()) + n, dtype=torch.float64)
     for row, length in zip(uniform, lengths.tolist(), strict=True):
         row[length : length + n] = torch.rand(n, generator=seed, dtype=torch.float64)
@@ -352,7 +394,7 @@ def _check_options(
     n_beams: int | None,
 ) -> None:
     if method not in get_args(Method):
-        raise ValueError(f"method is {method!r}: expected one of {get_args(Method)}.")
+        raise ValueError(f"method must be one of {get_args(Method)}, found {method!r}.")
     given = {
         "temperature": ("sample", temperature != 1.0),
         "top_k": ("sample", top_k is not None),
@@ -363,18 +405,18 @@ def _check_options(
     for name, (owner, is_given) in given.items():
         if is_given and owner != method:
             raise ValueError(
-                f"{name} is given, but method is {method!r}: it has no such option. "
-                f"Leave it out, or use method={owner!r}."
+                f"method must be {owner!r} where {name} is given, found {method!r}. "
+                f"Leave {name} out, or change the method."
             )
     if method == "beam" and n_beams is None:
-        raise ValueError("method is 'beam', but n_beams is None: say how many texts to keep.")
-    if seed is not None and (not isinstance(seed, int | torch.Generator) or isinstance(seed, bool)):
-        raise TypeError(f"seed is {seed!r}: expected an integer or a torch.Generator.")
+        raise ValueError("n_beams must be the number of texts to keep with 'beam', found None.")
+    if seed is not None and not isinstance(seed, torch.Generator):
+        as_seed(seed)
 
 
 def _check_stop(stop: Collection[int]) -> set[int]:
     if isinstance(stop, str) or not isinstance(stop, Collection):
-        raise TypeError(f"stop is {stop!r}: expected a collection of ids, such as [50256].")
+        raise TypeError(f"stop must be a collection of ids, such as [50256], found {stop!r}.")
     return set(_check_ids("stop", stop))
 
 
@@ -386,7 +428,7 @@ def _check_ids(name: str, ids: Collection[int] | Tensor) -> list[int]:
             raise TypeError
         return [operator.index(i) for i in ids]
     except TypeError:
-        raise TypeError(f"{name} is {ids!r}: expected a list of token ids, integers.") from None
+        raise TypeError(f"{name} must be a list of token ids, integers, found {ids!r}.") from None
 
 
 def _check_prompt(
@@ -396,19 +438,19 @@ def _check_prompt(
     prompt = _check_ids(name, prompt)
     if not prompt:
         raise ValueError(
-            f"{name} is empty: expected at least one id to start from, such as the one that begins "
-            "a text."
+            f"{name} must hold at least one id to start from, such as the one that begins a text, "
+            "found none."
         )
     if isinstance(model, GPT):
         context, last = model.config.context, model.config.vocab_size - 1
         if len(prompt) + max_new_tokens > context:
             raise ValueError(
-                f"{name} has {len(prompt)} tokens, and with max_new_tokens = {max_new_tokens} "
-                f"exceeds the model's context of {context}: shorten either."
+                f"{name} must with max_new_tokens = {max_new_tokens} fit into the model's context "
+                f"of {context}, found {len(prompt)} tokens. Shorten either."
             )
         if min(prompt) < 0 or max(prompt) > last:
             raise ValueError(
-                f"{name} has ids from {min(prompt)} to {max(prompt)}: expected 0 to "
-                f"vocab_size - 1 = {last}. Is this the model's own tokenizer?"
+                f"{name} must lie in 0 .. vocab_size - 1 = {last}, found {min(prompt)} to "
+                f"{max(prompt)}. Is this the model's own tokenizer?"
             )
     return prompt

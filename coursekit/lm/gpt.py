@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from coursekit._checks import as_count
 from coursekit.lm.attention import CausalSelfAttention, KeyValueCache, check_context, check_heads
 from coursekit.lm.positional import sinusoidal
 
@@ -28,19 +29,6 @@ if TYPE_CHECKING:
 
 Positions = Literal["learned", "sinusoidal", "rotary", "alibi", "none"]
 INITIAL_STD = 0.02  # of GPT-2's weights
-
-
-def check_count(name: str, count: int) -> None:
-    """Refuse what is not a positive integer.
-
-    Raises:
-        TypeError: If the count is not an integer.
-        ValueError: If it is below 1.
-    """
-    if not isinstance(count, int) or isinstance(count, bool):
-        raise TypeError(f"{name} is {count!r}: expected an integer.")
-    if count < 1:
-        raise ValueError(f"{name} is {count}: expected at least 1.")
 
 
 @dataclass(frozen=True)
@@ -59,8 +47,13 @@ class GPTConfig:
         eps: Added to the variance in layer normalisation.
 
     Raises:
-        TypeError: If a size is not an integer.
+        TypeError: If a size is not a whole number.
         ValueError: If a value is out of its range.
+
+    Example:
+        >>> config = GPTConfig(vocab_size=256, context=64, width=32, n_layers=2, n_heads=4)
+        >>> config.positions, config.tie_weights
+        ('learned', True)
     """
 
     vocab_size: int
@@ -75,22 +68,31 @@ class GPTConfig:
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "context", "width", "n_layers", "n_heads"):
-            check_count(name, getattr(self, name))
+            object.__setattr__(self, name, as_count(getattr(self, name), name))
         if self.positions not in get_args(Positions):
             raise ValueError(
-                f"positions is {self.positions!r}: expected one of {get_args(Positions)}."
+                f"positions must be one of {get_args(Positions)}, found {self.positions!r}."
             )
         check_heads(self.width, self.n_heads, rotary=self.positions == "rotary")
         if self.positions == "sinusoidal" and self.width % 2:
-            raise ValueError(f"width is {self.width}: sinusoidal positions need it even.")
+            raise ValueError(f"width must be even for sinusoidal positions, found {self.width}.")
         if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout is {self.dropout}: expected a probability in [0, 1).")
-        if self.eps <= 0:
-            raise ValueError(f"eps is {self.eps}: expected a small positive number.")
+            raise ValueError(f"dropout must be a probability in [0, 1), found {self.dropout}.")
+        if not 0 < self.eps < math.inf:
+            raise ValueError(f"eps must be a small positive number, found {self.eps}.")
 
 
 class Block(nn.Module):
-    """Attention, then fully connected layers; each reads the normalised stream and adds to it."""
+    """Attention, then fully connected layers; each reads the normalised stream and adds to it.
+
+    Args:
+        config: The shape of the GPT that it is a part of.
+
+    Example:
+        >>> block = Block(GPTConfig(vocab_size=256, context=64, width=32, n_layers=2, n_heads=4))
+        >>> tuple(block(torch.randn(1, 5, 32)).shape)
+        (1, 5, 32)
+    """
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
@@ -120,7 +122,16 @@ class GPT(nn.Module):
     Args:
         config: Its shape.
         generator: Source of the initial weights; PyTorch's global one if None.
+
+    Example:
+        >>> config = GPTConfig(vocab_size=256, context=64, width=32, n_layers=2, n_heads=4)
+        >>> model = GPT(config, torch.Generator().manual_seed(0))
+        >>> logits = model(torch.tensor([[72, 105, 33]]))
+        >>> tuple(logits.shape)
+        (1, 3, 256)
     """
+
+    position_table: Tensor
 
     def __init__(self, config: GPTConfig, generator: torch.Generator | None = None) -> None:
         super().__init__()
@@ -154,7 +165,7 @@ class GPT(nn.Module):
     def forward(
         self, ids: Tensor, cache: list[KeyValueCache] | None = None, last_only: bool = False
     ) -> Tensor:
-        """Logits of the token that follows each position.
+        """Return logits of the token that follows each position.
 
         Args:
             ids: Token ids `(B, T)`, int64 or int32. Their range is checked where that is free of
@@ -171,8 +182,8 @@ class GPT(nn.Module):
         """
         if cache is not None and len(cache) != len(self.blocks):
             raise ValueError(
-                f"The cache has {len(cache)} layers and the model {len(self.blocks)}: "
-                "make it with this model's new_cache()."
+                f"cache must have the {len(self.blocks)} layers of the model, found {len(cache)}. "
+                "Make it with this model's new_cache()."
             )
         start = cache[0].length if cache else 0
         self._check_ids(ids, start)
@@ -192,14 +203,15 @@ class GPT(nn.Module):
 
     def new_cache(self, capacity: int | None = None) -> list[KeyValueCache]:
         """Return an empty cache for one batch: an entry a layer, room for `capacity` tokens."""
-        return [KeyValueCache(capacity or self.config.context) for _ in self.blocks]
+        tokens = self.config.context if capacity is None else capacity
+        return [KeyValueCache(tokens) for _ in self.blocks]
 
     def _check_ids(self, ids: Tensor, start: int) -> None:
         if ids.dtype not in (torch.int64, torch.int32):
-            raise TypeError(f"ids have dtype {ids.dtype}: expected token ids, int64 or int32.")
+            raise TypeError(f"ids must be token ids, int64 or int32, found {ids.dtype}.")
         if ids.ndim != 2 or ids.numel() == 0:
             raise ValueError(
-                f"ids have shape {tuple(ids.shape)}: expected (batch, tokens), neither of them 0. "
+                f"ids must have shape (batch, tokens), not empty, found {tuple(ids.shape)}. "
                 "For one sequence, add the batch: ids[None]."
             )
         check_context(start, ids.shape[1], self.config.context)
@@ -207,13 +219,15 @@ class GPT(nn.Module):
             low, high = (int(bound) for bound in ids.aminmax())
             if low < 0 or high >= self.config.vocab_size:
                 raise ValueError(
-                    f"ids range from {low} to {high}: expected 0 to vocab_size - 1 = "
-                    f"{self.config.vocab_size - 1}. Is this the model's own tokenizer?"
+                    f"ids must lie in 0 .. vocab_size - 1 = {self.config.vocab_size - 1}, found "
+                    f"{low} to {high}. Is this the model's own tokenizer?"
                 )
 
     @classmethod
     def from_transformers(cls, model: GPT2LMHeadModel) -> GPT:
-        """Our GPT with the weights of a GPT-2 of transformers (copied; same dtype and device).
+        """Return our GPT with the weights of a GPT-2 of transformers.
+
+        The weights are copied; dtype and device stay.
 
         Raises:
             TypeError: If the model is not a GPT2LMHeadModel.
@@ -241,25 +255,26 @@ class GPT(nn.Module):
         config = self.config
         if config.positions != "learned":
             raise ValueError(
-                f"positions is {config.positions!r}: GPT-2 has learned positions only. "
-                "Build the model with positions='learned' to hand it over."
+                f"positions must be 'learned' to hand the model over, found {config.positions!r}. "
+                "GPT-2 knows no others."
             )
-        theirs = GPT2LMHeadModel(
-            GPT2Config(
-                vocab_size=config.vocab_size,
-                n_positions=config.context,
-                n_embd=config.width,
-                n_layer=config.n_layers,
-                n_head=config.n_heads,
-                resid_pdrop=config.dropout,
-                embd_pdrop=config.dropout,
-                attn_pdrop=config.dropout,
-                layer_norm_epsilon=config.eps,
-                tie_word_embeddings=config.tie_weights,
-                bos_token_id=None,
-                eos_token_id=None,
-            )
-        ).to(device=self.head.weight.device, dtype=self.head.weight.dtype)
+        settings = GPT2Config(
+            vocab_size=config.vocab_size,
+            n_positions=config.context,
+            n_embd=config.width,
+            n_layer=config.n_layers,
+            n_head=config.n_heads,
+            resid_pdrop=config.dropout,
+            embd_pdrop=config.dropout,
+            attn_pdrop=config.dropout,
+            layer_norm_epsilon=config.eps,
+            tie_word_embeddings=config.tie_weights,
+            bos_token_id=None,
+            eos_token_id=None,
+        )
+        theirs = GPT2LMHeadModel(settings).to(  # type: ignore[call-arg]  # a decorator hides self
+            device=self.head.weight.device, dtype=self.head.weight.dtype
+        )
         theirs.load_state_dict(
             {_their_name(name): _exchange(name, ours) for name, ours in self.state_dict().items()}
         )
@@ -267,7 +282,7 @@ class GPT(nn.Module):
 
 
 def next_token_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean negative log-likelihood of the tokens that did follow, in nats.
+    """Return the mean negative log-likelihood of the tokens that did follow, in nats.
 
     Args:
         logits: `(B, T, V)`, the model's answer to tokens 0 to T - 1.
@@ -275,16 +290,25 @@ def next_token_loss(logits: Tensor, targets: Tensor) -> Tensor:
 
     Returns:
         A scalar.
+
+    Example:
+        >>> uniform = torch.zeros(1, 3, 8)  # log 8 nats, whatever follows
+        >>> next_token_loss(uniform, torch.tensor([[5, 0, -100]]))
+        tensor(2.0794)
     """
     return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 
 
 def parameter_count(config: GPTConfig) -> int:
-    """How many numbers a GPT learns: V d + C d + L (12 d^2 + 13 d) + 2 d, for tied GPT-2.
+    """Return how many numbers a GPT learns: V d + C d + L (12 d^2 + 13 d) + 2 d, for tied GPT-2.
 
     Each block has 4 d^2 in attention, 8 d^2 in the fully connected layers, and 13 d in biases and
     norms. The table of positions (C d) exists only where positions are learned, and an untied head
     is one more V d.
+
+    Example:
+        >>> parameter_count(GPTConfig(50257, context=1024, width=768, n_layers=12, n_heads=12))
+        124439808
     """
     d, tokens = config.width, config.vocab_size * config.width
     positions = config.context * d if config.positions == "learned" else 0
@@ -293,7 +317,7 @@ def parameter_count(config: GPTConfig) -> int:
 
 
 def forward_flops(config: GPTConfig, length: int) -> int:
-    """Floating-point operations of the matrix products to read one sequence of `length` tokens.
+    """Return the floating-point operations to read one sequence of `length` tokens.
 
     T (24 L d^2 + 2 d V) + 4 L T^2 d: a multiplication and an addition count as two, the causal half
     that a kernel may skip counts in full, and what is not a matrix product is left out. Training
@@ -301,7 +325,13 @@ def forward_flops(config: GPTConfig, length: int) -> int:
 
     Reference:
         Kaplan et al. 2020, Scaling laws for neural language models, section 2.1.
+
+    Example:
+        >>> gpt2 = GPTConfig(50257, context=1024, width=768, n_layers=12, n_heads=12)
+        >>> f"{forward_flops(gpt2, length=1024):.2e}"
+        '2.92e+11'
     """
+    length = as_count(length, "length")
     d, layers = config.width, config.n_layers
     per_token = 24 * layers * d**2 + 2 * d * config.vocab_size
     return length * per_token + 4 * layers * length**2 * d
@@ -337,7 +367,7 @@ def _config_from_transformers(model: GPT2LMHeadModel) -> GPTConfig:
     from transformers import GPT2LMHeadModel
 
     if not isinstance(model, GPT2LMHeadModel):
-        raise TypeError(f"model is a {type(model).__name__}: expected a GPT2LMHeadModel.")
+        raise TypeError(f"model must be a GPT2LMHeadModel, found a {type(model).__name__}.")
     theirs = model.config
     expected = {
         "activation_function": ("gelu_new", "gelu_pytorch_tanh"),  # two names of one function
@@ -353,8 +383,8 @@ def _config_from_transformers(model: GPT2LMHeadModel) -> GPTConfig:
         found = getattr(theirs, name)
         if found not in allowed:
             raise ValueError(
-                f"The model's configuration has {name} = {found!r}, but this GPT has only "
-                f"{' or '.join(map(repr, allowed))}."
+                f"{name} must be {' or '.join(map(repr, allowed))} in the model's configuration, "
+                f"found {found!r}. This GPT has no other."
             )
     return GPTConfig(
         vocab_size=theirs.vocab_size,

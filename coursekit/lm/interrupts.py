@@ -16,6 +16,12 @@ class Interrupt:
 
     Attributes:
         requested: Whether it came.
+
+    Example:
+        >>> with Interrupt() as interrupt:
+        ...     signal.raise_signal(signal.SIGINT)
+        ...     interrupt.requested
+        True
     """
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ import math
 import torch
 from torch import Tensor
 
-from coursekit.lm.gpt import check_count
+from coursekit._checks import as_count
 from coursekit.lm.prediction import Model, device_of, evaluating
 
 MAX_SECRETS = 10_000_000  # log-probabilities in one result: 80 MB
@@ -31,7 +31,7 @@ MAX_SECRETS = 10_000_000  # log-probabilities in one result: 80 MB
 def secret_log_probs(
     model: Model, prefixes: Tensor, alphabet: Tensor, length: int, batch_size: int = 2048
 ) -> Tensor:
-    """Log-probability of every secret that could follow each prefix, exactly.
+    """Return the log-probability of every secret that could follow each prefix, exactly.
 
     The secrets are all strings of `length` tokens of the alphabet. Those that begin alike share
     what they begin with, so the model reads A^(length - 1) + ... + A + 1 contexts a prefix.
@@ -48,11 +48,18 @@ def secret_log_probs(
         for alphabet, the secret "4 8 1 7" stands at index 4817.
 
     Raises:
-        TypeError: If `length` is no integer.
+        TypeError: If `length` is no whole number.
         ValueError: If a shape is wrong, the alphabet repeats a token, or secrets are too many.
+
+    Example:
+        >>> def uniform(ids):
+        ...     return torch.zeros(*ids.shape, 10)
+        >>> secrets = secret_log_probs(uniform, torch.tensor([[3]]), torch.arange(10), length=2)
+        >>> tuple(secrets.shape), round(secrets[0, 47].exp().item(), 4)
+        ((1, 100), 0.01)
     """
-    check_count("length", length)
-    check_count("batch_size", batch_size)
+    length = as_count(length, "length")
+    batch_size = as_count(batch_size, "batch_size")
     for name, ids, ndim, shape in (
         ("prefixes", prefixes, 2, "(C, P)"),
         ("alphabet", alphabet, 1, "(A,)"),
@@ -64,11 +71,11 @@ def secret_log_probs(
             )
     n_tokens = len(alphabet)
     if len(alphabet.unique()) < n_tokens:
-        raise ValueError("alphabet must hold distinct tokens; one of them is there twice.")
+        raise ValueError("alphabet must hold distinct tokens, found one of them twice.")
     if len(prefixes) * n_tokens**length > MAX_SECRETS:
         raise ValueError(
-            f"{len(prefixes)} prefixes with {n_tokens}^{length} secrets each are more than "
-            f"{MAX_SECRETS:,}: take fewer prefixes, or shorter secrets."
+            f"secrets must be at most {MAX_SECRETS:,} in all, found {len(prefixes)} prefixes with "
+            f"{n_tokens}^{length} each. Take fewer prefixes, or shorter secrets."
         )
     device = device_of(model)
     contexts, log_probs = prefixes, torch.zeros(len(prefixes), 1, dtype=torch.float64)
@@ -91,7 +98,7 @@ def secret_log_probs(
 
 
 def exposure(log_probs: Tensor, secrets: Tensor) -> Tensor:
-    """Exposure of each secret by its exact rank, in bits.
+    """Return the exposure of each secret by its exact rank, in bits.
 
     Rank 1 is the most probable. Secrets that are equally probable share their mean rank, so that a
     model that knows nothing exposes nothing much.
@@ -108,6 +115,11 @@ def exposure(log_probs: Tensor, secrets: Tensor) -> Tensor:
 
     Reference:
         Carlini et al. 2019, The secret sharer, definition 2.
+
+    Example:
+        >>> log_probs = torch.tensor([[0.1, 0.6, 0.2, 0.1]]).log()
+        >>> exposure(log_probs, torch.tensor([1]))  # the first of four: log2(4) bits
+        tensor([2.], dtype=torch.float64)
     """
     if log_probs.ndim != 2 or log_probs.numel() == 0 or secrets.shape != log_probs.shape[:1]:
         raise ValueError(
@@ -127,19 +139,23 @@ def exposure(log_probs: Tensor, secrets: Tensor) -> Tensor:
 
 
 def chance_exposure(n_secrets: int) -> float:
-    """Mean exposure of a secret that was never planted among R candidates, in bits.
+    """Return the mean exposure of a secret that was never planted among R candidates, in bits.
 
     Its rank is even over 1 to R, so the mean is log2 R - (log2 R!) / R.
 
     Raises:
-        TypeError, ValueError: If the number is no integer of at least 1.
+        TypeError, ValueError: If the number is no whole number of at least 1.
+
+    Example:
+        >>> round(chance_exposure(10_000), 2)
+        1.44
     """
-    check_count("n_secrets", n_secrets)
+    n_secrets = as_count(n_secrets, "n_secrets")
     return math.log2(n_secrets) - math.lgamma(n_secrets + 1) / math.log(2) / n_secrets
 
 
 def without_duplicates(documents: Tensor) -> Tensor:
-    """Documents `(N, T)` with each one kept once, where it first stood: `(n, T)`.
+    """Return documents `(N, T)` with each one kept once, where it first stood: `(n, T)`.
 
     Only exact copies are found: a document that differs in one token is another document.
 
@@ -148,6 +164,11 @@ def without_duplicates(documents: Tensor) -> Tensor:
 
     Reference:
         Lee et al. 2022, Deduplicating training data makes language models better.
+
+    Example:
+        >>> without_duplicates(torch.tensor([[1, 2], [3, 4], [1, 2]]))
+        tensor([[1, 2],
+                [3, 4]])
     """
     if documents.ndim != 2:
         raise ValueError(f"documents must be (N, T), found shape {tuple(documents.shape)}.")

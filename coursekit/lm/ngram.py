@@ -17,12 +17,13 @@ Reference:
 from __future__ import annotations
 
 import math
-import operator
 from dataclasses import dataclass
 from typing import Self
 
 import torch
 from torch import Tensor
+
+from coursekit._checks import as_count
 
 MAX_CODE = 2**63 - 1  # a context is kept as one int64, a number in base V + 1
 
@@ -46,25 +47,30 @@ class NGram:
         backoff: Take the model of the next lower order for the prior, not the uniform law.
 
     Raises:
-        TypeError: If a size is no integer.
+        TypeError: If a size is no whole number.
         ValueError: If an argument is out of its range, or contexts of this order are too many to
             be numbered.
+
+    Example:
+        >>> bigram = NGram(vocab_size=3, order=1).fit(torch.tensor([0, 1, 0, 1, 0, 2]))
+        >>> bigram.next_token_probs(torch.tensor([0]))  # after 0 came 1, 1 and 2
+        tensor([[0.0833, 0.5833, 0.3333]], dtype=torch.float64)
     """
 
     def __init__(
         self, vocab_size: int, order: int, smoothing: float = 1.0, *, backoff: bool = False
     ) -> None:
-        self.vocab_size = _at_least("vocab_size", vocab_size, 1)
-        self.order = _at_least("order", order, 0)
+        self.vocab_size = as_count(vocab_size, "vocab_size")
+        self.order = as_count(order, "order", least=0)
         if not (0 < smoothing < math.inf):
             raise ValueError(
-                f"smoothing is {smoothing}: expected a finite number above 0; without any, what "
+                f"smoothing must be a finite number above 0, found {smoothing}. Without any, what "
                 "follows an unread context has no probability."
             )
-        if (vocab_size + 1) ** (order + 1) > MAX_CODE:
+        if (self.vocab_size + 1) ** (self.order + 1) > MAX_CODE:
             raise ValueError(
-                f"order is {order}: {vocab_size} words have more contexts of that length than "
-                "there are int64 numbers. Take a lower order."
+                f"order must be lower, found {self.order}: {self.vocab_size} words have more "
+                "contexts of that length than there are int64 numbers."
             )
         self.smoothing = smoothing
         self.backoff = backoff
@@ -93,7 +99,7 @@ class NGram:
         return self
 
     def next_token_probs(self, tokens: Tensor) -> Tensor:
-        """Law of the word after each position, given the words up to it.
+        """Return the law of the word after each position, given the words up to it.
 
         Entry t reads tokens up to t and speaks of token t + 1, as the logits of a GPT do.
 
@@ -159,13 +165,3 @@ class NGram:
                 "Is this the tokenizer that the model was made for?"
             )
         return torch.atleast_2d(tokens.cpu().long())
-
-
-def _at_least(name: str, count: int, least: int) -> int:
-    try:
-        count = operator.index(count)
-    except TypeError as error:
-        raise TypeError(f"{name} must be a whole number, found {count!r}.") from error
-    if count < least:
-        raise ValueError(f"{name} must be at least {least}, found {count}.")
-    return count

@@ -22,7 +22,8 @@ from typing import Literal, get_args
 import torch
 from torch import nn
 
-from coursekit.lm.gpt import GPT, check_count
+from coursekit._checks import as_count, as_seed
+from coursekit.lm.gpt import GPT
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
@@ -48,8 +49,12 @@ class TrainingConfig:
             CPU, and on a GPU the shortest that it is made for. Weights are always float32.
 
     Raises:
-        TypeError: If a count is not an integer.
+        TypeError: If a count is not a whole number.
         ValueError: If a value is out of its range.
+
+    Example:
+        >>> TrainingConfig(steps=300, learning_rate=3e-3).warmup_steps
+        50
     """
 
     steps: int = 1000
@@ -67,30 +72,38 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "evaluate_every", "checkpoint_every"):
-            check_count(name, getattr(self, name))
-        for name in ("warmup_steps", "seed"):
-            if getattr(self, name) != 0:
-                check_count(name, getattr(self, name))
+            self._keep(name, as_count(getattr(self, name), name))
+        self._keep("warmup_steps", as_count(self.warmup_steps, "warmup_steps", least=0))
+        self._keep("seed", as_seed(self.seed))
         for name in ("learning_rate", "clip_norm"):
             if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} is {getattr(self, name)}: expected a positive number.")
+                raise ValueError(f"{name} must be a positive number, found {getattr(self, name)}.")
         if not 0 <= self.weight_decay < math.inf:
-            raise ValueError(f"weight_decay is {self.weight_decay}: expected 0 or more.")
+            raise ValueError(f"weight_decay must be 0 or more, found {self.weight_decay}.")
         if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing is {self.label_smoothing}: expected [0, 1).")
+            raise ValueError(f"label_smoothing must lie in [0, 1), found {self.label_smoothing}.")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
-            raise ValueError(f"betas is {self.betas}: expected two numbers in [0, 1).")
+            raise ValueError(f"betas must be two numbers in [0, 1), found {self.betas}.")
         if self.precision not in get_args(Precision):
             raise ValueError(
-                f"precision is {self.precision!r}: expected one of {get_args(Precision)}."
+                f"precision must be one of {get_args(Precision)}, found {self.precision!r}."
             )
+
+    def _keep(self, name: str, number: int) -> None:
+        """Store a number as a plain int, which a checkpoint can hold; NumPy's it cannot."""
+        object.__setattr__(self, name, number)
 
 
 def learning_rate_at(step: int, config: TrainingConfig) -> float:
-    """Learning rate of an update; the first is number 0.
+    """Return the learning rate of an update; the first is number 0.
 
     It grows in a line, so that update `warmup_steps` - 1 has all of it, then falls along half a
     cosine, which would be 0 at update number `steps`.
+
+    Example:
+        >>> config = TrainingConfig(steps=100, learning_rate=0.1, warmup_steps=20)
+        >>> [round(learning_rate_at(step, config), 3) for step in (0, 19, 60, 99)]
+        [0.005, 0.1, 0.05, 0.0]
     """
     if step < config.warmup_steps:
         return config.learning_rate * (step + 1) / config.warmup_steps
@@ -99,15 +112,22 @@ def learning_rate_at(step: int, config: TrainingConfig) -> float:
 
 
 def adamw(model: GPT, config: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW for the weights of a model, with weight decay for matrices only.
+    """Return AdamW for the weights of a model, with weight decay for matrices only.
 
     A bias or a norm's gain has no reason to be near 0. Nor has an embedding: decay would shrink the
     rare tokens', which few gradients restore, and so bend the probabilities of rare words.
+
+    Example:
+        >>> from coursekit.lm.gpt import GPTConfig
+        >>> model = GPT(GPTConfig(vocab_size=8, context=4, width=4, n_layers=1, n_heads=1))
+        >>> [group["weight_decay"] for group in adamw(model, TrainingConfig()).param_groups]
+        [0.01, 0.0]
     """
     matrices = {
         f"{name}.weight" for name, module in model.named_modules() if isinstance(module, nn.Linear)
     }
-    decayed, others = [], []
+    decayed: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():  # a tied head goes by its embedding's name
         (decayed if name in matrices else others).append(parameter)
     groups = [

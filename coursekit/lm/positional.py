@@ -17,9 +17,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from coursekit._checks import as_count
+
 
 def sinusoidal(length: int, width: int, base: float = 10000.0) -> Tensor:
-    """Sine and cosine of positions 0 to length - 1 at geometrically spaced frequencies.
+    """Return sine and cosine of positions 0 to length - 1 at geometrically spaced frequencies.
 
     Args:
         length: Number of positions.
@@ -34,6 +36,11 @@ def sinusoidal(length: int, width: int, base: float = 10000.0) -> Tensor:
 
     Reference:
         Vaswani et al. 2017, Attention is all you need, section 3.5.
+
+    Example:
+        >>> sinusoidal(length=2, width=4)
+        tensor([[0.0000, 1.0000, 0.0000, 1.0000],
+                [0.8415, 0.5403, 0.0100, 0.9999]])
     """
     # float64 until the end: an angle of a thousand radians has only four decimals in float32.
     angle = _angles(_positions(length).double(), width, base)
@@ -43,7 +50,7 @@ def sinusoidal(length: int, width: int, base: float = 10000.0) -> Tensor:
 def rotary_angles(
     positions: int | Tensor, width: int, base: float = 10000.0
 ) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of the angles by which rotary embedding turns each pair of coordinates.
+    """Return cosine and sine of the angles by which rotary embedding turns pairs of coordinates.
 
     Args:
         positions: The positions `(T,)`, or their number, which stands for 0 to T - 1.
@@ -58,8 +65,13 @@ def rotary_angles(
 
     Reference:
         Su et al. 2021, RoFormer: enhanced transformer with rotary position embedding, equation 15.
+
+    Example:
+        >>> cos, sin = rotary_angles(3, width=4)
+        >>> cos.shape, sin[1]
+        (torch.Size([3, 2]), tensor([0.8415, 0.0100]))
     """
-    if isinstance(positions, int):
+    if not isinstance(positions, Tensor):
         positions = _positions(positions)
     if positions.dtype != torch.float64:
         positions = positions.float()
@@ -85,11 +97,19 @@ def apply_rotary(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
     Raises:
         ValueError: If the angles do not fit `x`.
+
+    Example:
+        >>> def turned(x, position):
+        ...     return apply_rotary(x, *rotary_angles(torch.tensor([position]), width=4))
+        >>> query, key = torch.randn(1, 4), torch.randn(1, 4)
+        >>> early, late = turned(query, 2) @ turned(key, 0).T, turned(query, 7) @ turned(key, 5).T
+        >>> torch.allclose(early, late, atol=1e-5)  # the distance alone counts
+        True
     """
     if x.shape[-2:] != (cos.shape[-2], 2 * cos.shape[-1]):
         raise ValueError(
-            f"x has shape {tuple(x.shape)} and cos {tuple(cos.shape)}: expected x (..., T, width) "
-            "and cos (T, width / 2). Build them with rotary_angles(T, width)."
+            "x must have shape (..., T, width) and cos (T, width / 2), found "
+            f"{tuple(x.shape)} and {tuple(cos.shape)}. Build cos with rotary_angles(T, width)."
         )
     first, second = x.chunk(2, dim=-1)
     turned = torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
@@ -97,7 +117,7 @@ def apply_rotary(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def alibi_slopes(n_heads: int, device: torch.device | str | None = None) -> Tensor:
-    """How strongly each head dislikes distance: a geometric sequence from 2^(-8/n) to 2^-8.
+    """Return how strongly each head dislikes distance: a geometric sequence from 2^(-8/n) to 2^-8.
 
     Where n_heads is no power of two, the sequence of the power below is filled up with every other
     slope of the power above, as the authors do.
@@ -114,8 +134,12 @@ def alibi_slopes(n_heads: int, device: torch.device | str | None = None) -> Tens
 
     Reference:
         Press, Smith and Lewis 2022, Train short, test long, section 3 and its published code.
+
+    Example:
+        >>> alibi_slopes(4)
+        tensor([0.2500, 0.0625, 0.0156, 0.0039])
     """
-    _check_positive("n_heads", n_heads)
+    n_heads = as_count(n_heads, "n_heads")
     below = 2 ** (n_heads.bit_length() - 1)
     steps = torch.arange(1, below + 1, device=device) / below
     between = (2 * torch.arange(n_heads - below, device=device) + 1) / (2 * below)
@@ -138,31 +162,26 @@ def alibi_bias(
 
     Raises:
         ValueError: If length or n_heads is not positive, or start is not in [0, length).
+
+    Example:
+        >>> alibi_bias(length=3, n_heads=8)[0]
+        tensor([[-0.0000, -0.5000, -1.0000],
+                [-0.5000, -0.0000, -0.5000],
+                [-1.0000, -0.5000, -0.0000]])
     """
     key = _positions(length, device)
-    if not 0 <= start < length:
-        raise ValueError(
-            f"start is {start}: expected a position from 0 to length - 1 = {length - 1}."
-        )
+    start = as_count(start, "start", least=0, most=length - 1)
     distance = (key[start:, None] - key).abs()
     return -alibi_slopes(n_heads, device)[:, None, None] * distance
 
 
 def _angles(positions: Tensor, width: int, base: float) -> Tensor:
-    """Position times frequency `(T, width / 2)`."""
-    if width < 2 or width % 2:
-        raise ValueError(
-            f"width is {width}: expected a positive even number, since coordinates come in pairs."
-        )
+    """Return position times frequency, `(T, width / 2)`."""
+    if as_count(width, "width") % 2:
+        raise ValueError(f"width must be even, found {width}. Coordinates come in pairs.")
     exponent = torch.arange(0, width, 2, dtype=positions.dtype, device=positions.device) / width
     return positions[:, None] * (1.0 / base**exponent)
 
 
 def _positions(length: int, device: torch.device | str | None = None) -> Tensor:
-    _check_positive("length", length)
-    return torch.arange(length, device=device)
-
-
-def _check_positive(name: str, value: int) -> None:
-    if value < 1:
-        raise ValueError(f"{name} is {value}: expected at least 1.")
+    return torch.arange(as_count(length, "length"), device=device)

@@ -14,8 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from coursekit._checks import as_count
 from coursekit.lm.batches import PADDING, as_sequences, check_tokens, inputs_and_targets
-from coursekit.lm.gpt import GPT, check_count
+from coursekit.lm.gpt import GPT
 
 # A GPT, or anything that gives logits (B, T, V) for ids (B, T).
 Model = Callable[[Tensor], Tensor]
@@ -23,7 +24,7 @@ Model = Callable[[Tensor], Tensor]
 
 @torch.no_grad()
 def sequence_logits(model: Model, tokens: Tensor, batch_size: int = 64) -> Tensor:
-    """Logits of each token but the first, from those before it.
+    """Return logits of each token but the first, from those before it.
 
     Entry t reads tokens 0 to t and speaks of token t + 1. For functions of predictions `(N, V)` and
     labels `(N,)`: `logits.flatten(0, 1)` and `tokens[:, 1:].flatten()`.
@@ -39,14 +40,21 @@ def sequence_logits(model: Model, tokens: Tensor, batch_size: int = 64) -> Tenso
     Raises:
         TypeError: If tokens are not integers.
         ValueError: If tokens are not `(N, T)`, or do not fit the model.
+
+    Example:
+        >>> def repeat(ids):  # a model that bets on hearing the last token again
+        ...     return torch.nn.functional.one_hot(ids, 3) * 5.0
+        >>> sequence_logits(repeat, torch.tensor([[0, 2, 1]]))
+        tensor([[[5., 0., 0.],
+                 [0., 0., 5.]]])
     """
-    check_count("batch_size", batch_size)
+    batch_size = as_count(batch_size, "batch_size")
     if isinstance(model, GPT):
         check_tokens("tokens", tokens, model.config)
     if tokens.ndim != 2 or tokens.shape[1] < 2 or len(tokens) == 0:
         raise ValueError(
-            f"tokens have shape {tuple(tokens.shape)}: expected (N, T), at least one sequence of "
-            "at least two tokens. For one sequence, add the batch: tokens[None]."
+            "tokens must have shape (N, T), at least one sequence of at least two tokens, found "
+            f"{tuple(tokens.shape)}. For one sequence, add the batch: tokens[None]."
         )
     device = device_of(model)
     with evaluating(model):
@@ -59,7 +67,7 @@ def sequence_logits(model: Model, tokens: Tensor, batch_size: int = 64) -> Tenso
 
 
 def evaluate_loss(model: GPT, data: Tensor, batch_size: int = 64) -> float:
-    """Mean negative log-likelihood of each token but the first, in nats.
+    """Return the mean negative log-likelihood of each token but the first, in nats.
 
     Args:
         model: A GPT.
@@ -69,8 +77,15 @@ def evaluate_loss(model: GPT, data: Tensor, batch_size: int = 64) -> float:
     Raises:
         TypeError: If data are not integers.
         ValueError: If data do not fit the model.
+
+    Example:
+        >>> from coursekit.lm.gpt import GPTConfig
+        >>> model = GPT(GPTConfig(vocab_size=8, context=4, width=4, n_layers=1, n_heads=1))
+        >>> _ = nn.init.zeros_(model.head.weight)  # now all eight tokens are equally probable
+        >>> round(evaluate_loss(model, torch.tensor([[1, 2, 3]])), 4)
+        2.0794
     """
-    check_count("batch_size", batch_size)
+    batch_size = as_count(batch_size, "batch_size")
     check_tokens("data", data, model.config)
     nats, n_tokens = total_loss(model, as_sequences(data, model.config.context), batch_size)
     return nats / n_tokens
@@ -78,7 +93,15 @@ def evaluate_loss(model: GPT, data: Tensor, batch_size: int = 64) -> float:
 
 @torch.no_grad()
 def total_loss(model: GPT, sequences: Tensor, batch_size: int) -> tuple[float, int]:
-    """Negative log-likelihood of sequences `(n, T)`, in nats, and the number of tokens it sums."""
+    """Return the negative log-likelihood of sequences `(n, T)` in nats, and how many tokens count.
+
+    Example:
+        >>> from coursekit.lm.gpt import GPTConfig
+        >>> model = GPT(GPTConfig(vocab_size=8, context=4, width=4, n_layers=1, n_heads=1))
+        >>> nats, n_tokens = total_loss(model, torch.tensor([[1, 2, 3], [4, 5, -100]]), 2)
+        >>> n_tokens
+        3
+    """
     nats, n_tokens = 0.0, 0
     with evaluating(model):
         for batch in sequences.split(batch_size):
@@ -91,18 +114,32 @@ def total_loss(model: GPT, sequences: Tensor, batch_size: int) -> tuple[float, i
 
 @contextmanager
 def evaluating(model: Model) -> Iterator[None]:
-    """Turn dropout off for a while: it is for training."""
-    training = isinstance(model, nn.Module) and model.training
-    if training:
-        model.eval()
+    """Turn dropout off for a while: it is for training.
+
+    Example:
+        >>> model = nn.Dropout(0.5)
+        >>> with evaluating(model):
+        ...     model.training
+        False
+        >>> model.training
+        True
+    """
+    if not isinstance(model, nn.Module) or not model.training:
+        yield
+        return
+    model.eval()
     try:
         yield
     finally:
-        if training:
-            model.train()
+        model.train()
 
 
 def device_of(model: Model) -> torch.device:
-    """Where the parameters are; the CPU if there are none."""
+    """Return where the parameters are; the CPU if there are none.
+
+    Example:
+        >>> device_of(lambda ids: ids)
+        device(type='cpu')
+    """
     parameter = next(model.parameters(), None) if isinstance(model, nn.Module) else None
     return torch.device("cpu") if parameter is None else parameter.device

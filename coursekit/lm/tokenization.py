@@ -14,7 +14,6 @@ Units"; on bytes: Radford et al. (2019), "Language Models are Unsupervised Multi
 from __future__ import annotations
 
 import json
-import operator
 import os
 import re
 from collections import Counter, defaultdict
@@ -22,8 +21,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+
+from coursekit._checks import as_count
+from coursekit._files import write_atomically
 
 __all__ = ["GPT2_PATTERN", "ByteLevelBPE", "merge", "split_words"]
 
@@ -47,19 +50,31 @@ _BYTES = [bytes([byte]) for byte in _CHAR_OF_BYTE]
 Pair = tuple[int, int]  # ids of two neighbours
 Merge = tuple[bytes, bytes]  # the same two, written out
 
+_NOTHING = -1  # no token: a gap, or what was merged into its neighbour
+
 # At most this many words are remembered with their ids, none of them longer than this.
 _CACHE_WORDS, _CACHE_CHARS = 65_536, 64
 
 
 def split_words(text: str) -> list[str]:
-    """Cut a text into GPT-2's words; no token ever crosses from one into the next."""
+    """Cut a text into GPT-2's words; no token ever crosses from one into the next.
+
+    Example:
+        >>> split_words("Don't panic: 42!")
+        ['Don', "'t", ' panic', ':', ' 42', '!']
+    """
     return [word for word, _ in _SPLITTER.pre_tokenize_str(text)]
 
 
 def merge(ids: Sequence[int], pair: Pair, new_id: int) -> list[int]:
-    """Replace each occurrence of `pair` in `ids` by `new_id`, from left to right."""
+    """Replace each occurrence of `pair` in `ids` by `new_id`, from left to right.
+
+    Example:
+        >>> merge([1, 2, 3, 1, 2], (1, 2), new_id=256)
+        [256, 3, 256]
+    """
     left, right = pair
-    merged, i = [], 0
+    merged, i = list[int](), 0
     while i < len(ids):
         if ids[i] == left and i + 1 < len(ids) and ids[i + 1] == right:
             merged.append(new_id)
@@ -79,6 +94,13 @@ class ByteLevelBPE:
         vocab: The id of each ordinary token, a byte string.
         merges: Pairs of byte strings, oldest (most urgent) first.
         special_tokens: The id of each token that is matched whole, before anything is split.
+
+    Example:
+        >>> tokenizer = ByteLevelBPE.train("low lower lowest", vocab_size=258)
+        >>> tokenizer.tokens("slow")
+        [b's', b'low']
+        >>> tokenizer.decode(tokenizer.encode("slow"))
+        'slow'
     """
 
     def __init__(
@@ -90,20 +112,24 @@ class ByteLevelBPE:
         self.special_tokens = dict(special_tokens)
         if clash := self.special_tokens.keys() & {_to_chars(token) for token in vocab}:
             raise ValueError(
-                f"special_tokens: {min(clash)!r} is how the file spells an ordinary token; "
-                "choose a text that no token can be, such as '<|endoftext|>'."
+                "special_tokens must be texts that no ordinary token is spelled like in the file, "
+                f"such as '<|endoftext|>', found {min(clash)!r}."
             )
         token_of_id = {i: token for token, i in vocab.items()}
         token_of_id |= {i: token.encode() for token, i in self.special_tokens.items()}
         if sorted(token_of_id) != list(range(len(vocab) + len(special_tokens))):
-            raise ValueError("vocab: ids must be 0, 1, 2, ... with no gap and none used twice.")
+            raise ValueError(
+                "vocab must have ids 0, 1, 2, ... with no gap and none used twice, found others."
+            )
         self._token_bytes = [token_of_id[i] for i in range(len(token_of_id))]
         self._id_of_byte = {token[0]: i for token, i in vocab.items() if len(token) == 1}
         self._rank: dict[Pair, int] = {}
         self._merged_id: dict[Pair, int] = {}
         for rank, (left, right) in enumerate(self.merges):
             if not {left, right, left + right} <= vocab.keys():
-                raise ValueError(f"merges: merge {rank}, {left!r} + {right!r}, is not in vocab.")
+                raise ValueError(
+                    f"merges must be in vocab, found merge {rank}, {left!r} + {right!r}, outside."
+                )
             pair = vocab[left], vocab[right]
             self._rank[pair], self._merged_id[pair] = rank, vocab[left + right]
         self._special_pattern = _any_of(self.special_tokens)
@@ -139,15 +165,16 @@ class ByteLevelBPE:
                 or special tokens are empty, repeated or clash with a learned token.
         """
         special_tokens = _check_special_tokens(special_tokens)
-        n_merges = _integer(vocab_size, "vocab_size") - 256 - len(special_tokens)
+        least = 256 + len(special_tokens)
+        n_merges = as_count(vocab_size, "vocab_size", least=0) - least
         if n_merges < 0:
             raise ValueError(
-                f"vocab_size: found {vocab_size}, expected at least {vocab_size - n_merges}: "
-                f"256 bytes and {len(special_tokens)} special tokens, then one for each merge."
+                f"vocab_size must be at least {least}, found {vocab_size}: 256 bytes and "
+                f"{len(special_tokens)} special tokens, then one for each merge."
             )
         _utf8(text)
         if not text:
-            raise ValueError("text: found an empty string; training needs at least one character.")
+            raise ValueError("text must have at least one character, found none.")
         parts = _any_of(special_tokens).split(text)[::2]
         word_counts = Counter(word for part in parts for word in split_words(part))
         return cls.from_merges(_learn_merges(word_counts, n_merges), special_tokens)
@@ -190,8 +217,8 @@ class ByteLevelBPE:
         data = word.encode()
         if missing := set(data) - self._id_of_byte.keys():
             raise ValueError(
-                f"text: {word!r} holds byte {min(missing):#04x}, for which this vocabulary, "
-                "not made by train, has no token."
+                "text must be spelled with the bytes of this vocabulary, which train did not make, "
+                f"found {min(missing):#04x} in {word!r}."
             )
         ids = _replay([self._id_of_byte[byte] for byte in data], self._rank, self._merged_id)
         if len(word) <= _CACHE_CHARS:
@@ -204,15 +231,13 @@ class ByteLevelBPE:
         """Return the bytes that a token stands for; they may be a part of a character.
 
         Raises:
-            TypeError: If `token_id` is not an integer.
+            TypeError: If `token_id` is not a whole number.
             ValueError: If it is negative or not below `vocab_size`.
         """
-        index = _integer(token_id, "token id")
-        if not 0 <= index < self.vocab_size:
-            raise ValueError(
-                f"token id: found {index}, expected 0 to {self.vocab_size - 1}; "
-                "were these ids made by another tokenizer?"
-            )
+        try:
+            index = as_count(token_id, "token id", least=0, most=self.vocab_size - 1)
+        except ValueError as error:
+            raise ValueError(f"{error}. Was it made by another tokenizer?") from None
         return self._token_bytes[index]
 
     def tokens(self, text: str) -> list[bytes]:
@@ -252,8 +277,8 @@ class ByteLevelBPE:
             "tokenizer_class": "PreTrainedTokenizerFast",
             "clean_up_tokenization_spaces": False,
         }
-        _write(folder / "tokenizer.json", self.to_tokenizers().to_str(pretty=True))
-        _write(folder / "tokenizer_config.json", json.dumps(config, indent=2))
+        write_atomically(folder / "tokenizer.json", self.to_tokenizers().to_str(pretty=True))
+        write_atomically(folder / "tokenizer_config.json", json.dumps(config, indent=2))
 
     @classmethod
     def from_pretrained(cls, folder: str | os.PathLike[str]) -> ByteLevelBPE:
@@ -266,8 +291,8 @@ class ByteLevelBPE:
         path = Path(folder) / "tokenizer.json"
         if not path.is_file():
             raise FileNotFoundError(
-                f"folder: found no {path}; write one with save_pretrained(folder), or name a local "
-                "folder that holds one."
+                f"folder must hold a tokenizer.json, found no {path}. Write one with "
+                "save_pretrained(folder), or name a local folder that holds one."
             )
         try:
             spec = json.loads(path.read_text(encoding="utf-8"))
@@ -284,29 +309,33 @@ class ByteLevelBPE:
             return cls(vocab, merges, special_tokens)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
-                f"folder: {path} is no tokenizer that ByteLevelBPE can read ({error!r}); "
-                "was it written by save_pretrained?"
+                f"folder must hold a tokenizer that ByteLevelBPE can read, found {path} with "
+                f"{error!r}. Was it written by save_pretrained?"
             ) from error
 
 
 def _learn_merges(word_counts: Mapping[str, int], n_merges: int) -> list[Merge]:
     """Find the most frequent pair and merge it, `n_merges` times.
 
-    A merge changes the counts of few pairs, all in the words that hold it. So we keep the counts,
-    remember which words may hold which pair, and let a heap find the largest count. The cost is
-    that of the words touched, where counting everything again costs the whole text each time.
+    All words stand in one row, with a gap before, between and after them, and a linked list knows
+    each token's neighbours. A merge changes the counts of the pairs beside it alone, so it costs as
+    much as the pair has places, however long the words are; a heap finds the largest count.
     """
     tokens = list(_BYTES)
     id_of_byte = {token[0]: i for i, token in enumerate(tokens)}
-    words = [[id_of_byte[byte] for byte in word.encode()] for word in word_counts]
-    frequency = list(word_counts.values())
+    ids, frequency = [_NOTHING], [0]
+    for word, count in word_counts.items():
+        spelled = [id_of_byte[byte] for byte in word.encode()]
+        ids += [*spelled, _NOTHING]
+        frequency += [count] * (len(spelled) + 1)
+    after, before = [*range(1, len(ids) + 1)], [*range(-1, len(ids) - 1)]
 
     pair_counts: Counter[Pair] = Counter()
-    words_with: defaultdict[Pair, set[int]] = defaultdict(set)
-    for w, ids in enumerate(words):
-        for pair in pairwise(ids):
-            pair_counts[pair] += frequency[w]
-            words_with[pair].add(w)
+    places: defaultdict[Pair, list[int]] = defaultdict(list)  # of the left one, from left to right
+    for i, pair in enumerate(pairwise(ids)):
+        if _NOTHING not in pair:
+            pair_counts[pair] += frequency[i]
+            places[pair].append(i)
     heap = [(-count, pair) for pair, count in pair_counts.items()]
     heapify(heap)
 
@@ -315,17 +344,26 @@ def _learn_merges(word_counts: Mapping[str, int], n_merges: int) -> list[Merge]:
         count, best = heappop(heap)
         if -count != pair_counts[best]:
             continue  # the count has changed since this entry was made; a newer entry has it
-        merges.append((tokens[best[0]], tokens[best[1]]))
-        tokens.append(tokens[best[0]] + tokens[best[1]])
+        (left, right), new = best, len(tokens)
+        merges.append((tokens[left], tokens[right]))
+        tokens.append(tokens[left] + tokens[right])
         change: Counter[Pair] = Counter()
-        for w in words_with.pop(best):
-            merged = merge(words[w], best, new_id=len(tokens) - 1)
-            for pair in pairwise(words[w]):
-                change[pair] -= frequency[w]
-            for pair in pairwise(merged):
-                change[pair] += frequency[w]
-                words_with[pair].add(w)
-            words[w] = merged
+        for i in places.pop(best):
+            j = after[i]
+            if (ids[i], ids[j]) != best:
+                continue  # one of the two was merged meanwhile, as in "aaa"
+            change[best] -= frequency[i]
+            h, k = before[i], after[j]
+            if ids[h] != _NOTHING:
+                change[ids[h], left] -= frequency[i]
+                change[ids[h], new] += frequency[i]
+                places[ids[h], new].append(h)
+            if ids[k] != _NOTHING:
+                change[right, ids[k]] -= frequency[i]
+                change[new, ids[k]] += frequency[i]
+                places[new, ids[k]].append(i)
+            ids[i], ids[j] = new, _NOTHING
+            after[i], before[k] = k, i
         for pair, difference in change.items():
             if difference:
                 pair_counts[pair] += difference
@@ -343,7 +381,7 @@ def _replay(
     knows which of the present pairs comes first, a linked list knows each token's neighbours.
     """
     n = len(ids)
-    ids = [*ids, None]  # the None at n, which is also index -1, ends the word on both sides
+    ids = [*ids, _NOTHING]  # at n, which is also index -1: it ends the word on both sides
     after, before = [*range(1, n + 1), n], [*range(-1, n)]
 
     def candidate(i: int) -> tuple[int, int] | None:
@@ -358,12 +396,12 @@ def _replay(
         if found != candidate(i):
             continue  # the token at i, or the one after it, was merged with another meanwhile
         j = after[i]
-        ids[i], ids[j] = merged_id[ids[i], ids[j]], None
+        ids[i], ids[j] = merged_id[ids[i], ids[j]], _NOTHING
         after[i], before[after[j]] = after[j], i
         for k in (before[i], i):
             if new := candidate(k):
                 heappush(heap, new)
-    return [token for token in ids if token is not None]
+    return [token for token in ids if token != _NOTHING]
 
 
 def _to_chars(token: bytes) -> str:
@@ -383,44 +421,38 @@ def _any_of(special_tokens: Iterable[str]) -> re.Pattern[str]:
 def _utf8(text: str, name: str = "text") -> bytes:
     """Encode a text, or explain why that is impossible."""
     if not isinstance(text, str):
-        raise TypeError(f"{name}: found {type(text).__name__}, expected str.")
+        raise TypeError(f"{name} must be a string, found {type(text).__name__}.")
     try:
         return text.encode()
     except UnicodeEncodeError as error:
         raise ValueError(
-            f"{name}: found the lone surrogate U+{ord(text[error.start]):04X} at index "
-            f"{error.start}. It is half of a character and has no UTF-8 bytes; repair the text "
-            "where it was read, or drop it with text.encode('utf-8', 'ignore').decode()."
+            f"{name} must be whole characters, found the lone surrogate "
+            f"U+{ord(text[error.start]):04X} at index {error.start}. It is half of a character and "
+            "has no UTF-8 bytes: repair the text where it was read, or drop it with "
+            "text.encode('utf-8', 'ignore').decode()."
         ) from None
-
-
-def _integer(value: int, name: str) -> int:
-    """Accept what Python accepts as an index (also NumPy's and PyTorch's integers), but no bool."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name}: found {value!r} ({type(value).__name__}), expected an integer.")
-    return operator.index(value)
 
 
 def _check_special_tokens(special_tokens: Sequence[str]) -> list[str]:
     if isinstance(special_tokens, str) or not isinstance(special_tokens, Iterable):
-        raise TypeError(f"special_tokens: found {special_tokens!r}, expected a list of strings.")
+        raise TypeError(f"special_tokens must be a list of strings, found {special_tokens!r}.")
     special_tokens = list(special_tokens)
     for token in special_tokens:
         if not _utf8(token, "special_tokens"):
             raise ValueError(
-                "special_tokens: found an empty string, which is everywhere in a text."
+                "special_tokens must not be empty, found '', which is everywhere in a text."
             )
     if len(set(special_tokens)) < len(special_tokens):
-        raise ValueError(f"special_tokens: found a repeated token in {special_tokens!r}.")
+        raise ValueError(f"special_tokens must be distinct, found {special_tokens!r}.")
     return special_tokens
 
 
-def _check_same_kind(spec: Mapping) -> None:
+def _check_same_kind(spec: Mapping[str, Any]) -> None:
     """Refuse a file whose settings give other ids than this module would."""
     model, splitter = spec["model"], spec["pre_tokenizer"] or {}
     kind = model.get("type"), splitter.get("type"), splitter.get("use_regex", True)
     if kind != ("BPE", "ByteLevel", True):
-        raise ValueError(f"found {kind}, expected a BPE model after GPT-2's ByteLevel splitter")
+        raise ValueError(f"it must be a BPE model after GPT-2's ByteLevel splitter, found {kind}")
     settings = {key: spec.get(key) for key in ("normalizer", "truncation", "padding")}
     settings["add_prefix_space"] = splitter.get("add_prefix_space", True)
     settings["post_processor"] = (spec.get("post_processor") or {}).get("special_tokens")
@@ -429,14 +461,4 @@ def _check_same_kind(spec: Mapping) -> None:
     for key in ("lstrip", "rstrip", "single_word"):
         settings[key] = any(token.get(key) for token in spec["added_tokens"])
     if used := [key for key, value in settings.items() if value]:
-        raise ValueError(f"it uses {used}, which ByteLevelBPE does not have")
-
-
-def _write(path: Path, content: str) -> None:
-    """Write a file whole or not at all: under another name first, then renamed."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(content, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        raise ValueError(f"it must not use what ByteLevelBPE does not have, found {used}")

@@ -22,7 +22,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import torch
@@ -47,6 +47,9 @@ from coursekit.lm.interrupts import Interrupt
 from coursekit.lm.optimization import TrainingConfig, adamw, learning_rate_at
 from coursekit.lm.prediction import evaluate_loss, evaluating, total_loss
 
+if TYPE_CHECKING:
+    from coursekit.lm.tokenization import ByteLevelBPE
+
 __all__ = ["History", "TrainingConfig", "evaluate_loss", "load_gpt", "train"]
 
 Evaluate = Callable[[GPT], Mapping[str, float]]
@@ -65,6 +68,10 @@ class History:
             read so far), `train_loss` (nats a token, mean since the record before), `learning_rate`
             (of the last update), `validation_loss` (if asked for), and what `evaluate` returned.
         interrupted: Whether training was stopped before its end.
+
+    Example:
+        >>> History([{"step": 10, "train_loss": 2.0}, {"step": 20, "train_loss": 1.5}]).last_step
+        20
     """
 
     records: list[dict[str, float]] = field(default_factory=list)
@@ -73,17 +80,17 @@ class History:
     @property
     def last_step(self) -> int:
         """Step of the last record; 0 if there is none."""
-        return self.records[-1]["step"] if self.records else 0
+        return int(self.records[-1]["step"]) if self.records else 0
 
     def column(self, name: str) -> list[float]:
-        """One number of all records, such as `history.column("train_loss")`.
+        """Return one number of all records, such as `history.column("train_loss")`.
 
         Raises:
             ValueError: If a record has no number of this name.
         """
         for record in self.records:
             if name not in record:
-                raise ValueError(f"The history has no {name!r}: expected one of {list(record)}.")
+                raise ValueError(f"name must be one of {list(record)}, found {name!r}.")
         return [record[name] for record in self.records]
 
 
@@ -97,6 +104,7 @@ def train(
     folder: PathLike | None = None,
     resume: bool = True,
     progress: bool = True,
+    tokenizer: ByteLevelBPE | None = None,
 ) -> History:
     """Train a model in place by maximum likelihood.
 
@@ -120,6 +128,7 @@ def train(
         folder: Where to keep the checkpoint, and look for one.
         resume: Go on from the checkpoint in the folder, if there is one.
         progress: Show a progress bar.
+        tokenizer: Of the data, to be kept in the folder with the weights that it belongs to.
 
     Returns:
         The history.
@@ -131,14 +140,22 @@ def train(
         OSError: If the folder cannot be written.
         RuntimeError: If processes were launched that do not find each other.
         FloatingPointError: If the loss is no longer finite. The last checkpoint stays.
+
+    Example:
+        >>> from coursekit.lm.gpt import GPTConfig
+        >>> model = GPT(GPTConfig(vocab_size=8, context=4, width=8, n_layers=1, n_heads=2))
+        >>> config = TrainingConfig(steps=100, evaluate_every=50)
+        >>> history = train(model, torch.arange(400) % 8, config, progress=False)
+        >>> history.column("train_loss")[-1] < 0.5  # nats; it began with log 8 = 2.08
+        True
     """
     config = config or TrainingConfig()
     if not isinstance(model, GPT):
-        raise TypeError(f"model is {type(model).__name__}: expected a GPT of coursekit.lm.")
+        raise TypeError(f"model must be a GPT of coursekit.lm, found {type(model).__name__}.")
     dtype = model.head.weight.dtype
     if dtype != torch.float32:
         raise TypeError(
-            f"model has weights of {dtype}: expected float32. Use model.float(); the config's "
+            f"model must have weights of float32, found {dtype}. Use model.float(); the config's "
             "precision shortens the forward pass where that pays."
         )
     check_tokens("data", data, model.config)
@@ -154,8 +171,8 @@ def train(
         )
     if config.batch_size % n_processes:
         raise ValueError(
-            f"batch_size is {config.batch_size} and there are {n_processes} processes: expected a "
-            "multiple, since each takes an equal part of every batch."
+            f"batch_size must be a multiple of the {n_processes} processes, each of which takes an "
+            f"equal part of every batch, found {config.batch_size}."
         )
     folder = None if folder is None else Path(folder)
     home, mode = next(model.parameters()).device, model.training
@@ -169,6 +186,8 @@ def train(
         stack.callback(run.give_back, home, mode)
         if folder is not None and resume and (folder / FILE).exists():
             run.resume(folder)
+        if folder is not None and tokenizer is not None and accelerator.is_main_process:
+            tokenizer.save_pretrained(folder)  # now that nobody else is in it
         hidden = not (progress and accelerator.is_main_process)
         bar = stack.enter_context(
             tqdm(total=config.steps, initial=run.step, unit="step", disable=hidden)
@@ -291,23 +310,23 @@ class _Run:
             "learning_rate": learning_rate_at(self.step - 1, self.config),
         }
         if self.validation is not None:
-            record["validation_loss"] = self.validation_loss()
+            record["validation_loss"] = self.validation_loss(self.validation)
         if self.evaluate is not None:
             with evaluating(self.model), torch.no_grad():
                 found = {name: float(value) for name, value in self.evaluate(self.model).items()}
             if taken := record.keys() & found.keys():
                 raise ValueError(
-                    f"evaluate returned {min(taken)!r}, a name that the history has already: "
-                    "choose another."
+                    "evaluate must return names that the history has not yet, found "
+                    f"{min(taken)!r}."
                 )
             record |= found
         self.history.records.append(record)
         self.nats_since_record, self.tokens_since_record = 0.0, 0
 
-    def validation_loss(self) -> float:
-        """Loss of the validation data, which the processes share, in nats a token."""
+    def validation_loss(self, sequences: Tensor) -> float:
+        """Return the loss of the validation data, which the processes share, in nats a token."""
         n, process = self.accelerator.num_processes, self.accelerator.process_index
-        mine = total_loss(self.model, self.validation[process::n], self.config.batch_size)
+        mine = total_loss(self.model, sequences[process::n], self.config.batch_size)
         sums = torch.tensor(mine, device=self.accelerator.device)
         nats, n_tokens = self.accelerator.reduce(sums, "sum").tolist()
         return nats / n_tokens
@@ -350,7 +369,7 @@ class _Run:
         """What must be the same when training is resumed, as JSON has it."""
         training = asdict(self.config)
         del training["checkpoint_every"]  # changes nothing but the safety
-        digest = hashlib.sha256(self.data.cpu().contiguous().view(torch.uint8).numpy())
+        digest = hashlib.sha256(self.data.cpu().contiguous().view(torch.uint8).numpy().data)
         data = {"shape": self.data.shape, "sha256": digest.hexdigest()[:16]}
         return json.loads(json.dumps({"training": training, "data": data}))
 
@@ -364,8 +383,9 @@ class _Run:
         ]
         if differences:
             raise ValueError(
-                f"folder: {folder} holds a checkpoint of another training ({'; '.join(differences)}"
-                f"). Choose another folder, make them the same, or delete {FILE} to start over."
+                f"folder must hold a checkpoint of this training, found {folder} with that of "
+                f"another training ({'; '.join(differences)}). Choose another folder, make them "
+                f"the same, or delete {FILE} to start over."
             )
 
     def give_up(self, what: str, step: int) -> NoReturn:

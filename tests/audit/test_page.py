@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from coursekit.audit import TASKS, Report, audit, compare, page
-from coursekit.audit.page import comparison_summary, summary, to_html, verdict
+from coursekit.audit import Report, audit, page
+from coursekit.audit.page import summary, to_html, verdict
 
 
 class Page(HTMLParser):
@@ -49,7 +49,6 @@ def test_the_page_is_whole_and_loads_nothing(html):
     sources = [a["src"] for a in page.of("img")] + [a["srcset"] for a in page.of("source")]
     assert all(source.startswith("data:image/png;base64,") for source in sources)
     assert all(a["href"].startswith("#") for a in page.of("a"))
-    assert "weights: float32." in html
     assert "url(" not in html
     assert "http" not in html
 
@@ -99,12 +98,6 @@ def test_what_a_model_says_cannot_become_markup(report, monkeypatch):
         ((-0.1, -0.2, -0.05), 0.01, "less sure than it is right (-0.100 [-0.200, -0.050])"),
         ((0.1, -0.05, 0.2), 0.01, "no gap between confidence and accuracy was detected"),
         ((0.1, -0.05, 0.2), 0.01, "ECE 0.010, no more than the 0.050 that chance explains"),
-        (
-            (0.1, 0.05, 0.2),
-            0.01,
-            "surer than it is right (+0.100 [+0.050, +0.200]). Its ECE of 0.010 alone would not "
-            "show it: chance explains up to 0.050.",
-        ),
     ],
 )
 def test_a_verdict_is_no_bolder_than_its_interval(report, gap, ece, said):
@@ -117,26 +110,3 @@ def test_a_verdict_is_no_bolder_than_its_interval(report, gap, ece, said):
     changed = Report(report.data | {"tasks": tasks})
     assert said in verdict(changed, "code")
     assert verdict(changed, "code") in summary(changed)
-
-
-@pytest.mark.parametrize("tasks", [["answers"], ["choices"]])
-def test_few_answers_that_all_agree_are_no_proof(byte_lm, tasks, monkeypatch):
-    """Eight answers stated at 0.14 are all wrong three times in ten."""
-    monkeypatch.setattr(type(TASKS[tasks[0]]), "prediction", lambda *_: (0.14, False, 0.15))
-    report = audit(byte_lm, tasks, 8, progress=False)
-    gap = report.metrics(tasks[0])["gap"]
-    assert gap.low < 0 < gap.high
-    assert "no gap between confidence and accuracy was detected" in verdict(report, tasks[0])
-
-
-def test_nothing_from_a_report_reaches_the_terminal_as_a_command(report):
-    bad = "\x1b]0;owned\x07\x1b[2J\u202ebad\r\n"
-    tasks = {name: report.task(name) | {"title": f"{name}{bad}"} for name in report.tasks}
-    changed = Report(
-        report.data | {"tasks": tasks, "model": report.data["model"] | {"name": f"model{bad}"}}
-    )
-    compared = compare(changed, report)
-    for text in (summary(changed), comparison_summary(f"a{bad}", f"b{bad}", compared)):
-        assert text.replace("\n", "").isprintable()
-        assert "\\x1b]0;owned" in text
-        assert len(text.splitlines()) == len(text.split("\n"))

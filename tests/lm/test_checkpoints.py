@@ -64,30 +64,22 @@ def test_a_checkpoint_holds_what_it_was_given(folder):
 
 
 def test_no_checkpoint(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"found no .*checkpoint\.safetensors"):
+    with pytest.raises(FileNotFoundError, match=r"must hold a checkpoint\.safetensors, found none"):
         load_gpt(tmp_path)
 
 
-@pytest.mark.parametrize("length", [0, 4, 100, -1])
-def test_a_file_cut_short_is_damaged(folder, length):
+def test_what_was_read_is_not_tied_to_the_file(folder):
+    tensors, _ = load_checkpoint(folder)
+    read = {name: tensor.clone() for name, tensor in tensors.items()}
     path = folder / FILE
-    path.write_bytes(path.read_bytes()[:length])
-    with pytest.raises(ValueError, match="is damaged"):
-        load_gpt(folder)
-
-
-def test_one_flipped_bit_is_noticed_wherever_it_is(folder):
-    path = folder / FILE
-    whole = path.read_bytes()
-    for place in range(0, len(whole), 97):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
-        with pytest.raises(ValueError, match=f"{FILE} (is damaged|was not written by)"):
-            load_gpt(folder)
+    with path.open("r+b") as file:
+        file.write(bytes(path.stat().st_size))
+    assert all(torch.equal(tensors[name], read[name]) for name in read)
 
 
 def test_what_another_program_wrote_is_foreign(tmp_path):
     (tmp_path / FILE).write_bytes(safetensors.torch.save({"weight": torch.ones(2)}))
-    with pytest.raises(ValueError, match="was not written by train"):
+    with pytest.raises(ValueError, match=r"what train\(.*\) wrote, found another"):
         load_gpt(tmp_path)
 
 
@@ -96,27 +88,30 @@ def test_a_changed_header_is_noticed(folder):
         labels["coursekit"] = labels["coursekit"].replace('"step": 3', '"step": 4')
 
     rewrite(folder, change_labels=change)
-    with pytest.raises(ValueError, match="have changed"):
+    with pytest.raises(ValueError, match="damaged: its numbers have changed"):
         load_gpt(folder)
 
 
 def test_another_format_is_named(folder, monkeypatch):
     monkeypatch.setattr("coursekit.lm.checkpoints.FORMAT", 2)
-    with pytest.raises(ValueError, match="has format 1, and this version of the course reads 2"):
+    with pytest.raises(ValueError, match=r"format 2, found .* of format 1, which"):
         load_gpt(folder)
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda tensors: tensors.pop("model.final_norm.bias"), "has no model.final_norm.bias"),
+        (
+            lambda tensors: tensors.pop("model.final_norm.bias"),
+            "must hold model.final_norm.bias, found no such tensor",
+        ),
         (
             lambda tensors: tensors.update({"model.token_embedding.weight": torch.ones(8, 4)}),
-            r"token_embedding.weight is torch.float32 \(8, 4\): .* torch.float32 \(7, 4\)",
+            r"token_embedding.weight .* \(7, 4\) .* found torch.float32 \(8, 4\)",
         ),
         (
             lambda tensors: tensors.update({"model.final_norm.bias": torch.ones(4).half()}),
-            "final_norm.bias is torch.float16",
+            r"final_norm.bias .*found torch.float16",
         ),
     ],
 )
@@ -128,17 +123,6 @@ def test_a_missing_or_wrong_weight_is_named_and_nothing_is_changed(folder, chang
     with pytest.raises(ValueError, match=said):
         restore_model(other, tensors)
     assert all(torch.equal(a, b) for a, b in zip(before, other.parameters(), strict=True))
-
-
-def test_a_failed_write_leaves_the_checkpoint_before(folder, monkeypatch):
-    def full_disk(_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("coursekit.lm.checkpoints.os.fsync", full_disk)
-    model = a_model(seed=1)
-    with pytest.raises(OSError, match="No space left"):
-        save_checkpoint(folder, model, adamw(model, TrainingConfig()), {"step": 4})
-    assert load_checkpoint(folder)[1]["progress"]["step"] == 3
 
 
 def test_the_header_is_json_that_anyone_can_read(folder):

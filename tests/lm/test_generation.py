@@ -391,7 +391,7 @@ def test_dropout_is_off_and_the_mode_is_kept():
     texts = [generate(model, [[1]], 15, seed=0) for _ in range(3)]
     assert texts[0] == texts[1] == texts[2]
     assert model.training
-    with pytest.raises(ValueError, match="top_k is 0"):
+    with pytest.raises(ValueError, match=r"top_k must .*found 0"):
         generate(model, [[1]], 3, top_k=0)
     assert model.training
     generate(model.eval(), [[1]], 3, seed=0)
@@ -416,51 +416,71 @@ LAW = torch.zeros(3, 4)
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: apply_temperature(LAW, 0), ValueError, "temperature is 0: .* greedy"),
-        (lambda: apply_temperature(LAW, -1.0), ValueError, "temperature is -1.0"),
-        (lambda: apply_temperature(LAW, math.nan), ValueError, "temperature is nan"),
-        (lambda: apply_temperature(LAW, math.inf), ValueError, "temperature is inf"),
-        (lambda: keep_top_k(LAW, 0), ValueError, "top_k is 0: expected at least 1"),
-        (lambda: keep_top_k(LAW, 2.0), TypeError, "top_k is 2.0: expected an integer"),
-        (lambda: keep_top_p(LAW, 0.0), ValueError, r"top_p is 0.0: .* \(0, 1\]"),
-        (lambda: keep_top_p(LAW, 1.5), ValueError, "top_p is 1.5"),
-        (lambda: keep_top_p(LAW, math.nan), ValueError, "top_p is nan"),
-        (lambda: sample(LAW, torch.zeros(4)), ValueError, r"uniform has shape \(4,\) and logits"),
-        (lambda: sample(LAW, torch.ones(3)), ValueError, r"outside \[0, 1\)"),
-        (lambda: generate(MODEL, [], 3), ValueError, "prompts is empty"),
-        (lambda: generate(MODEL, [[1], []], 3), ValueError, r"prompts\[1\] is empty"),
-        (lambda: generate(MODEL, [1, 2], 3), TypeError, r"prompts\[0\] is 1: expected a list"),
-        (lambda: generate(MODEL, ["ab"], 3), TypeError, r"prompts\[0\] is 'ab'"),
-        (lambda: generate(MODEL, [[1.0]], 3), TypeError, r"prompts\[0\] is \[1.0\]"),
-        (lambda: generate(MODEL, [[True]], 3), TypeError, r"prompts\[0\] is \[True\]"),
-        (lambda: generate(MODEL, torch.ones(1, 2), 3), TypeError, r"prompts\[0\] is \[1.0, 1.0\]"),
+        (lambda: apply_temperature(LAW, 0), ValueError, "temperature must .*found 0.*greedy"),
+        (lambda: apply_temperature(LAW, -1.0), ValueError, "temperature must .*found -1.0"),
+        (lambda: apply_temperature(LAW, math.nan), ValueError, "temperature must .*found nan"),
+        (lambda: apply_temperature(LAW, math.inf), ValueError, "temperature must .*found inf"),
+        (lambda: keep_top_k(LAW, 0), ValueError, "top_k must be at least 1, found 0"),
+        (lambda: keep_top_k(LAW, 2.0), TypeError, "top_k must be a whole number, found 2.0"),
+        (lambda: keep_top_p(LAW, 0.0), ValueError, r"top_p must be .* \(0, 1\], found 0.0"),
+        (lambda: keep_top_p(LAW, 1.5), ValueError, "top_p must .*found 1.5"),
+        (lambda: keep_top_p(LAW, math.nan), ValueError, "top_p must .*found nan"),
+        (lambda: sample(LAW, torch.zeros(4)), ValueError, r"uniform must have .* found \(4,\)"),
+        (lambda: sample(LAW, torch.ones(3)), ValueError, r"uniform must lie in \[0, 1\)"),
+        (lambda: generate(MODEL, [], 3), ValueError, "prompts must .*found none"),
+        (lambda: generate(MODEL, [[1], []], 3), ValueError, r"prompts\[1\] must .*found none"),
+        (lambda: generate(MODEL, [1, 2], 3), TypeError, r"prompts\[0\] must be a list .*found 1"),
+        (lambda: generate(MODEL, ["ab"], 3), TypeError, r"prompts\[0\] must .*found 'ab'"),
+        (lambda: generate(MODEL, [[1.0]], 3), TypeError, r"prompts\[0\] must .*found \[1.0\]"),
+        (lambda: generate(MODEL, [[True]], 3), TypeError, r"prompts\[0\] must .*found \[True\]"),
+        (lambda: generate(MODEL, torch.ones(1, 2), 3), TypeError, r"must be .*found \[1.0, 1.0\]"),
         (
             lambda: generate(MODEL, [[VOCAB]], 3),
             ValueError,
-            "ids from 11 to 11: expected 0 to .*10",
+            "must lie in 0 .. vocab_size - 1 = 10, found 11 to 11",
         ),
-        (lambda: generate(MODEL, [[-1]], 3), ValueError, "ids from -1 to -1"),
+        (lambda: generate(MODEL, [[-1]], 3), ValueError, "found -1 to -1"),
         (
             lambda: generate(MODEL, [[1], [1] * 22], 3),
             ValueError,
-            r"prompts\[1\] has 22 tokens, .*24",
+            r"prompts\[1\] must .* context of 24, found 22 tokens",
         ),
-        (lambda: generate(MODEL, [[1]], 0), ValueError, "max_new_tokens is 0"),
-        (lambda: generate(MODEL, [[1]], 2.0), TypeError, "max_new_tokens is 2.0"),
-        (lambda: generate(MODEL, [[1]], 3, temperature=0), ValueError, "temperature is 0"),
-        (lambda: generate(MODEL, [[1]], 3, top_k=0), ValueError, "top_k is 0"),
-        (lambda: generate(MODEL, [[1]], 3, top_p=0), ValueError, "top_p is 0"),
-        (lambda: generate(MODEL, [[1]], 3, seed=1.5), TypeError, "seed is 1.5"),
-        (lambda: generate(MODEL, [[1]], 3, stop=7), TypeError, "stop is 7: .* collection"),
-        (lambda: generate(MODEL, [[1]], 3, stop="."), TypeError, "stop is '.'"),
-        (lambda: generate(MODEL, [[1]], 3, stop=["."]), TypeError, "stop is"),
-        (lambda: generate(MODEL, [[1]], 3, method="nucleus"), ValueError, "method is 'nucleus'"),
-        (lambda: generate(MODEL, [[1]], 3, method="beam"), ValueError, "n_beams is None"),
-        (lambda: generate(MODEL, [[1]], 3, n_beams=2), ValueError, "n_beams is given"),
-        (lambda: beam_search(MODEL, [1], 3, 0), ValueError, "n_beams is 0"),
-        (lambda: beam_search(MODEL, [], 3, 2), ValueError, "prompt is empty"),
-        (lambda: beam_search(MODEL, [1] * 22, 3, 2), ValueError, "prompt has 22 tokens"),
-        (lambda: generate(lambda ids: ids[..., None] * math.nan, [[1]], 3), ValueError, "hold NaN"),
+        (lambda: generate(MODEL, [[1]], 0), ValueError, "max_new_tokens must .*found 0"),
+        (lambda: generate(MODEL, [[1]], 2.0), TypeError, "max_new_tokens must .*found 2.0"),
+        (
+            lambda: generate(MODEL, [[1]], 3, temperature=0),
+            ValueError,
+            "temperature must .*found 0",
+        ),
+        (lambda: generate(MODEL, [[1]], 3, top_k=0), ValueError, "top_k must .*found 0"),
+        (lambda: generate(MODEL, [[1]], 3, top_p=0), ValueError, "top_p must .*found 0"),
+        (lambda: generate(MODEL, [[1]], 3, seed=1.5), TypeError, "seed must .*found 1.5"),
+        (lambda: generate(MODEL, [[1]], 3, stop=7), TypeError, "stop must be a collection"),
+        (lambda: generate(MODEL, [[1]], 3, stop="."), TypeError, "stop must .*found '.'"),
+        (lambda: generate(MODEL, [[1]], 3, stop=["."]), TypeError, "stop must be a list"),
+        (
+            lambda: generate(MODEL, [[1]], 3, method="nucleus"),
+            ValueError,
+            "method must .*found 'nucleus'",
+        ),
+        (lambda: generate(MODEL, [[1]], 3, method="beam"), ValueError, "n_beams must .*found None"),
+        (
+            lambda: generate(MODEL, [[1]], 3, n_beams=2),
+            ValueError,
+            "method must be 'beam' where n_beams",
+        ),
+        (lambda: beam_search(MODEL, [1], 3, 0), ValueError, "n_beams must .*found 0"),
+        (lambda: beam_search(MODEL, [], 3, 2), ValueError, "prompt must hold at least one id"),
+        (
+            lambda: beam_search(MODEL, [1] * 22, 3, 2),
+            ValueError,
+            "prompt must .*24, found 22 tokens",
+        ),
+        (
+            lambda: generate(lambda ids: ids[..., None] * math.nan, [[1]], 3),
+            ValueError,
+            "logits .* found NaN",
+        ),
         (lambda: generate(lambda ids: ids[..., None] - math.inf, [[1]], 3), ValueError, "-inf"),
     ],
 )
@@ -477,5 +497,5 @@ def test_bad_input_is_named(call, error, message):
 )
 def test_options_of_sampling_belong_to_sampling(option, method):
     (name,) = option
-    with pytest.raises(ValueError, match=f"{name} is given, but method is"):
+    with pytest.raises(ValueError, match=f"method must be 'sample' where {name} is given"):
         generate(MODEL, [[1]], 3, **method, **option)

@@ -102,8 +102,8 @@ def test_duplicates_are_kept_once_where_they_first_stood():
         ({"prefixes": torch.zeros(1, 2)}, ValueError, "prefixes must be token ids"),
         ({"alphabet": torch.tensor([1, 2, 1])}, ValueError, "distinct"),
         ({"alphabet": torch.tensor([[1]])}, ValueError, "alphabet must be"),
-        ({"length": 0}, ValueError, "length is 0"),
-        ({"length": 2.0}, TypeError, "length is 2.0"),
+        ({"length": 0}, ValueError, "length must .*found 0"),
+        ({"length": 2.0}, TypeError, "length must .*found 2.0"),
         ({"length": 40}, ValueError, "shorter secrets"),
     ],
 )

@@ -116,10 +116,10 @@ def test_fitting_again_forgets():
     [
         ({"vocab_size": 0}, "vocab_size must be at least 1, found 0"),
         ({"order": -1}, "order must be at least 0, found -1"),
-        ({"smoothing": 0.0}, "smoothing is 0.0: expected a finite number above 0"),
-        ({"smoothing": float("nan")}, "smoothing is nan"),
-        ({"smoothing": float("inf")}, "smoothing is inf"),
-        ({"order": 40}, "order is 40: 4 words have more contexts"),
+        ({"smoothing": 0.0}, "smoothing must be a finite number above 0, found 0.0"),
+        ({"smoothing": float("nan")}, "smoothing must .*found nan"),
+        ({"smoothing": float("inf")}, "smoothing must .*found inf"),
+        ({"order": 40}, "order must be lower, found 40: 4 words have more contexts"),
     ],
 )
 def test_refuses_what_it_cannot_be(arguments, message):

@@ -179,6 +179,14 @@ def test_training_equals_the_full_rescan():
     assert ByteLevelBPE.train(text, 256 + 150).merges == plain(text, 150)
 
 
+@pytest.mark.parametrize("letters", ["a", "ab", "abcdefghijklmnopqrstuvwxyz"])
+def test_training_on_one_endless_word_equals_tokenizers(letters: str):
+    # Where a merge goes through the whole word that holds it, this takes minutes.
+    text = "".join(np.random.default_rng(0).choice(list(letters), 40_000))
+    ours = ByteLevelBPE.train(text, 1000).to_tokenizers()
+    assert model_of(ours) == model_of(rust_trained(text, 1000))
+
+
 def test_special_tokens_in_the_text_are_boundaries_and_teach_nothing():
     text = "the cat" + END + "cat the"
     with_special = ByteLevelBPE.train(text * 9, 300, [END])
@@ -318,7 +326,7 @@ def test_reads_a_file_of_tokenizers_with_special_tokens_first(tmp_path: Path):
     text = f"{START}born free{END} and equal"
     assert bpe.encode(text) == theirs.encode(text).ids
     assert bpe.encode(START) == [1]
-    with pytest.raises(ValueError, match=r"' 한' holds byte 0x95, .*has no token"):
+    with pytest.raises(ValueError, match=r"text must be spelled .*found 0x95 in ' 한'"):
         bpe.encode("free 한")
     assert theirs.encode("한").ids == []  # what `tokenizers` does: it loses the text in silence
 
@@ -350,22 +358,22 @@ def test_a_failed_save_leaves_the_old_files(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        (("", 300), ValueError, "text: found an empty string"),
-        ((b"abc", 300), TypeError, "text: found bytes, expected str"),
-        (("abc", 255), ValueError, "vocab_size: found 255, expected at least 256"),
-        (("abc", 257, ["<a>", "<b>"]), ValueError, "expected at least 258: 256 bytes and 2"),
-        (("abc", 300.0), TypeError, r"vocab_size: found 300.0 \(float\), expected an integer"),
-        (("abc", True), TypeError, "vocab_size: found True"),
-        (("abc", "300"), TypeError, "vocab_size: found '300'"),
-        (("abc", 300, END), TypeError, "expected a list of strings"),
-        (("abc", 300, 7), TypeError, "special_tokens: found 7"),
-        (("abc", 300, [7]), TypeError, "special_tokens: found int, expected str"),
-        (("abc", 300, [""]), ValueError, "special_tokens: found an empty string"),
-        (("abc", 300, [END, END]), ValueError, "special_tokens: found a repeated token"),
-        (("abc", 300, ["\udc00"]), ValueError, r"special_tokens: .* U\+DC00 at index 0"),
-        (("abc", 300, ["a"]), ValueError, "special_tokens: 'a' is how the file spells"),
-        (("abc", 300, ["Ġ"]), ValueError, "special_tokens: 'Ġ' is how the file spells"),
-        (("ab\ud800c", 300), ValueError, r"text: .* U\+D800 at index 2"),
+        (("", 300), ValueError, "text must have at least one character, found none"),
+        ((b"abc", 300), TypeError, "text must be a string, found bytes"),
+        (("abc", 255), ValueError, "vocab_size must be at least 256, found 255"),
+        (("abc", 257, ["<a>", "<b>"]), ValueError, "at least 258, found 257: 256 bytes and 2"),
+        (("abc", 300.0), TypeError, "vocab_size must be a whole number, found 300.0"),
+        (("abc", True), TypeError, "vocab_size must be a whole number, found True"),
+        (("abc", "300"), TypeError, "vocab_size must be a whole number, found '300'"),
+        (("abc", 300, END), TypeError, "special_tokens must be a list of strings"),
+        (("abc", 300, 7), TypeError, "special_tokens must be .*found 7"),
+        (("abc", 300, [7]), TypeError, "special_tokens must be a string, found int"),
+        (("abc", 300, [""]), ValueError, "special_tokens must not be empty"),
+        (("abc", 300, [END, END]), ValueError, "special_tokens must be distinct"),
+        (("abc", 300, ["\udc00"]), ValueError, r"special_tokens must .* U\+DC00 at index 0"),
+        (("abc", 300, ["a"]), ValueError, "special_tokens must be texts .*found 'a'"),
+        (("abc", 300, ["Ġ"]), ValueError, "special_tokens must be texts .*found 'Ġ'"),
+        (("ab\ud800c", 300), ValueError, r"text must .* U\+D800 at index 2"),
     ],
 )
 def test_train_refuses(arguments: tuple, error: type[Exception], message: str):
@@ -387,49 +395,49 @@ def test_encode_refuses_lone_surrogates_and_says_where(bpe: ByteLevelBPE):
 
 @pytest.mark.parametrize("text", [b"bytes", None, ["a", "list"], 3])
 def test_encode_refuses_other_types(bpe: ByteLevelBPE, text: object):
-    with pytest.raises(TypeError, match=r"text: found .*, expected str"):
+    with pytest.raises(TypeError, match=f"text must be a string, found {type(text).__name__}"):
         bpe.encode(text)
 
 
 @pytest.mark.parametrize("bad", [-1, 900, 10**9])
 def test_ids_outside_the_vocabulary_are_refused(bpe: ByteLevelBPE, bad: int):
-    with pytest.raises(ValueError, match=f"token id: found {bad}, expected 0 to 899"):
+    with pytest.raises(ValueError, match=rf"token id must be .*, found {bad}\. Was it made by"):
         bpe.decode([1, bad])
-    with pytest.raises(ValueError, match="token id"):
+    with pytest.raises(ValueError, match="token id must be"):
         bpe.token_bytes(bad)
 
 
 @pytest.mark.parametrize("bad", [[1.0], ["a"], [None], [True], [[1, 2]], torch.ones(2)])
 def test_ids_of_other_types_are_refused(bpe: ByteLevelBPE, bad: object):
-    with pytest.raises(TypeError, match=r"token id: found .*, expected an integer"):
+    with pytest.raises(TypeError, match="token id must be a whole number, found"):
         bpe.decode(bad)
 
 
 def test_from_merges_refuses_a_merge_of_unknown_tokens():
-    with pytest.raises(ValueError, match="merge 0, b'ab' \\+ b'c', is not in vocab"):
+    with pytest.raises(ValueError, match=r"found merge 0, b'ab' \+ b'c', outside"):
         ByteLevelBPE.from_merges([(b"ab", b"c")])
 
 
 def test_ids_must_be_contiguous():
-    with pytest.raises(ValueError, match="ids must be 0, 1, 2"):
+    with pytest.raises(ValueError, match="vocab must have ids 0, 1, 2"):
         ByteLevelBPE({b"a": 0, b"b": 1}, [], {END: 1})
 
 
 def test_a_folder_without_files_is_refused(tmp_path: Path):
-    with pytest.raises(FileNotFoundError, match=r"folder: found no .*tokenizer\.json; write one"):
+    with pytest.raises(FileNotFoundError, match=r"found no .*tokenizer\.json\. Write one"):
         ByteLevelBPE.from_pretrained(tmp_path)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", "null", '{"model": {}}', "\ufeff"])
 def test_a_file_that_is_no_tokenizer_is_refused(tmp_path: Path, content: str):
     (tmp_path / "tokenizer.json").write_text(content, encoding="utf-8")
-    with pytest.raises(ValueError, match=r"folder: .*tokenizer\.json is no tokenizer"):
+    with pytest.raises(ValueError, match=r"must hold a tokenizer .*found .*tokenizer\.json with"):
         ByteLevelBPE.from_pretrained(tmp_path)
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path):
     (tmp_path / "tokenizer.json").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ValueError, match="is no tokenizer"):
+    with pytest.raises(ValueError, match="folder must hold a tokenizer"):
         ByteLevelBPE.from_pretrained(tmp_path)
 
 
@@ -460,5 +468,5 @@ def test_a_tokenizer_of_another_kind_is_refused(
         place = place[key]
     place[path[-1]] = value
     (tmp_path / "tokenizer.json").write_text(json.dumps(spec), encoding="utf-8")
-    with pytest.raises(ValueError, match=f"is no tokenizer that ByteLevelBPE can read.*{message}"):
+    with pytest.raises(ValueError, match=f"that ByteLevelBPE can read, found .*{message}"):
         ByteLevelBPE.from_pretrained(tmp_path)

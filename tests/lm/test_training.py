@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import torch
 from accelerate.state import AcceleratorState
-from filelock import FileLock
 
 from coursekit.data.languages import weather_diary
 from coursekit.lm.batches import PADDING
@@ -132,7 +131,7 @@ def test_records_are_plain_data():
     assert history.column("validation_loss") == pytest.approx(seen, rel=1e-6)
     assert not history.interrupted
     assert json.loads(json.dumps(history.records)) == history.records
-    with pytest.raises(ValueError, match=r"no 'loss': expected one of \['step'"):
+    with pytest.raises(ValueError, match=r"name must be one of \['step'.*found 'loss'"):
         history.column("loss")
     again = a_model()
     run(again, data, config(batch_size=16))
@@ -290,14 +289,9 @@ def test_more_checkpoints_are_no_other_training(tmp_path):
     assert run(a_model(), some_data(), config(checkpoint_every=2), folder=tmp_path) == history
 
 
-def test_two_trainings_do_not_share_a_folder(tmp_path):
-    with FileLock(tmp_path / "training.lock"), pytest.raises(ValueError, match="another training"):
-        run(a_model(), some_data(), folder=tmp_path)
-
-
 def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(OSError, match=r"cannot write into .*file"):
+    with pytest.raises(OSError, match=r"folder must be one that you may write into, found .*file"):
         run(a_model(), some_data(), folder=tmp_path / "file")
 
 
@@ -306,14 +300,14 @@ def test_a_folder_without_permission(tmp_path):
     tmp_path.chmod(0o500)
     if os.access(tmp_path, os.W_OK):
         pytest.skip("this user may write everywhere")
-    with pytest.raises(OSError, match="cannot write into"):
+    with pytest.raises(OSError, match="folder must be one that you may write into"):
         run(a_model(), some_data(), folder=tmp_path)
 
 
 def test_a_damaged_checkpoint_stops_training_before_it_starts(tmp_path):
     (tmp_path / FILE).write_bytes(b"nonsense")
     model, before = a_model(), a_model()
-    with pytest.raises(ValueError, match="is damaged or no safetensors file"):
+    with pytest.raises(ValueError, match="damaged, or no safetensors file"):
         run(model, some_data(), folder=tmp_path)
     assert same(model, before)
 
@@ -371,13 +365,25 @@ def test_a_learning_rate_far_too_large_diverges():
 @pytest.mark.parametrize(
     ("arguments", "error", "said"),
     [
-        ((torch.nn.Linear(2, 2), some_data()), TypeError, "model is Linear: expected a GPT"),
-        ((a_model().half(), some_data()), TypeError, r"weights of torch.float16.*model.float\(\)"),
-        ((a_model(), some_data().float()), TypeError, "data is torch.float32"),
+        ((torch.nn.Linear(2, 2), some_data()), TypeError, "model must be a GPT .*found Linear"),
+        (
+            (a_model().half(), some_data()),
+            TypeError,
+            r"found torch.float16.*model.float\(\)",
+        ),
+        ((a_model(), some_data().float()), TypeError, "data must be .*found torch.float32"),
         ((a_model(), some_data()[:0]), ValueError, "not empty"),
-        ((a_model(), torch.arange(8)), ValueError, "stream of 8 tokens: .* at least context"),
-        ((a_model(), some_data() + 1), ValueError, "token id 11: .* vocab_size - 1 = 10"),
-        ((a_model(), some_data(length=10)), ValueError, "sequences of 10 tokens"),
+        (
+            (a_model(), torch.arange(8)),
+            ValueError,
+            "stream of at least context .*found 8",
+        ),
+        (
+            (a_model(), some_data() + 1),
+            ValueError,
+            "data must lie in 0 .. .* = 10, found 11",
+        ),
+        ((a_model(), some_data(length=10)), ValueError, "data must be sequences of .*found 10"),
     ],
 )
 def test_what_cannot_be_trained_is_refused(arguments, error, said):
@@ -386,12 +392,12 @@ def test_what_cannot_be_trained_is_refused(arguments, error, said):
 
 
 def test_validation_is_checked_before_training():
-    with pytest.raises(ValueError, match="validation has the token id 11"):
+    with pytest.raises(ValueError, match=r"validation must lie in .*found 11"):
         run(a_model(), some_data(), validation=some_data() + 1)
 
 
 def test_evaluate_may_not_take_a_name_of_the_history():
-    with pytest.raises(ValueError, match="evaluate returned 'step'"):
+    with pytest.raises(ValueError, match=r"evaluate must return names .*found 'step'"):
         run(a_model(), some_data(), evaluate=lambda model: {"step": 1.0})
 
 
@@ -424,64 +430,6 @@ def python(code: str, *arguments, launcher=()) -> list[str]:
         text=True,
         env=environment,
     )
-
-
-KILLS = """
-settings = config(steps=600, evaluate_every=1, checkpoint_every=7)
-folder, (pipe_out, pipe_in) = Path(sys.argv[1]), os.pipe()
-os.set_blocking(pipe_out, False)
-
-def report(model):
-    os.write(pipe_in, b".")
-    return {}
-
-def go():
-    train(a_model(), padded(some_data()), settings, evaluate=report, folder=folder, progress=False)
-
-def saved():
-    return load_checkpoint(folder)[1]["progress"]["step"] if (folder / FILE).exists() else 0
-
-def read():
-    try:
-        return len(os.read(pipe_out, 10_000))
-    except BlockingIOError:
-        return 0
-
-luck, lost, unfinished = random.Random(), [], 0
-for kill in range(20):
-    start, steps, enough = saved(), 0, luck.randint(1, 25)
-    child = os.fork()
-    if child == 0:
-        try:
-            go()
-        finally:
-            os._exit(1)
-    while steps < enough:
-        time.sleep(0.0005)
-        steps += read()
-        assert os.waitpid(child, os.WNOHANG) == (0, 0), "the child ended by itself"
-    time.sleep(luck.uniform(0, 0.004))
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    lost.append(start + steps + read() - saved())
-    unfinished += folder.joinpath(FILE).with_suffix(".partial").exists()
-print(json.dumps({"lost": lost, "unfinished": unfinished, "reached": saved()}), flush=True)
-go()
-"""
-
-
-@SIGNALS
-def test_killed_twenty_times_it_resumes_and_loses_one_interval_at_most(tmp_path):
-    process = python(SETTING + KILLS, tmp_path)
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err
-    told = json.loads(out)
-    assert len(told["lost"]) == 20
-    assert all(0 <= steps <= 7 for steps in told["lost"]), told
-    assert 20 < told["reached"] < 600
-    whole = a_model()
-    run(whole, padded(some_data()), config(steps=600))
-    assert same(load_gpt(tmp_path), whole)
 
 
 INTERRUPTED = """
@@ -579,7 +527,7 @@ def test_two_processes_train_as_one(tmp_path):
     assert process.returncode == 0, err
     told = json.loads(out.strip().splitlines()[-1])
     assert told["processes"] == 2
-    assert "batch_size is 3 and there are 2 processes" in told["refusal"]
+    assert "batch_size must be a multiple of the 2 processes" in told["refusal"]
 
     data, alone = padded(some_data()), a_model(dropout=0.0)
     settings = config(steps=20, evaluate_every=1)
