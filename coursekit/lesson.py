@@ -8,6 +8,7 @@ scores the answer by the Brier score, (p - y)^2: 0 is perfect, 0.25 is what p = 
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from types import EllipsisType
 from typing import Any
 
@@ -30,10 +31,13 @@ def expect(
     at_least: float | None = None,
     at_most: float | None = None,
 ) -> None:
-    """State a number of the course and check it; print what is the same on every machine.
+    """State a number that this machine measured, and check that it agrees with the course.
 
-    Exactly one of `target`, `at_least` and `at_most` is given. The printed line names the target,
-    not the value, because the value's last digits differ from machine to machine.
+    The printed line shows the learner's own number first, then the course's: "the gap: 0.108
+    (course: 0.11, agrees within 0.03)". A tolerance says how far another machine may be from the
+    course; how far to trust the number itself is what an interval says.
+
+    Exactly one of `target`, `at_least` and `at_most` is given.
 
     Args:
         what: What the number is, in a few words.
@@ -47,49 +51,77 @@ def expect(
         ExpectationFailed: The value disagrees, or is NaN or infinite.
         TypeError: An argument is not a number.
         ValueError: None or several of the three forms, or a tolerance that cannot be met.
+
+    Example:
+        >>> expect("the gap", 0.1082, 0.11, within=0.03)
+        ✓ the gap: 0.108 (course: 0.11, agrees within 0.03)
     """
     forms = {"target": target, "at_least": at_least, "at_most": at_most}
     given = {name: _number(bound, name) for name, bound in forms.items() if bound is not None}
     if len(given) != 1:
         found = " and ".join(given) or "none of them"
-        raise ValueError(f"expect needs exactly one of target, at_least and at_most; got {found}.")
+        raise ValueError(f"expect must have one of target, at_least and at_most, found {found}.")
     ((form, bound),) = given.items()
     within = _tolerance(within, form, bound)
     value = _number(value, "value")
     if isinstance(bound, bool) != isinstance(value, bool):
-        raise TypeError(f"value is {value!r} but {form} is {bound!r}: a bool needs a bool.")
+        raise TypeError(f"value must be a bool where {form} is one, found {value!r} for {bound!r}.")
 
-    # A hair of slack, so that 0.47 agrees with 0.44 ± 0.03 although floats cannot write either.
+    # A hair of slack, so that 0.47 is within 0.03 of 0.44 although floats cannot write either.
     reach = within * (1 + 1e-9)
     agrees = math.isfinite(value) and {
         "target": abs(value - bound) <= reach,
         "at_least": value >= bound,
         "at_most": value <= bound,
     }.get(form, False)
-    claim = _claim(form, bound, within)
     if not agrees:
         raise ExpectationFailed(
-            f"{what}: expected {claim}, got {_written(value)}. Did a cell above change? If not, "
-            "other versions of the packages may be installed: run `python -m coursekit doctor`."
+            f"{what} must be {_demand(form, bound, within)}, found {_written(value)}. Did a cell "
+            "above change? If not, other versions of the packages may be installed: run "
+            "`python -m coursekit doctor`."
         )
-    say(f"✓ {what}: {claim}")
+    say(f"✓ {what}: {_measured(value, bound, within)} (course: {_claim(form, bound, within)})")
 
 
 def _tolerance(within: Any, form: str, bound: float | bool) -> float:
     within = _number(within, "within")
     if isinstance(within, bool) or within < 0 or not math.isfinite(within):
-        raise ValueError(f"within must be a finite number, zero or more; got {within!r}.")
+        raise ValueError(f"within must be a finite number, zero or more, found {within!r}.")
     if within and (form != "target" or isinstance(bound, bool)):
-        raise ValueError(f"within={within!r} goes with a numeric target only; leave it out.")
+        raise ValueError(f"within must be left out without a numeric target, found {within!r}.")
     if not math.isfinite(bound):
-        raise ValueError(f"{form} must be finite; got {bound!r}.")
+        raise ValueError(f"{form} must be finite, found {bound!r}.")
     return within
 
 
 def _claim(form: str, bound: float | bool, within: float) -> str:
+    """Return what the course has, as it stands behind the learner's own number."""
+    if form == "target" and not within:
+        return "the same"
+    return _demand(form, bound, within).replace(" within ", ", agrees within ")
+
+
+def _demand(form: str, bound: float | bool, within: float) -> str:
+    """Return what the number must be, for the message when it is not."""
     if form != "target":
         return f"{form.replace('_', ' ')} {_written(bound)}"
-    return f"{_written(bound)} ± {_written(within)}" if within else _written(bound)
+    return f"{_written(bound)} within {_written(within)}" if within else _written(bound)
+
+
+def _measured(value: float | bool, bound: float | bool, within: float) -> str:
+    """Write a number with one decimal more than the course gives, or three digits if it is tiny."""
+    if isinstance(value, int):  # a bool, too
+        return _written(value)
+    decimals = max(_decimals(bound), _decimals(within)) + 1
+    if abs(value) >= 1000 and decimals == 1:
+        decimals = 0
+    rounded = f"{value:,.{decimals}f}"
+    return rounded if value == 0 or float(rounded.replace(",", "")) else f"{value:.3g}"
+
+
+def _decimals(number: float) -> int:
+    """Count the decimals with which a number is written: 2 for 0.44, 0 for 3."""
+    return max(0, -int(Decimal(repr(float(number))).normalize().as_tuple().exponent))
 
 
 def _written(number: float | bool) -> str:
@@ -104,9 +136,9 @@ def _number(value: Any, name: str) -> float | int | bool:
         try:
             value = value.item()
         except (ValueError, RuntimeError) as error:
-            raise TypeError(f"{name} must be one number; got {_kind(value)}.") from error
+            raise TypeError(f"{name} must be one number, found {_kind(value)}.") from error
     if not isinstance(value, (bool, int, float)):
-        raise TypeError(f"{name} must be a number; got {_kind(value)}: {value!r:.80}.")
+        raise TypeError(f"{name} must be a number, found {_kind(value)}: {value!r:.80}.")
     return value
 
 
@@ -131,7 +163,7 @@ class Guess:
         """
         outcome = _number(outcome, "outcome")
         if not isinstance(outcome, bool):
-            raise TypeError(f"outcome must be True or False; got {outcome!r}.")
+            raise TypeError(f"outcome must be True or False, found {outcome!r}.")
         say(f"{outcome}: {self.statement}")
         if self.probability is None:
             return

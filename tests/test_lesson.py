@@ -22,25 +22,33 @@ def own_progress(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "keywords", "line"),
     [
-        ((0.4432, 0.44), {"within": 0.03}, "0.44 ± 0.03"),
-        ((0.47, 0.44, 0.03), {}, "0.44 ± 0.03"),
-        ((0.41, 0.44, 0.03), {}, "0.44 ± 0.03"),
-        ((49152, 49152), {}, "49,152"),
-        ((1.5, 1.5), {"within": 0}, "1.5"),
-        ((True, True), {}, "True"),
-        ((np.bool_(False), False), {}, "False"),
-        ((torch.tensor([[0.5]]), 0.5), {}, "0.5"),
-        ((torch.tensor(True), True), {}, "True"),
-        ((np.float32(0.25), 0.25), {}, "0.25"),
-        ((torch.tensor(1.0, requires_grad=True), 1), {}, "1"),
-        ((0.5, torch.tensor(0.5)), {"within": np.float64(0.25)}, "0.5 ± 0.25"),
-        ((0.02,), {"at_most": 0.03}, "at most 0.03"),
-        ((0.03,), {"at_most": 0.03}, "at most 0.03"),
-        ((3,), {"at_least": 3}, "at least 3"),
-        ((-2, -1.5), {"within": 0.5}, "-1.5 ± 0.5"),
+        ((0.4432, 0.44), {"within": 0.03}, "0.443 (course: 0.44, agrees within 0.03)"),
+        ((0.47, 0.44, 0.03), {}, "0.470 (course: 0.44, agrees within 0.03)"),
+        ((0.41, 0.44, 0.03), {}, "0.410 (course: 0.44, agrees within 0.03)"),
+        ((49152, 49152), {}, "49,152 (course: the same)"),
+        ((1.5, 1.5), {"within": 0}, "1.50 (course: the same)"),
+        ((True, True), {}, "True (course: the same)"),
+        ((np.bool_(False), False), {}, "False (course: the same)"),
+        ((torch.tensor([[0.5]]), 0.5), {}, "0.50 (course: the same)"),
+        ((torch.tensor(True), True), {}, "True (course: the same)"),
+        ((np.float32(0.25), 0.25), {}, "0.250 (course: the same)"),
+        ((torch.tensor(1.0, requires_grad=True), 1), {}, "1.0 (course: the same)"),
+        (
+            (0.5, torch.tensor(0.5)),
+            {"within": np.float64(0.25)},
+            "0.500 (course: 0.5, agrees within 0.25)",
+        ),
+        ((0.021,), {"at_most": 0.03}, "0.021 (course: at most 0.03)"),
+        ((0.03,), {"at_most": 0.03}, "0.030 (course: at most 0.03)"),
+        ((4.2,), {"at_least": 3}, "4.2 (course: at least 3)"),
+        ((-2.004, -1.5), {"within": 0.55}, "-2.004 (course: -1.5, agrees within 0.55)"),
+        # Large numbers need no decimal, and tiny ones keep three digits instead of becoming 0.
+        ((12345.6, 12000, 500), {}, "12,346 (course: 12,000, agrees within 500)"),
+        ((3.21e-9,), {"at_most": 0.001}, "3.21e-09 (course: at most 0.001)"),
+        ((0.0,), {"at_most": 0.001}, "0.0000 (course: at most 0.001)"),
     ],
 )
-def test_agreement_prints_the_target_and_not_the_value(capsys, arguments, keywords, line):
+def test_agreement_shows_the_learners_number_and_the_courses(capsys, arguments, keywords, line):
     assert expect("a number", *arguments, **keywords) is None
     assert capsys.readouterr().out == f"✓ a number: {line}\n"
 
@@ -48,10 +56,10 @@ def test_agreement_prints_the_target_and_not_the_value(capsys, arguments, keywor
 @pytest.mark.parametrize(
     ("arguments", "keywords", "claim", "got"),
     [
-        ((0.4701, 0.44, 0.03), {}, "0.44 ± 0.03", "0.4701"),
-        ((0.4099, 0.44, 0.03), {}, "0.44 ± 0.03", "0.4099"),
-        ((math.nan, 0.44, 0.03), {}, "0.44 ± 0.03", "nan"),
-        ((math.inf, 0.44, 1e300), {}, "0.44 ± 1e+300", "inf"),
+        ((0.4701, 0.44, 0.03), {}, "0.44 within 0.03", "0.4701"),
+        ((0.4099, 0.44, 0.03), {}, "0.44 within 0.03", "0.4099"),
+        ((math.nan, 0.44, 0.03), {}, "0.44 within 0.03", "nan"),
+        ((math.inf, 0.44, 1e300), {}, "0.44 within 1e+300", "inf"),
         ((math.nan,), {"at_most": 1}, "at most 1", "nan"),
         ((math.inf,), {"at_least": 1}, "at least 1", "inf"),
         ((-math.inf,), {"at_most": 1}, "at most 1", "-inf"),
@@ -66,7 +74,7 @@ def test_disagreement_says_what_and_why(capsys, arguments, keywords, claim, got)
     with pytest.raises(ExpectationFailed) as failure:
         expect("a number", *arguments, **keywords)
     message = str(failure.value)
-    assert message.startswith(f"a number: expected {claim}, got {got}")
+    assert message.startswith(f"a number must be {claim}, found {got}")
     assert "cell above" in message
     assert "python -m coursekit doctor" in message
     assert isinstance(failure.value, AssertionError)
@@ -76,25 +84,25 @@ def test_disagreement_says_what_and_why(capsys, arguments, keywords, claim, got)
 @pytest.mark.parametrize(
     ("arguments", "keywords", "error", "words"),
     [
-        ((1,), {}, ValueError, "exactly one of target, at_least and at_most; got none"),
-        ((1, 1), {"at_most": 1}, ValueError, "got target and at_most"),
-        ((1,), {"at_least": 0, "at_most": 2}, ValueError, "got at_least and at_most"),
-        ((1, 1, -0.1), {}, ValueError, "within must be a finite number, zero or more; got -0.1"),
+        ((1,), {}, ValueError, "one of target, at_least and at_most, found none"),
+        ((1, 1), {"at_most": 1}, ValueError, "found target and at_most"),
+        ((1,), {"at_least": 0, "at_most": 2}, ValueError, "found at_least and at_most"),
+        ((1, 1, -0.1), {}, ValueError, "within must be a finite number, zero or more, found -0.1"),
         ((1, 1, math.nan), {}, ValueError, "within"),
         ((1, 1, math.inf), {}, ValueError, "within"),
         ((1, 1, True), {}, ValueError, "within"),
-        ((1, 1, "a bit"), {}, TypeError, "within must be a number; got str: 'a bit'"),
-        ((1,), {"at_most": 1, "within": 0.1}, ValueError, "within=0.1 goes with a numeric target"),
-        ((True, True, 1), {}, ValueError, "within=1 goes with a numeric target"),
-        ((1, math.nan), {}, ValueError, "target must be finite; got nan"),
+        ((1, 1, "a bit"), {}, TypeError, "within must be a number, found str: 'a bit'"),
+        ((1,), {"at_most": 1, "within": 0.1}, ValueError, "within must be left out .* found 0.1"),
+        ((True, True, 1), {}, ValueError, "within must be left out .* found 1"),
+        ((1, math.nan), {}, ValueError, "target must be finite, found nan"),
         ((1,), {"at_most": math.inf}, ValueError, "at_most must be finite"),
-        (("0.4", 0.4), {}, TypeError, "value must be a number; got str: '0.4'"),
-        ((None, 0.4), {}, TypeError, "value must be a number; got NoneType"),
-        ((1j, 0.4), {}, TypeError, "value must be a number; got complex"),
-        ((torch.zeros(2), 0.4), {}, TypeError, r"one number; got Tensor of shape \(2,\)"),
-        ((np.zeros((2, 1)), 0.4), {}, TypeError, r"one number; got ndarray of shape \(2, 1\)"),
-        ((1, True), {}, TypeError, "a bool needs a bool"),
-        ((True, 1), {}, TypeError, "a bool needs a bool"),
+        (("0.4", 0.4), {}, TypeError, "value must be a number, found str: '0.4'"),
+        ((None, 0.4), {}, TypeError, "value must be a number, found NoneType"),
+        ((1j, 0.4), {}, TypeError, "value must be a number, found complex"),
+        ((torch.zeros(2), 0.4), {}, TypeError, r"one number, found Tensor of shape \(2,\)"),
+        ((np.zeros((2, 1)), 0.4), {}, TypeError, r"one number, found ndarray of shape \(2, 1\)"),
+        ((1, True), {}, TypeError, "value must be a bool where target is one"),
+        ((True, 1), {}, TypeError, "value must be a bool where target is one"),
         ((1, "one"), {}, TypeError, "target must be a number"),
     ],
 )
@@ -187,4 +195,4 @@ def test_an_output_of_plain_ascii_gets_codes_instead_of_an_error(monkeypatch):
     monkeypatch.setattr(sys, "stdout", output)
     expect("accuracy", 0.45, 0.44, 0.03)
     output.flush()
-    assert output.buffer.getvalue() == b"\\u2713 accuracy: 0.44 \\xb1 0.03\n"
+    assert output.buffer.getvalue() == b"\\u2713 accuracy: 0.450 (course: 0.44, agrees within 0.03)\n"
