@@ -36,7 +36,8 @@ from coursekit.audit.running import Run, processes
 from coursekit.audit.schema import FORMAT, VERSION
 from coursekit.audit.subject import Model, as_language_model, check_tokenizer, describe
 from coursekit.audit.text import CODE, PROSE, SAMPLES
-from coursekit.llm.pretrained import LanguageModel, evaluating
+from coursekit.llm._admission import evaluating
+from coursekit.llm.pretrained import LanguageModel
 
 #: Every task by name, in the order in which they are done.
 TASKS: dict[str, Task] = {

@@ -21,8 +21,9 @@ from tqdm.auto import tqdm
 from coursekit.audit.items import Item, Record, Task, calibration_half
 from coursekit.audit.journal import Journal
 from coursekit.calibration.temperatures import best_temperature
+from coursekit.llm._border import is_out_of_memory
 from coursekit.llm._shared_work import batches
-from coursekit.llm.pretrained import LanguageModel, is_out_of_memory
+from coursekit.llm.pretrained import LanguageModel
 
 Records = dict[str, Record]  # by the name of the item
 Wanted = tuple[list[Item], float | None]

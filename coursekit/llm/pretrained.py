@@ -7,17 +7,27 @@ and offline after the first time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from coursekit.llm import embedded
+from coursekit.llm._admission import admit
+from coursekit.llm._border import (
+    check_config,
+    check_folder,
+    check_loaded,
+    check_size,
+    is_out_of_memory,
+    numbers_of,
+    told,
+)
+from coursekit.llm._gguf import read_gguf
 from coursekit.llm.embedded import ModelUnavailableError, quiet
 
 Pair = tuple[PreTrainedModel, PreTrainedTokenizerBase]
@@ -77,9 +87,9 @@ class LanguageModel:
                 f"tokenizer must be a tokenizer of transformers, found {type(tokenizer).__name__}"
             )
         name = name or model.name_or_path or type(model).__name__
-        lm = cls(name, model, tokenizer, _device_of(model))
-        _admit(lm)
-        return lm
+        device = _device_of(model)
+        admit(model, tokenizer, device, name)
+        return cls(name, model, tokenizer, device)
 
     @property
     def context_limit(self) -> int | None:
@@ -101,6 +111,10 @@ def load(
 ) -> LanguageModel:
     """Load a causal language model, ready to be asked for probabilities.
 
+    The model of the course is SmolLM2-135M-Instruct, whose weights others quantised to four bits
+    (Q4_1) and this package expands to float32: its probabilities are those of the quantised model,
+    not quite those of the original.
+
     Args:
         name: `"smollm2-135m-instruct"` (comes with the course), a folder that `save_pretrained`
             wrote, a GGUF file (expanded to full precision), or the name of a model on the Hugging
@@ -112,18 +126,25 @@ def load(
 
     Raises:
         TypeError: `name` is not a string, or `dtype` not a floating-point `torch.dtype`.
-        ValueError: `name` is empty, `device` cannot be used, or the model is not a causal language
-            model with safetensors weights and without code of its own.
+        ValueError: `name` is empty, `device` cannot be used, or what is there is not a whole causal
+            language model that can be believed: safetensors weights, finite, all there and of the
+            shapes that the configuration asks for, not quantised, no adapter; a tokenizer that
+            fits; no code of its own. The sentence says what was found, and what to do.
         ModelUnavailableError: The model is not on this machine and cannot be fetched, or does not
             fit into the device's memory.
+
+    Example:
+        >>> load("no such folder")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ValueError: 'no such folder' is not a folder on this machine, and it cannot be a name on ...
     """
     if not isinstance(name, str):
-        raise TypeError(f"name must be a string such as {embedded.NAME!r}, got {name!r}")
+        raise TypeError(f"name must be a string such as {embedded.NAME!r}, found {name!r}")
     if not name.strip():
         raise ValueError(f"name is empty: give {embedded.NAME!r}, a folder or a name on the hub")
     dtype = torch.float32 if dtype is None else dtype
     if not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
-        raise TypeError(f"dtype must be a floating-point type like torch.float32, got {dtype!r}")
+        raise TypeError(f"dtype must be a floating-point type like torch.float32, found {dtype!r}")
     spread = device == "auto"
     device = _usable(default_device() if device is None or spread else device)
     read = _read_embedded if name == embedded.NAME else _read_other
@@ -134,6 +155,8 @@ def load(
             device = _device_of(model)
         else:
             model = model.to(device)
+        if name != embedded.NAME:
+            admit(model, tokenizer, device, name)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
@@ -142,115 +165,12 @@ def load(
             "precision (dtype=torch.bfloat16, on the command line --dtype bfloat16), or over all "
             'devices (device="auto", --device auto).'
         ) from error
-    lm = LanguageModel(name, model, tokenizer, device)
-    if name != embedded.NAME:
-        _admit(lm)
-    return lm
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that a device, or the machine, has no memory left."""
-    # torch has a class for it on GPUs only; on the CPU and on MPS the text must do.
-    text = str(error).lower()
-    signs = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate")
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(s in text for s in signs)
+    return LanguageModel(name, model, tokenizer, device)
 
 
 def _device_of(model: PreTrainedModel) -> torch.device:
     """Return where the first weights are that are anywhere; accelerate may have moved some off."""
     return next((w.device for w in model.parameters() if not w.is_meta), model.device)
-
-
-def _admit(lm: LanguageModel) -> None:
-    """Refuse a model whose probabilities would be wrong: the one check of all that comes in."""
-    _require_finite(lm)
-    _require_fitting_tokenizer(lm)
-    _require_causal(lm)
-
-
-def _require_finite(lm: LanguageModel) -> None:
-    for name, weight in lm.model.named_parameters():
-        if weight.is_meta or not weight.is_floating_point():
-            continue
-        # A sum is quick, and not finite where a term is not; it may overflow by itself, too.
-        wide = torch.promote_types(weight.dtype, torch.float32)
-        if not weight.sum(dtype=wide).isfinite() and not (finite := weight.isfinite()).all():
-            raise ValueError(
-                f"{lm.name!r} has weights that are not finite: {name} holds "
-                f"{(~finite).sum():,} times NaN or infinity, of {weight.numel():,} numbers. They "
-                f"were spoilt when they were trained or saved, or do not fit into {weight.dtype}: "
-                "take another copy, or load it in torch.float32 or torch.bfloat16."
-            )
-
-
-def _require_fitting_tokenizer(lm: LanguageModel) -> None:
-    """Refuse a tokenizer that belongs to another model, and gives ids beyond the embedding's."""
-    tokenizer = lm.tokenizer
-    # Tokens that were added and are never asked for may go beyond: Gemma 3's image token does.
-    own = {tokenizer.vocab_size - 1, tokenizer.bos_token_id, tokenizer.eos_token_id}
-    largest = max(id for id in own if id is not None)
-    rows = _n_tokens(lm)
-    if largest >= rows:
-        raise ValueError(
-            f"{lm.name!r} has a tokenizer that does not fit: it gives ids up to {largest:,}, the "
-            f"model knows {rows:,} tokens (0 to {rows - 1:,}). Take the tokenizer that the model "
-            "was trained with."
-        )
-
-
-def _n_tokens(lm: LanguageModel) -> int:
-    """Return how many tokens the model has an embedding of, whatever its configuration says."""
-    return len(next(lm.model.get_input_embeddings().parameters()))
-
-
-@torch.inference_mode()
-def _require_causal(lm: LanguageModel) -> None:
-    """Refuse a model whose prediction depends on what it is to predict, such as BERT."""
-    rows = _n_tokens(lm)
-    one = torch.tensor([[0, 1, 2, 0, 1]], device=lm.device) % rows
-    other = torch.tensor([[0, 1, 2, 1, 2]], device=lm.device) % rows
-    with evaluating(lm.model):
-        # Two calls of one shape: whatever is computed in the same way comes out the same, bit by
-        # bit. Only a mixture of experts, which batches by what it reads, may tremble a little.
-        first, second = _logits(lm, one), _logits(lm, other)
-    if first.isnan().any() or first.isposinf().any():
-        raise ValueError(
-            f"{lm.name!r} gives logits of NaN or infinity in {lm.model.dtype}: load it in "
-            "torch.float32 or torch.bfloat16 (--dtype float32 or bfloat16), whose range is wider; "
-            "if that is no cure, its weights are spoilt"
-        )
-    change = (first - second).abs().amax(dim=(0, 2))
-    tremble = 1e-4 if torch.finfo(lm.model.dtype).eps < 1e-6 else 1e-2
-    # Only predictions after the first changed token may change.
-    if change[:3].max() > tremble * change[3:].max():
-        raise ValueError(
-            f"{lm.name!r} is not a causal language model: it reads the tokens that it should "
-            "predict (a masked model, such as BERT, does). Load a model of the GPT kind."
-        )
-
-
-def _logits(lm: LanguageModel, ids: torch.Tensor) -> torch.Tensor:
-    try:
-        return lm.model(input_ids=ids).logits.double()
-    except Exception as error:  # whatever a model of any of the 300 kinds meets inside
-        if is_out_of_memory(error):
-            raise
-        raise ValueError(
-            f"{lm.name!r} cannot read a text of {ids.shape[1]} tokens: "
-            f"{type(error).__name__}: {error}"
-        ) from error
-
-
-@contextmanager
-def evaluating(model: PreTrainedModel) -> Iterator[None]:
-    """Hold a model in evaluation mode, without dropout, then leave every part as it was."""
-    training = [part for part in model.modules() if part.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for part in training:
-            part.training = True
 
 
 def _usable(device: str | torch.device) -> torch.device:
@@ -265,7 +185,7 @@ def _usable(device: str | torch.device) -> torch.device:
 
 
 def _read_embedded(name: str, dtype: torch.dtype, **options: Any) -> Pair:
-    # AutoTokenizer would import every tokenizer that it knows: a second more than naming the class.
+    # Naming the class saves a second: the Auto classes import every kind that they know.
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
     folder = embedded.prepare()
@@ -277,32 +197,20 @@ def _read_embedded(name: str, dtype: torch.dtype, **options: Any) -> Pair:
 def _read_other(name: str, dtype: torch.dtype, **options: Any) -> Pair:
     path = Path(name).expanduser()
     if path.is_dir():
-        return _read_folder(path, dtype, **options)
-    if path.suffix == ".gguf" or path.is_file():
+        return _read_folder(path, name, dtype, **options)
+    if path.suffix.lower() == ".gguf" or path.is_file():
         return _read_file(path, dtype, **options)
-    _require_hub_name(name)
-    try:
-        # What was fetched before is read without asking the hub: the same model every time.
-        return _read(name, dtype, local_files_only=True, **options)
-    except OSError:
-        _require_hub(name)
-    try:
-        return _read(name, dtype, **options)
-    except OSError as error:
-        raise ModelUnavailableError(
-            f"{name!r} is not a folder here, and the hub does not give it: {error}\n"
-            "Weights must be in the safetensors format (pickled ones can run any code when they "
-            f"are opened). load({embedded.NAME!r}) comes with the course."
-        ) from error
+    return _read_folder(_from_hub(name), name, dtype, **options)
 
 
 def _read_file(path: Path, dtype: torch.dtype, **options: Any) -> Pair:
     """Return a single file: GGUF, since no other kind brings its tokenizer and its shape along."""
+    name = str(path)
     if not path.is_file():
-        raise ValueError(f"{str(path)!r}: there is no such file; give the path of a GGUF file")
-    if path.suffix != ".gguf":
+        raise ValueError(f"{name!r}: there is no such file; give the path of a GGUF file")
+    if path.suffix.lower() != ".gguf":
         raise ValueError(
-            f"{str(path)!r} is a file, but not a GGUF file (*.gguf): give the folder that holds "
+            f"{name!r} is a file, but not a GGUF file (*.gguf): give the folder that holds "
             "weights, configuration and tokenizer"
         )
     if options:
@@ -310,56 +218,94 @@ def _read_file(path: Path, dtype: torch.dtype, **options: Any) -> Pair:
             "a GGUF file is expanded on one device: instead of device='auto', save the model with "
             "save_pretrained(folder) and load the folder"
         )
-    try:
-        model, tokenizer = embedded.read_gguf(path)
-    except (ValueError, KeyError, OSError) as error:
-        raise ValueError(f"{str(path)!r} cannot be read as a language model: {error}") from error
+    model, tokenizer = read_gguf(path)
     return model.to(dtype), tokenizer
 
 
-def _read_folder(folder: Path, dtype: torch.dtype, **options: Any) -> Pair:
-    saved = {path.suffix: path.name for path in folder.iterdir()}
-    if ".safetensors" not in saved and (pickled := saved.keys() & {".bin", ".pt", ".pth"}):
-        raise ValueError(
-            f"{str(folder)!r} has its weights only as {saved[pickled.pop()]}, a pickle, which can "
-            "run any code when it is opened: save them with model.save_pretrained(folder), which "
-            "writes safetensors"
+def _read_folder(folder: Path, name: str, dtype: torch.dtype, **options: Any) -> Pair:
+    from transformers import (
+        AutoConfig,
+        AutoModelForCausalLM,
+        AutoTokenizer,
+        PreTrainedTokenizerFast,
+    )
+
+    check_folder(folder, name)
+    check_config(folder / "config.json", name)
+    # tokenizer.json is the tokenizer. AutoTokenizer builds one of the class that another file
+    # names, and takes over only some of its rules.
+    whole = (folder / "tokenizer.json").exists()
+    reader: Any = PreTrainedTokenizerFast if whole else AutoTokenizer
+    options |= {"trust_remote_code": False, "local_files_only": True}
+    with quiet(), told(name):
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        # Here config.json may name code on the hub; without a name it is transformers' own.
+        config._attn_implementation = config._experts_implementation = None
+        numbers = numbers_of(config)
+    check_size(numbers, _bytes_of_weights(folder), name)
+    with quiet(), told(name):
+        tokenizer = reader.from_pretrained(folder, **options)
+        read: Any = AutoModelForCausalLM.from_pretrained(
+            folder,
+            config=config,
+            dtype=dtype,
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,  # check_loaded names them
+            output_loading_info=True,
+            **options,
         )
-    try:
-        return _read(str(folder), dtype, **options)
-    except (OSError, SafetensorError) as error:
-        raise ValueError(f"{str(folder)!r} does not hold a whole saved model: {error}") from error
-
-
-def _read(source: str, dtype: torch.dtype, **options: Any) -> Pair:
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    options["trust_remote_code"] = False
-    try:
-        with quiet():
-            tokenizer = AutoTokenizer.from_pretrained(source, **options)
-            model, found = AutoModelForCausalLM.from_pretrained(
-                source, dtype=dtype, use_safetensors=True, output_loading_info=True, **options
-            )
-    except ValueError as error:
-        reason = str(error).splitlines()[0]
-        if "trust_remote_code" in str(error):
-            reason = "it brings code of its own, which this course never runs"
-        raise ValueError(
-            f"{source!r} cannot be read as a causal language model: {reason}"
-        ) from error
-    # transformers would fill what is missing with random numbers, and only warn.
-    if found["missing_keys"]:
-        raise ValueError(
-            f"{source!r} is not a whole causal language model: it has no weights for "
-            f"{', '.join(sorted(found['missing_keys'])[:3])}"
-        )
+    model, found = read
+    check_loaded(model, found, name)
     return model, tokenizer
+
+
+def _bytes_of_weights(folder: Path) -> int:
+    """Return how many bytes there are of weights: no number takes less than one."""
+    return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+
+
+# --- The hub
+
+
+def _from_hub(name: str) -> Path:
+    """Return the folder of a model of the hub, fetched first if it was not yet."""
+    _require_hub_name(name)
+    # What was fetched before is read without asking the hub: the same model every time.
+    with suppress(OSError):
+        folder = _snapshot(name, local_files_only=True)
+        if _is_whole(folder):
+            return folder
+    _require_hub(name)
+    try:
+        return _snapshot(name)
+    except Exception as error:  # whatever the hub, the network or the disk says
+        raise ModelUnavailableError(
+            f"{name!r} is not a folder here, and the hub does not give it: {error}\n"
+            f"load({embedded.NAME!r}) comes with the course."
+        ) from error
+
+
+def _snapshot(name: str, **options: Any) -> Path:
+    """Fetch what a causal language model needs, and nothing that could run."""
+    from huggingface_hub import snapshot_download
+
+    kinds = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken"]
+    others = ["*/*", "consolidated*"]  # other formats of the same weights
+    return Path(snapshot_download(name, allow_patterns=kinds, ignore_patterns=others, **options))
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether every file is there that the configuration and the index of the weights promise."""
+    index = folder / "model.safetensors.index.json"
+    parts = {"model.safetensors"}
+    if index.exists():
+        parts = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    return all((folder / part).exists() for part in {"config.json", *parts})
 
 
 def _require_hub_name(name: str) -> None:
     from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
+    from huggingface_hub.utils._validators import validate_repo_id
 
     try:
         validate_repo_id(name)

@@ -359,8 +359,9 @@ def conversion(gguf: Path) -> SimpleNamespace:
     seen = []
 
     def remember(*args, **kwargs):
-        seen.append(read(*args, **kwargs))
-        return seen[-1]
+        model, found = read(*args, **kwargs)
+        seen.append(model)
+        return model, found
 
     read = LlamaForCausalLM.from_pretrained
     stderr = io.StringIO()

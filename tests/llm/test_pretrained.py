@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub.utils import filter_repo_objects
 from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer, models
+from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
     BertConfig,
     BertForMaskedLM,
@@ -20,7 +21,7 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from coursekit.llm import LanguageModel, load, pretrained
+from coursekit.llm import LanguageModel, _border, load, pretrained
 from coursekit.llm.embedded import NAME, ModelUnavailableError
 
 
@@ -96,14 +97,14 @@ def test_dtype_is_that_of_the_weights(folder):
 
 def test_pickled_weights_are_refused(folder):
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-    with pytest.raises(ValueError, match=r"pytorch_model.bin, a pickle, which can run any code"):
+    with pytest.raises(ValueError, match=r"pytorch_model.bin is a pickle, which can run any code"):
         load(str(folder))
 
 
 def test_pickled_weights_beside_other_safetensors_are_not_opened(folder):
     torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
-    (folder / "model.safetensors").rename(folder / "adapter.safetensors")
-    with pytest.raises(ValueError, match="does not hold a whole saved model"):
+    (folder / "model.safetensors").rename(folder / "other.safetensors")
+    with pytest.raises(ValueError, match=r"cannot be read .*no file named model.safetensors"):
         load(str(folder))
 
 
@@ -139,20 +140,160 @@ def test_a_model_that_is_not_causal_is_refused(tmp_path):
         load(str(save(T5ForConditionalGeneration(config), tmp_path / "t5")))
 
 
-@pytest.mark.parametrize("part", ["config.json", "model.safetensors", "tokenizer.json"])
-def test_a_folder_that_lacks_a_part_is_refused(folder, part):
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("config.json", "it has no config.json. Save it with model.save_pretrained"),
+        ("model.safetensors", "has no weights in the safetensors format. Save it with"),
+        ("tokenizer.json", "its tokenizer is missing or incomplete. Save it with tokenizer.save"),
+    ],
+)
+def test_a_folder_that_lacks_a_part_is_refused(folder, part, said):
     (folder / part).unlink()
-    with pytest.raises(
-        ValueError, match=r"model' (does not hold a whole saved model|cannot be read)"
-    ):
+    with pytest.raises(ValueError, match=said):
+        load(str(folder))
+
+
+def test_a_model_saved_without_any_tokenizer_is_refused(folder):
+    for file in folder.glob("tokenizer*"):
+        file.unlink()
+    with pytest.raises(ValueError, match=r"has no tokenizer: save it there with tokenizer.save_"):
+        load(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("inside", "said"),
+    [
+        ((), "is an empty folder"),
+        (("README.md",), "has no config.json. Save it with"),
+        (("model.Q4_1.GGUF",), "Give the path of a GGUF file in it: model.Q4_1.GGUF"),
+        (("checkpoint-500/config.json", "training_args.bin"), "folders in it: checkpoint-500"),
+        (("checkpoint.safetensors", "tokenizer.json"), r"load_gpt\(folder\).to_transformers\(\)"),
+        (("pytorch_model.bin",), "pytorch_model.bin is a pickle"),
+        (("adapter_config.json",), r"holds an adapter .*merge_and_unload"),
+    ],
+    ids=lambda value: "+".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_folder_of_another_kind_names_what_to_give(tmp_path, inside, said):
+    folder = tmp_path / "given"
+    folder.mkdir()
+    for name in inside:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+    with pytest.raises(ValueError, match=said):
+        load(str(folder))
+
+
+def test_a_model_beside_an_adapter_is_refused_not_loaded_without_it(folder):
+    (folder / "adapter_model.safetensors").touch()
+    with pytest.raises(ValueError, match="holds an adapter"):
         load(str(folder))
 
 
 def test_truncated_weights_are_refused(folder):
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-8])
-    with pytest.raises(ValueError, match="does not hold a whole saved model"):
+    with pytest.raises(ValueError, match=r"cannot be read .*SafetensorError"):
         load(str(folder))
+
+
+# --- Weights and configuration that do not fit each other
+
+
+def edit(path: Path, **changes) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_weights_of_another_shape_are_named_with_both_shapes(folder):
+    edit(folder / "config.json", vocab_size=4)
+    with pytest.raises(
+        ValueError, match=r"wte.weight has the shape \(2, 8\), .* asks for \(4, 8\)"
+    ):
+        load(str(folder))
+
+
+@pytest.mark.parametrize(
+    "key", ["transformer.h.1.ln_1.weight", "transformer.h.0.mlp.c_fc.lora_A.weight"]
+)
+def test_weights_of_the_layers_that_would_go_unused_are_refused(folder, key):
+    weights = load_file(folder / "model.safetensors") | {key: torch.zeros(8)}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ValueError, match=f"has no use for: {key}"):
+        load(str(folder))
+
+
+def test_a_second_head_does_not_hinder(folder):
+    weights = load_file(folder / "model.safetensors") | {"v_head.weight": torch.zeros(8)}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    assert load(str(folder), device="cpu").context_limit == 8
+
+
+@pytest.mark.parametrize("inside", [{}, {"text_config": {}}], ids=["itself", "its text model"])
+@pytest.mark.parametrize("method", ["bitsandbytes", "gptq", "awq", "compressed-tensors"])
+def test_a_quantised_folder_is_refused_by_its_method(folder, method, inside):
+    settings = {"quantization_config": {"quant_method": method}}
+    edit(folder / "config.json", **(inside and {"text_config": settings}) or settings)
+    with pytest.raises(ValueError, match=rf"is quantised \({method}\).* give the model in full"):
+        load(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "has a config.json that is no JSON"),
+        ("[]", "has a config.json that is no JSON object"),
+        ('{"a":' * 100_000, "has a config.json that is no JSON"),
+        (" " * (2**24 + 1), "has a config.json of 16,777,217 bytes"),
+        ('{"model_type": "gpt2", "n_layer": 1000000}', "says n_layer = 1,000,000; no model has"),
+        ('{"model_type": "gpt2", "n_embd": 1048572}', r"describes a model of [0-9,]{16,} numbers"),
+        ('{"model_type": "gpt2", "n_embd": "wide"}', "cannot be read as a causal language model"),
+        ('{"model_type": "gpt2", "n_head": 0}', "cannot be read as a causal language model"),
+        ('{"model_type": "none"}', "cannot be read as a causal language model"),
+    ],
+    ids=lambda value: value[:45],
+)
+def test_a_configuration_out_of_bounds_is_refused(folder, content, said):
+    (folder / "config.json").write_text(content)
+    with pytest.raises(ValueError, match=said):
+        load(str(folder), device="cpu")
+
+
+@pytest.mark.parametrize("key", ["_attn_implementation", "attn_implementation"])
+def test_no_attention_of_the_hub_is_taken_from_a_configuration(folder, key):
+    edit(folder / "config.json", **{key: "someone/kernel"})
+    assert load(str(folder), device="cpu").model.config._attn_implementation == "sdpa"
+
+
+# --- Tokenizers
+
+
+def test_the_tokenizer_is_the_one_of_tokenizer_json_whatever_class_is_declared(folder):
+    words = Tokenizer(models.BPE({"s": 0, "u": 1}, []))
+    words.pre_tokenizer = pre_tokenizers.Split("u", "removed")
+    words.save(str(folder / "tokenizer.json"))
+    edit(folder / "tokenizer_config.json", tokenizer_class="GPT2Tokenizer")
+    assert load(str(folder), device="cpu").tokenizer("sus").input_ids == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["{}", "[]", '{"model": {"type": "WordLevel"}}', '{"added_tokens": 3}', "\x00"],
+)
+def test_a_damaged_tokenizer_is_refused(folder, content):
+    (folder / "tokenizer.json").write_text(content)
+    with pytest.raises(ValueError, match="cannot be read as a causal language model"):
+        load(str(folder), device="cpu")
+
+
+def test_a_panic_of_a_library_in_rust_is_told_in_one_sentence():
+    class PanicException(BaseException):
+        pass
+
+    said = r"^'m' cannot be read as a causal language model: PanicException: index 3 is out$"
+    with pytest.raises(ValueError, match=said), _border.told("m"):
+        raise PanicException("index 3 is out\nstack")
+    with pytest.raises(KeyboardInterrupt), _border.told("m"):
+        raise KeyboardInterrupt
 
 
 # --- A model in memory
@@ -285,14 +426,52 @@ def test_a_hub_model_that_was_fetched_before_needs_no_network(hub, folder):
 
 
 def test_what_the_hub_answers_is_passed_on(hub, monkeypatch):
-    def refuse(name, dtype, **_):
+    def refuse(name, **_):
         raise OSError("someone/model is not a valid model identifier")
 
-    monkeypatch.setattr(pretrained, "_read", refuse)
+    monkeypatch.setattr(pretrained, "_snapshot", refuse)
     monkeypatch.setattr(pretrained, "_require_hub", lambda name: None)
     with pytest.raises(ModelUnavailableError, match="not a valid model identifier") as caught:
         load("someone/model")
     assert NAME in str(caught.value)
+
+
+@pytest.mark.parametrize("missing", ["config.json", "model.safetensors", "a shard"])
+def test_a_hub_model_that_was_fetched_in_part_is_fetched_again(hub, folder, monkeypatch, missing):
+    if missing == "a shard":
+        (folder / "model.safetensors").unlink()
+        index = {"weight_map": {"a": "model-1.safetensors"}}
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    else:
+        (folder / missing).unlink()
+    monkeypatch.setattr(pretrained, "_snapshot", lambda name, **_: folder)
+    with pytest.raises(ModelUnavailableError, match="the Hugging Face hub cannot be reached"):
+        load("someone/model")
+
+
+def test_only_what_a_model_needs_is_fetched_from_the_hub(monkeypatch):
+    asked = {}
+
+    def download(name, **options):
+        asked.update(options)
+        return "folder"
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    pretrained._snapshot("someone/model")
+    files = {
+        "model.safetensors": True,
+        "model-00001-of-00002.safetensors": True,
+        "tokenizer.json": True,
+        "merges.txt": True,
+        "modeling_own.py": False,
+        "pytorch_model.bin": False,
+        "consolidated.safetensors": False,
+        "onnx/model.safetensors": False,
+    }
+    wanted = filter_repo_objects(
+        files, allow_patterns=asked["allow_patterns"], ignore_patterns=asked["ignore_patterns"]
+    )
+    assert set(wanted) == {file for file, needed in files.items() if needed}
 
 
 # --- Wrong arguments
@@ -341,7 +520,7 @@ def test_a_gguf_file_is_expanded(folder, tmp_path, monkeypatch):
         lm = load(str(folder), device="cpu")
         return lm.model, lm.tokenizer
 
-    monkeypatch.setattr(pretrained.embedded, "read_gguf", expand)
+    monkeypatch.setattr(pretrained, "read_gguf", expand)
     lm = load(str(file), device="cpu", dtype=torch.bfloat16)
     assert read == [file]
     assert (lm.name, lm.model.dtype) == (str(file), torch.bfloat16)
@@ -352,7 +531,7 @@ def test_a_gguf_file_is_expanded(folder, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("bad.gguf", "is no GGUF file, or a damaged one"),
+        ("bad.gguf", "is no GGUF file, or a damaged one: its version is 0, not 2 or 3"),
         ("missing.gguf", "there is no such file"),
         ("words.txt", "is a file, but not a GGUF file"),
     ],
