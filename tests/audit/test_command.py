@@ -121,9 +121,9 @@ def broken(byte_model, tmp_path) -> dict[str, str]:
     ("model", "said"),
     [
         ("masked", "is not a causal language model: it reads the tokens that it should predict"),
-        ("no weights", "does not hold a whole saved model"),
-        ("pickle", "weights.bin, a pickle, which can run any code"),
-        ("no tokenizer", "audit: "),
+        ("no weights", "has no weights in the safetensors format. Save it with"),
+        ("pickle", "weights.bin is a pickle, which can run any code"),
+        ("no tokenizer", "has no tokenizer: save it there with tokenizer.save_pretrained"),
         ("text.txt", "is a file, but not a GGUF file"),
         ("bad.gguf", "is no GGUF file, or a damaged one"),
         ("missing.gguf", "there is no such file"),
