@@ -18,7 +18,7 @@ def as_groups(value: ArrayLike | None, n_groups: int, rows: Tensor) -> Tensor:
     """Return one group number a row `(N,)`, int64; all 0 if there is but one."""
     if value is None:
         if n_groups > 1:
-            raise ValueError(f"groups (N,) must be given, since n_groups is {n_groups}")
+            raise ValueError(f"groups (N,) must be given for n_groups of {n_groups}, found None")
         return torch.zeros(len(rows), dtype=torch.int64, device=rows.device)
     groups = to_tensor(value, "groups")
     if groups.is_floating_point() or groups.dtype == torch.bool:

@@ -27,6 +27,8 @@ SUM_TOLERANCE = 1e-4
 
 #: More bins than this are a slip of the finger, and 2^40 of them would not fit into memory.
 MOST_BINS = 2**24
+#: More draws than this change no digit that is shown, and would fill the memory.
+MOST_DRAWS = 2**20
 
 #: A value this near to [0, 1] is a rounding error rather than a logit or a percentage.
 _ROUNDING = 1e-3
@@ -252,6 +254,11 @@ def as_group_index(value: ArrayLike | Sequence[Any], n_rows: int, name: str = "g
 def as_n_bins(value: Any, name: str = "n_bins") -> int:
     """Return a number of bins: at least one, and no more than fit into memory."""
     return as_count(value, name, most=MOST_BINS)
+
+
+def as_n_draws(value: Any, name: str) -> int:
+    """Return a number of resamples, simulations or permutations that can be held in memory."""
+    return as_count(value, name, most=MOST_DRAWS)
 
 
 def as_number(value: Any, name: str, least: float) -> float:

@@ -38,6 +38,11 @@ class ReliabilityBins:
         count: Number of predictions `(B,)`, int64.
         confidence_sum: Sum of their confidences `(B,)`, float64.
         correct_count: Number of correct ones `(B,)`, int64.
+
+    Example:
+        >>> bins = reliability_bins([0.9, 0.7, 0.2], [True, False, False], n_bins=2)
+        >>> [round(gap, 3) for gap in bins.gap.tolist()]
+        [0.2, 0.3]
     """
 
     edges: Tensor
@@ -112,6 +117,11 @@ def reliability_bins(
     Raises:
         ValueError: If an argument has a wrong shape, is empty or out of range.
         TypeError: If an argument does not hold numbers.
+
+    Example:
+        >>> bins = reliability_bins([0.9, 0.7, 0.2], [True, False, False], n_bins=2)
+        >>> bins.count.tolist(), bins.accuracy.tolist()
+        ([1, 2], [0.0, 0.5])
     """
     confidence, correct = as_confidence_and_correct(confidence, correct)
     if binning == "uniform" and _is_fast(confidence, as_n_bins(n_bins)):
@@ -129,13 +139,24 @@ def reliability_bins(
 
 
 def sum_by_bin(values: Tensor, index: Tensor, n_bins: int) -> Tensor:
-    """Return the sums `(B,)`, float64, of the values `(N,)` in each bin."""
+    """Return the sums `(B,)`, float64, of the values `(N,)` in each bin.
+
+    Example:
+        >>> sum_by_bin(torch.tensor([0.5, 0.25, 1.0]), torch.tensor([0, 1, 1]), 2).tolist()
+        [0.5, 1.25]
+    """
     total = torch.zeros(n_bins, dtype=torch.float64, device=values.device)
     return total.scatter_add_(0, index, values.double())
 
 
 def assign_bins(confidence: Tensor, n_bins: int, binning: Binning) -> tuple[Tensor, Tensor]:
-    """Return the borders `(B + 1,)`, in the precision of `confidence`, and each one's bin."""
+    """Return the borders `(B + 1,)`, in the precision of `confidence`, and each one's bin.
+
+    Example:
+        >>> edges, index = assign_bins(torch.tensor([0.0, 0.5, 0.75]), 2, "uniform")
+        >>> edges.tolist(), index.tolist()
+        ([0.0, 0.5, 1.0], [0, 0, 1])
+    """
     n_bins = as_n_bins(n_bins)
     require_choice(binning, ("uniform", "quantile", "discrete"), "binning")
     if binning == "uniform":
@@ -177,7 +198,13 @@ def _uniform_sums(confidence: Tensor, correct: Tensor, n_bins: int) -> Reliabili
 
 
 def residual_sums(confidence: Tensor, correct: Tensor, n_bins: int, binning: Binning) -> Tensor:
-    """Return the sum of correct minus confidence in each bin `(B,)`, float64."""
+    """Return the sum of correct minus confidence in each bin `(B,)`, float64.
+
+    Example:
+        >>> confidence, correct = torch.tensor([0.25, 0.75]), torch.tensor([True, True])
+        >>> residual_sums(confidence, correct, 2, "uniform").tolist()
+        [0.75, 0.25]
+    """
     if binning == "uniform" and _is_fast(confidence, as_n_bins(n_bins)):
         sums, residuals = torch.zeros(n_bins + 1, dtype=torch.float64), np.empty(_BLOCK)
         outcomes, values = correct.numpy(), confidence.numpy()
@@ -232,7 +259,12 @@ def _uniform_edges(confidence: Tensor, n_bins: int) -> Tensor:
 
 
 def quantile_edges(confidence: Tensor, n_bins: int) -> Tensor:
-    """Return borders at order statistics of the data, with 0 and 1 at the ends."""
+    """Return borders at order statistics of the data, with 0 and 1 at the ends.
+
+    Example:
+        >>> quantile_edges(torch.tensor([0.25, 0.5, 0.75, 0.875]), 2).tolist()
+        [0.0, 0.5, 1.0]
+    """
     n = len(confidence)
     if confidence.device.type == "cpu" and confidence.dtype in (torch.float32, torch.float64):
         ordered = torch.from_numpy(np.sort(confidence.numpy()))  # many times faster than torch

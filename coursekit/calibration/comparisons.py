@@ -16,7 +16,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from coursekit.calibration._validation import ArrayLike, as_count, as_generator, to_tensor
+from coursekit.calibration._validation import ArrayLike, as_generator, as_n_draws, to_tensor
 
 
 def holm_adjusted(p_values: ArrayLike) -> Tensor:
@@ -34,6 +34,10 @@ def holm_adjusted(p_values: ArrayLike) -> Tensor:
     Reference:
         S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of
         Statistics 6, 1979.
+
+    Example:
+        >>> holm_adjusted([0.01, 0.04, 0.03]).tolist()
+        [0.03, 0.06, 0.06]
     """
     p = to_tensor(p_values, "p_values").double()
     if p.ndim != 1 or len(p) == 0:
@@ -72,8 +76,15 @@ def group_p_values(
     Reference:
         R. A. Fisher, "The Design of Experiments", 1935; P. I. Good, "Permutation, Parametric and
         Bootstrap Tests of Hypotheses", 2005.
+
+    Example:
+        >>> values = [1.0] * 10 + [0.0] * 10
+        >>> members = [[True] * 10 + [False] * 10, [True, False] * 10]
+        >>> p = group_p_values(values, members, n_permutations=999)
+        >>> p[0].item() < 0.01 < 0.5 < p[1].item()
+        True
     """
-    n_permutations = as_count(n_permutations, "n_permutations")
+    n_permutations = as_n_draws(n_permutations, "n_permutations")
     values, members = to_tensor(values, "values").double(), to_tensor(members, "members")
     if values.ndim != 1 or members.ndim != 2 or members.shape[1] != len(values):
         raise ValueError(

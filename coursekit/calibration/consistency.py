@@ -18,9 +18,9 @@ from coursekit.calibration._validation import (
     ArrayLike,
     as_confidence,
     as_confidence_and_correct,
-    as_count,
     as_generator,
     as_group_index,
+    as_n_draws,
     require_choice,
     require_level,
 )
@@ -64,6 +64,11 @@ def ece_null_distribution(
     Reference:
         J. Bröcker, L. A. Smith, "Increasing the reliability of reliability diagrams", Weather
         and Forecasting 22, 2007 (consistency resampling).
+
+    Example:
+        >>> draws = ece_null_distribution([0.9] * 100)  # calibrated, and yet never 0
+        >>> round(draws.mean().item(), 2)
+        0.02
     """
     require_choice(norm, ("l1", "l2", "max"), "norm")
     residual, count = _simulated_residuals(
@@ -94,7 +99,7 @@ def ece_null_of_sums(
         >>> round(draws.mean().item(), 2)  # sqrt(2 / pi) deviations of 10 / 400
         0.02
     """
-    shape = (as_count(n_simulations, "n_simulations"), len(variance))
+    shape = (as_n_draws(n_simulations, "n_simulations"), len(variance))
     draws = torch.randn(shape, dtype=torch.float64, generator=as_generator(seed))
     return (draws * variance.sqrt()).abs().sum(dim=1) / count.sum()
 
@@ -107,6 +112,11 @@ class ConsistencyBands:
         low: Lower ends `(B,)`; 0 for an empty bin.
         high: Upper ends `(B,)`; 1 for an empty bin.
         level: Share of calibrated samples in which a bin's accuracy lies inside.
+
+    Example:
+        >>> bands = consistency_bands([0.5] * 100, n_bins=1)
+        >>> bands.level
+        0.95
     """
 
     low: Tensor
@@ -143,6 +153,11 @@ def consistency_bands(
     Reference:
         J. Bröcker, L. A. Smith, "Increasing the reliability of reliability diagrams", Weather
         and Forecasting 22, 2007.
+
+    Example:
+        >>> bands = consistency_bands([0.5] * 100, n_bins=1)
+        >>> 0.35 < bands.low.item() < 0.45 < 0.55 < bands.high.item() < 0.65
+        True
     """
     require_level(level)
     confidence = as_confidence(confidence)
@@ -168,6 +183,10 @@ class CalibrationTest:
         statistic: The calibration error that was observed.
         p_value: How often a calibrated model shows at least as much; in (0, 1].
         expected: Mean of the statistic over calibrated samples: what chance alone produces.
+
+    Example:
+        >>> calibration_test([0.9] * 20, [True] * 10 + [False] * 10, n_simulations=99).p_value
+        0.01
     """
 
     statistic: float
@@ -222,6 +241,11 @@ def calibration_test(
         and Forecasting 22, 2007; A. C. Cameron, J. B. Gelbach, D. L. Miller, "Bootstrap-based
         improvements for inference with clustered errors", Review of Economics and Statistics
         90, 2008 (groups).
+
+    Example:
+        >>> found = calibration_test([0.9] * 20, [True] * 10 + [False] * 10, n_simulations=99)
+        >>> round(found.statistic, 3), found.p_value
+        (0.4, 0.01)
     """
     require_choice(norm, ("l1", "l2", "max"), "norm")
     confidence, correct = as_confidence_and_correct(confidence, correct)
@@ -256,7 +280,7 @@ def _simulated_residuals(
     confidence: Tensor, n_bins: int, binning: Binning, n_simulations: int, seed: int
 ) -> tuple[Tensor, Tensor]:
     """Return mean residuals `(S, B)` of S calibrated samples, and the counts of the bins `(B,)`."""
-    n_simulations = as_count(n_simulations, "n_simulations")
+    n_simulations = as_n_draws(n_simulations, "n_simulations")
     edges, index = assign_bins(confidence, n_bins, binning)
     # Bins depend on the confidences alone, so summing the draws in each is one matrix product.
     membership = torch.nn.functional.one_hot(index, len(edges) - 1).double()
@@ -281,7 +305,7 @@ def _simulated_statistics(
     return torch.tensor(
         [
             float(statistic(confidence, torch.bernoulli(probability, generator=generator).bool()))
-            for _ in range(as_count(n_simulations, "n_simulations"))
+            for _ in range(as_n_draws(n_simulations, "n_simulations"))
         ],
         dtype=torch.float64,
     )
@@ -308,7 +332,7 @@ def _sign_flipped_residuals(
     seed: int,
 ) -> Tensor:
     """Return mean residuals `(S, B)` after those of whole groups changed sign at random."""
-    n_simulations, n_groups = as_count(n_simulations, "n_simulations"), int(group.max()) + 1
+    n_simulations, n_groups = as_n_draws(n_simulations, "n_simulations"), int(group.max()) + 1
     if n_groups < 2:
         raise ValueError(f"groups must name at least 2 different groups, found {n_groups}")
     edges, index = assign_bins(confidence, n_bins, binning)

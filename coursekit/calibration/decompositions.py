@@ -31,6 +31,10 @@ class ScoreDecomposition:
             better.
         uncertainty: The score of always stating the overall accuracy, which no forecast changes.
         remainder: What differing confidences within a bin add; 0 with `binning="discrete"`.
+
+    Example:
+        >>> ScoreDecomposition(0.01, 0.05, 0.25, 0.0).refinement
+        0.2
     """
 
     reliability: float
@@ -72,6 +76,12 @@ def brier_decomposition(
         A. H. Murphy, "A new vector partition of the probability score", Journal of Applied
         Meteorology 12, 1973; D. B. Stephenson et al., "Two extra components in the Brier score
         decomposition", Weather and Forecasting 23, 2008 (the remainder).
+
+    Example:
+        >>> confidence, correct = [0.8] * 4 + [0.2] * 4, [1, 1, 1, 0, 0, 0, 0, 1]
+        >>> found = brier_decomposition(confidence, correct, binning="discrete")
+        >>> round(found.reliability, 4), round(found.resolution, 4), round(found.uncertainty, 4)
+        (0.0025, 0.0625, 0.25)
     """
     confidence, correct = as_confidence_and_correct(confidence, correct)
     bins = reliability_bins(confidence, correct, n_bins, binning)
@@ -98,6 +108,10 @@ class TruthDecomposition:
         grouping: Mean KL divergence of the calibrated from the true ones: truths that differ,
             but get the same prediction.
         irreducible: Mean entropy of the truth, which no model beats.
+
+    Example:
+        >>> TruthDecomposition(calibration=0.1, grouping=0.2, irreducible=0.5).refinement
+        0.7
     """
 
     calibration: float
@@ -134,6 +148,12 @@ def known_truth_decomposition(probs: ArrayLike, true_probs: ArrayLike) -> TruthD
     Reference:
         M. Kull, P. Flach, "Novel decompositions of proper scoring rules for classification",
         ECML PKDD 2015.
+
+    Example:
+        >>> probs, truth = [[0.5, 0.5]] * 2, [[0.9, 0.1], [0.1, 0.9]]
+        >>> found = known_truth_decomposition(probs, truth)  # calibrated, and of no use
+        >>> round(found.calibration, 3), round(found.grouping, 3), round(found.irreducible, 3)
+        (0.0, 0.368, 0.325)
     """
     probs, truth = as_true_probs(probs, true_probs)
     stated, group = probs.unique(dim=0, return_inverse=True)

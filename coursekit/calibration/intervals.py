@@ -86,10 +86,11 @@ def bootstrap_interval(
     The ends are the values between which the middle `level` of the resampled statistics lies,
     rounded outward to values that the statistic took.
 
-    `expected_calibration_error` (with bins that do not depend on the sample), `gap`,
-    `binary_brier_score`, `auroc` and `torch.mean` (in float64) are computed for all resamples at
-    once, from sums or counts: up to hundreds of times faster with groups, on the same draws, and
-    equal up to rounding. Bind options with `functools.partial`, not in a lambda, to profit.
+    `expected_calibration_error` (with bins that do not depend on the sample), `gap`, `auroc`,
+    `binary_brier_score`, `torch.mean` (in float64), and `accuracy`, `negative_log_likelihood` and
+    `brier_score` of a table of probabilities are computed for all resamples at once, from sums or
+    counts: up to hundreds of times faster with groups, on the same draws, and equal up to
+    rounding. Bind options with `functools.partial`, not in a lambda, to profit.
 
     Weaknesses: resampling repeats whatever bias the statistic has. The ECE is biased upward, and
     each resample adds the same bias once more, so its interval sits too high: it all but never
@@ -159,6 +160,10 @@ def percentile_interval(
     """Return an estimate with the interval that its bootstrap resamples `(R,)` span.
 
     The ends are resampled values themselves, the outer ones where a quantile falls between two.
+
+    Example:
+        >>> print(percentile_interval(2.0, torch.arange(5).double(), level=0.5))
+        2.000 [1.000, 3.000]
     """
     tail = (1 - level) / 2
     return Interval(
@@ -179,6 +184,10 @@ def gap_of_one_sided(found: Interval, accuracy: float, n: float) -> Interval:
         found: The gap with the percentile interval.
         accuracy: 0 or 1.
         n: Number of independent answers.
+
+    Example:
+        >>> print(gap_of_one_sided(Interval(-0.2, -0.25, -0.15), accuracy=1, n=10))
+        -0.200 [-0.250, 0.128]
     """
     low, high = (end.item() for end in wilson_interval(accuracy, n, found.level))
     return Interval(

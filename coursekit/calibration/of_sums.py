@@ -14,11 +14,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from coursekit.calibration._validation import as_confidence_and_correct
+from coursekit.calibration._blocks import row_blocks, score_rows
+from coursekit.calibration._validation import as_confidence_and_correct, as_probs_and_labels
 from coursekit.calibration.bins import Binning, assign_bins, gap, sum_by_bin
 from coursekit.calibration.errors import Norm, expected_calibration_error, norm_of_gaps
 from coursekit.calibration.resampling import Resamples
-from coursekit.calibration.scores import binary_brier_score
+from coursekit.calibration.scores import (
+    accuracy,
+    binary_brier_score,
+    brier_score,
+    negative_log_likelihood,
+)
 from coursekit.calibration.selective import auroc
 
 #: Cells of group and bin that may be summed at once: 256 MB in float64. Beyond, row by row.
@@ -32,6 +38,13 @@ def resampled_values(
 
     Known are functions of this package, also with options bound by `functools.partial`, and
     `torch.mean` of a column in float64 (in float32 it would round otherwise).
+
+    Example:
+        >>> arrays = torch.tensor([0.9, 0.7]), torch.tensor([True, False])
+        >>> resampled_values(gap, arrays, Resamples(2, n_resamples=200)).unique().numpy().round(3)
+        array([-0.1,  0.3,  0.7])
+        >>> resampled_values(lambda c, y: gap(c, y), arrays, Resamples(2)) is None
+        True
     """
     options: dict[str, Any] = {}
     if isinstance(statistic, partial) and not statistic.args:
@@ -39,7 +52,11 @@ def resampled_values(
     if statistic is torch.mean:
         is_column = len(arrays) == 1 and arrays[0].dtype == torch.float64 and arrays[0].ndim == 1
         return _means(arrays[0].cpu(), resamples) if is_column and not options else None
-    if not isinstance(statistic, FunctionType) or statistic not in _KNOWN:
+    if not isinstance(statistic, FunctionType):
+        return None
+    if statistic in _OF_TABLES and arrays[0].ndim == 2 and not options:
+        return _means_of_tables(resamples, *arrays, column=_OF_TABLES[statistic])
+    if statistic not in _KNOWN:
         return None
     confidence, correct = (column.cpu() for column in as_confidence_and_correct(*arrays))
     return _KNOWN[statistic](resamples, confidence, correct, **options)
@@ -51,6 +68,14 @@ def _means(values: Tensor, resamples: Resamples) -> Tensor | None:
         return None
     _, totals = resamples.totals(torch.stack([values, torch.ones_like(values)], dim=1))
     return totals[:, 0] / totals[:, 1]
+
+
+def _means_of_tables(
+    resamples: Resamples, probs: Tensor, labels: Tensor, column: int
+) -> Tensor | None:
+    probs, labels = as_probs_and_labels(probs, labels)
+    scores = [score_rows(*block, are_logits=False)[column] for block in row_blocks(probs, labels)]
+    return _means(torch.cat(scores).cpu().double(), resamples)
 
 
 def _gaps(resamples: Resamples, confidence: Tensor, correct: Tensor) -> Tensor | None:
@@ -90,6 +115,12 @@ def _calibration_errors(
     return norm_of_gaps(residual / count.clamp(min=1), count / count.sum(dim=1, keepdim=True), norm)
 
 
+#: Means over the rows of a table of probabilities, by their place in `score_rows`.
+_OF_TABLES: dict[Callable[..., Any], int] = {
+    accuracy: 0,
+    negative_log_likelihood: 1,
+    brier_score: 2,
+}
 #: How each function of confidence and correctness is resampled.
 _KNOWN: dict[Callable[..., Any], Callable[..., Tensor | None]] = {
     gap: _gaps,

@@ -21,15 +21,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from coursekit._checks import as_count
 from coursekit.calibration._groups import sum_by_group
-from coursekit.calibration._validation import ArrayLike, as_generator, as_group_index
+from coursekit.calibration._validation import ArrayLike, as_generator, as_group_index, as_n_draws
 from coursekit.calibration.selective import auroc_of_counts
 
 #: Numbers in a block of resamples: 32 MB in float64.
 _NUMBERS_AT_A_TIME = 2**22
-#: More resamples say nothing more, and would fill the memory.
-MOST_RESAMPLES = 2**20
 
 
 class Resamples:
@@ -63,7 +60,7 @@ class Resamples:
             self.index = as_group_index(groups, len(groups))
             needed = "groups must name at least 2 different groups"
         self.n_groups = int(self.index.max()) + 1 if len(self.index) else 0
-        self.n_resamples = as_count(n_resamples, "n_resamples", most=MOST_RESAMPLES)
+        self.n_resamples = as_n_draws(n_resamples, "n_resamples")
         self.seed = seed
         if self.n_groups < 2:
             raise ValueError(f"{needed} to draw from, found {self.n_groups}")

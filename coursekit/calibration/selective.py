@@ -34,6 +34,10 @@ class RiskCoverage:
         coverage: Fraction of predictions with at least that confidence `(K,)`; rises to 1.
         risk: Fraction of those that are wrong `(K,)`; ends at the error rate.
         threshold: The confidence itself `(K,)`, falling: answer at or above it.
+
+    Example:
+        >>> risk_coverage_curve([0.9, 0.8], [True, False]).threshold.tolist()
+        [0.9, 0.8]
     """
 
     coverage: Tensor
@@ -59,6 +63,10 @@ def auroc(confidence: ArrayLike, correct: ArrayLike) -> float:
     Reference:
         J. A. Hanley, B. J. McNeil, "The meaning and use of the area under a receiver operating
         characteristic (ROC) curve", Radiology 143, 1982.
+
+    Example:
+        >>> auroc([0.9, 0.6, 0.7, 0.2], [True, True, False, False])
+        0.75
     """
     ties = _ties(confidence, correct)
     found = auroc_of_counts(ties.right, ties.wrong).item()
@@ -74,6 +82,12 @@ def auroc_of_counts(right: Tensor, wrong: Tensor) -> Tensor:
     """Return the AUROC `(...)` of counts of predictions by confidence `(..., K)`, surest first.
 
     NaN where there is no right or no wrong one, and so no pair to compare.
+
+    Example:
+        >>> import torch
+        >>> right, wrong = torch.tensor([3, 1]), torch.tensor([1, 3])  # sure, unsure
+        >>> auroc_of_counts(right, wrong).item()
+        0.75
     """
     # Every wrong prediction loses to the right ones above it; times two, all counts are whole.
     right_above = right.cumsum(dim=-1) - right
@@ -95,6 +109,13 @@ def risk_coverage_curve(confidence: ArrayLike, correct: ArrayLike) -> RiskCovera
     Reference:
         R. El-Yaniv, Y. Wiener, "On the foundations of noise-free selective classification",
         Journal of Machine Learning Research 11, 2010.
+
+    Example:
+        >>> curve = risk_coverage_curve([0.9, 0.8, 0.7, 0.6], [True, True, False, True])
+        >>> curve.coverage.tolist()
+        [0.25, 0.5, 0.75, 1.0]
+        >>> [round(risk, 2) for risk in curve.risk.tolist()]
+        [0.0, 0.0, 0.33, 0.25]
     """
     ties = _ties(confidence, correct)
     answered = ties.size.cumsum(0)
@@ -119,6 +140,10 @@ def selective_threshold(confidence: ArrayLike, coverage: float) -> float:
     Raises:
         ValueError: If `confidence` has a wrong shape, is empty or out of range, or `coverage` is.
         TypeError: If `confidence` does not hold numbers.
+
+    Example:
+        >>> selective_threshold([0.9, 0.8, 0.7, 0.6], coverage=0.5)
+        0.8
     """
     if not 0 < coverage <= 1:
         raise ValueError(f"coverage must lie in (0, 1], such as 0.8, found {coverage}")
@@ -141,6 +166,10 @@ def selective_accuracy(confidence: ArrayLike, correct: ArrayLike, coverage: floa
     Raises:
         ValueError: If an argument has a wrong shape, is empty or out of range.
         TypeError: If an argument does not hold numbers.
+
+    Example:
+        >>> selective_accuracy([0.9, 0.8, 0.7, 0.6], [True, True, False, False], coverage=0.5)
+        1.0
     """
     confidence, correct = as_confidence_and_correct(confidence, correct)
     answered = confidence >= selective_threshold(confidence, coverage)

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from coursekit.calibration._blocks import row_blocks
+from coursekit.calibration._blocks import row_blocks, score_rows
 from coursekit.calibration._validation import (
     ArrayLike,
     as_logits_and_labels,
@@ -42,6 +42,22 @@ class SumsMetric(Metric):
     metric but never rounds its sums; states are saved; states of another configuration are
     refused; restored or merged states are computed anew; no data is an error, not a NaN; and a
     batch that is refused, or holds no rows, leaves the state as it was.
+
+    Example:
+        >>> class Count(SumsMetric):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self._add_sums("n", dtype=torch.int64)
+        ...
+        ...     def update(self, values):
+        ...         self._accumulate(n=torch.tensor(len(values)))
+        ...
+        ...     def compute(self):
+        ...         return self.n
+        >>> metric = Count()
+        >>> metric.update([1, 2, 3])
+        >>> metric.half().compute()  # not rounded
+        tensor(3)
     """
 
     is_differentiable = False
@@ -61,7 +77,9 @@ class SumsMetric(Metric):
 
     def _require_data(self, count: Tensor) -> None:
         if not count.any():
-            raise ValueError(f"{type(self).__name__} has seen no data yet: call update first")
+            raise ValueError(
+                f"{type(self).__name__} must have seen data, found none. Call update first"
+            )
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Add a batch and return what `compute` says of it alone; all or nothing."""
@@ -129,7 +147,7 @@ class SumsMetric(Metric):
         """Return a state that may be added to ours, on our device."""
         default = cast(Tensor | None, self._defaults.get(name))  # never a list: see _add_sums
         if default is None:
-            raise ValueError(f"{type(self).__name__} has no state {name!r}")
+            raise ValueError(f"state must be one of {', '.join(self._defaults)}, found {name!r}")
         if (value.shape, value.dtype) != (default.shape, default.dtype):
             raise ValueError(
                 f"state {name!r} must be {default.dtype} of shape {tuple(default.shape)}, found "
@@ -140,7 +158,12 @@ class SumsMetric(Metric):
 
 
 def holds_no_rows(**arrays: ArrayLike) -> bool:
-    """Tell whether a batch is empty, as a shard or a mask may leave it: its sums are 0."""
+    """Tell whether a batch is empty, as a shard or a mask may leave it: its sums are 0.
+
+    Example:
+        >>> holds_no_rows(probs=torch.zeros(0, 3), labels=[])
+        True
+    """
     return all(to_tensor(array, name).shape[:1] == (0,) for name, array in arrays.items())
 
 
@@ -288,7 +311,7 @@ class StreamingScores(SumsMetric):
         if (table := _the_table(logits, probs, labels)) is None:
             return
         columns = [
-            _score_rows(rows, truth, table.are_logits)
+            score_rows(rows, truth, table.are_logits)
             for rows, truth in row_blocks(table.rows, table.labels)
         ]
         correct, nll, brier, entropy = (
@@ -347,14 +370,3 @@ def _top_labels(rows: Tensor, labels: Tensor, are_logits: bool) -> tuple[Tensor,
     blocks = [top_label(part.softmax(1), truth) for part, truth in row_blocks(rows, labels)]
     confidence, correct = (torch.cat(column) for column in zip(*blocks, strict=True))
     return confidence, correct
-
-
-def _score_rows(rows: Tensor, labels: Tensor, are_logits: bool) -> tuple[Tensor, ...]:
-    """Return correct, negative log-probability, Brier score and entropy, each `(N,)`."""
-    log_probs = rows.log_softmax(1) if are_logits else rows.log()
-    probs = log_probs.exp() if are_logits else rows
-    truth = labels[:, None]
-    # The squared distance from the truth: (1 - p_y)^2 and the squares of all others.
-    brier = probs.square().sum(1) + 1 - 2 * probs.gather(1, truth).squeeze(1)
-    entropy = torch.special.entr(probs).sum(1)
-    return probs.argmax(1) == labels, -log_probs.gather(1, truth).squeeze(1), brier, entropy

@@ -107,7 +107,13 @@ def metrics_of(totals: Tensor) -> dict[str, Tensor]:
 
 
 def bins_of(totals: Tensor) -> ReliabilityBins:
-    """Return the bins of a reliability diagram from totals `(4 B + 2,)`."""
+    """Return the bins of a reliability diagram from totals `(4 B + 2,)`.
+
+    Example:
+        >>> sums = sums_of(torch.tensor([0.75, 0.5]), torch.tensor([True, False]), torch.zeros(2))
+        >>> bins_of(table_of([sums])[0]).count.sum().item()
+        2
+    """
     count, correct, confidence, _ = totals[:-2].unflatten(0, (len(BINNED), N_BINS))
     return ReliabilityBins(EDGES, count.long(), confidence, correct.long())
 
@@ -147,6 +153,12 @@ def ece_by_chance(
     """Return the ECE that a calibrated model with these confidences stays below, at `level`.
 
     As `ece_null_of_sums`, from totals `(4 B + 2,)`.
+
+    Example:
+        >>> correct = torch.tensor([True, False] * 200)
+        >>> sums = sums_of(torch.full((400,), 0.5), correct, torch.zeros(400))
+        >>> round(ece_by_chance(table_of([sums])[0]), 2)
+        0.05
     """
     count, _, _, variance = totals[:-2].unflatten(0, (len(BINNED), N_BINS))
     return ece_null_of_sums(count, variance, n_simulations, seed).quantile(level).item()

@@ -42,6 +42,13 @@ class VocabularyBins(NamedTuple):
         variance: Variance of `observed` if all probabilities were the true ones `(G, B)`, float64.
             Positions may depend on each other: a sum of forecast errors has the sum of their
             conditional variances.
+
+    Example:
+        >>> metric = VocabularyCalibration(decades=1, bins_per_decade=1)
+        >>> metric.update([[0.0, 0.0, 0.0]], [2])  # three pairs of probability 1/3
+        >>> bins = metric.compute()
+        >>> round(bins.probability[1].item(), 3), round(bins.ratio(0.1, 1), 3)
+        (0.333, 1.0)
     """
 
     edges: Tensor

@@ -169,6 +169,7 @@ def test_the_seed_decides():
         ({"groups": [1, 1]}, ValueError, "at least 2 different groups"),
         ({"groups": [1]}, ValueError, r"groups must have shape \(2,\)"),
         ({"n_simulations": 0}, ValueError, "n_simulations must be at least 1"),
+        ({"n_simulations": 2**40}, ValueError, "n_simulations must be at most 1048576"),
         ({"norm": "l3"}, ValueError, "norm must be one of"),
         ({"binning": "mass"}, ValueError, "binning must be one of"),
         ({"seed": -1}, ValueError, "seed must be at least 0"),

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import pytest
 import torch
 
 from coursekit.calibration import (
+    accuracy,
     auroc,
     binary_brier_score,
     bootstrap_interval,
+    brier_score,
     expected_calibration_error,
     gap,
+    negative_log_likelihood,
     of_sums,
     resampling,
 )
@@ -87,6 +91,27 @@ def test_they_are_found_without_the_rows(sample, name, monkeypatch):
     monkeypatch.setattr(Resamples, "rows", None)
     confidence, correct, entity = sample
     bootstrap_interval(STATISTICS[name], confidence, correct, groups=entity, n_resamples=9)
+
+
+@pytest.mark.parametrize("statistic", [accuracy, negative_log_likelihood, brier_score])
+def test_means_over_a_table_are_found_without_the_rows(sample, statistic, monkeypatch):
+    _, correct, entity = sample
+    generator = torch.Generator().manual_seed(0)
+    probs = torch.randn(400, 3, generator=generator).softmax(1)
+    labels = correct.long() + 1
+    expected = one_by_one(statistic, probs, labels, groups=entity)
+    classes = bootstrap_interval(accuracy, probs.argmax(1), labels, groups=entity, n_resamples=9)
+    assert classes.estimate == accuracy(probs, labels)
+    monkeypatch.setattr(Resamples, "rows", None)
+    found = bootstrap_interval(statistic, probs, labels, groups=entity, n_resamples=200, seed=5)
+    assert ends(found) == pytest.approx(ends(expected), abs=1e-12)
+
+
+def test_a_truth_called_impossible_stays_infinite():
+    probs = [[1.0, 0.0]] + [[0.5, 0.5]] * 9
+    found = bootstrap_interval(negative_log_likelihood, probs, [1] * 10)
+    assert (found.estimate, found.high) == (float("inf"), float("inf"))
+    assert found.low == pytest.approx(math.log(2))
 
 
 def test_a_mean_is_found_without_the_rows_where_it_rounds_alike(sample, monkeypatch):

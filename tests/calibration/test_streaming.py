@@ -222,7 +222,7 @@ def test_a_missing_state_is_refused(make):
         (VocabularyCalibration(2, 6), VocabularyCalibration(6, 2), "same decades"),
         (StreamingScores(), StreamingReliability(), "instance of StreamingScores"),
         (StreamingReliability(10), {"count": torch.zeros(10)}, "must be torch.int64 of"),
-        (StreamingScores(), {"counts": torch.zeros(())}, "no state 'counts'"),
+        (StreamingScores(), {"counts": torch.zeros(())}, "state must be one of .* found 'counts'"),
     ],
 )
 def test_states_that_do_not_belong_together(ours, theirs, message):
@@ -320,7 +320,7 @@ def test_a_batch_that_is_refused_leaves_the_state_alone(make):
     before = state(metric)
     bad = {**rows(batch, 20, N), "labels": torch.full((40,), VOCABULARY), "correct": [2] * 40}
     for refused in (bad, rows(batch, 0, 0)):
-        with pytest.raises(ValueError, match=r"must|no data"):
+        with pytest.raises(ValueError, match="must"):
             metric(**metric._filter_kwargs(**refused))
         assert_same_state(state(metric), before)
     update(metric, rows(batch, 20, N))
@@ -331,7 +331,7 @@ def test_a_batch_that_is_refused_leaves_the_state_alone(make):
 def test_no_data_is_an_error(make):
     for metric in (make(), update(make(), data())):
         metric.reset()
-        with pytest.raises(ValueError, match="has seen no data yet"):
+        with pytest.raises(ValueError, match="must have seen data, found none"):
             metric.compute()
 
 

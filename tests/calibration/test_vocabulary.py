@@ -143,9 +143,7 @@ def test_certainty_and_impossibility():
     assert bins.expected.tolist() == [[0, 0, 2]]
     assert bins.variance.tolist() == [[0, 0, 0]]
     assert bins.probability.isfinite().all() and bins.frequency.isfinite().all()
-    with pytest.raises(
-        ValueError, match="the bins must hold some probability"
-    ):
+    with pytest.raises(ValueError, match="the bins must hold some probability"):
         bins.ratio(0.01, 0.1)
 
 
@@ -174,7 +172,7 @@ def test_edges_are_asked_for_exactly():
 @pytest.mark.parametrize(
     ("groups", "error", "message"),
     [
-        (None, ValueError, r"groups \(N,\) must be given"),
+        (None, ValueError, r"groups \(N,\) must be given for n_groups of 4, found None"),
         ([0, 4], ValueError, r"groups must lie in 0 .. 3, found 4"),
         ([0, -1], ValueError, r"groups must lie in 0 .. 3, found -1"),
         ([0], ValueError, "one entry a row"),
