@@ -181,6 +181,8 @@ def validate(data: Any) -> None:
     """
     _check(data, SCHEMA, ())
     for name, task in data["tasks"].items():
+        for part in ("limit", "items"):
+            _require(name in data["settings"][part], ("settings", part), f"have {name!r}")
         lengths = {len(task["by_item"][column]) for column in ("name", "entity", "sums")}
         if lengths != {task["items"]}:
             raise ValueError(

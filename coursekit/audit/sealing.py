@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 SEAL = "seal"
+MOST_DIGITS = 18  #: of a whole number, which then fits into 64 bits
 LARGEST = 200_000_000  #: bytes; a report has about one thousand an item
 
 
@@ -42,7 +43,7 @@ def parsed(path: Path) -> dict[str, Any]:
     if size > LARGEST:
         raise ValueError(f"it must be at most {LARGEST:,} bytes long, found {size:,}")
     try:
-        data = json.loads(path.read_bytes(), parse_constant=_refuse)
+        data = json.loads(path.read_bytes(), parse_constant=_refuse, parse_int=_as_int)
     except RecursionError as error:
         raise ValueError("it is nested too deep") from error
     if not isinstance(data, dict):
@@ -69,6 +70,12 @@ def unsealed(data: dict[str, Any]) -> dict[str, Any]:
     if not fits:
         raise ValueError("it was changed after it was written: its seal does not fit its content")
     return content
+
+
+def _as_int(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise ValueError(f"its whole numbers must have at most {MOST_DIGITS} digits, found more")
+    return int(digits)
 
 
 def _refuse(constant: str) -> None:
