@@ -195,4 +195,6 @@ def test_an_output_of_plain_ascii_gets_codes_instead_of_an_error(monkeypatch):
     monkeypatch.setattr(sys, "stdout", output)
     expect("accuracy", 0.45, 0.44, 0.03)
     output.flush()
-    assert output.buffer.getvalue() == b"\\u2713 accuracy: 0.450 (course: 0.44, agrees within 0.03)\n"
+    assert (
+        output.buffer.getvalue() == b"\\u2713 accuracy: 0.450 (course: 0.44, agrees within 0.03)\n"
+    )

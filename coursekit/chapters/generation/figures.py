@@ -12,6 +12,7 @@ from torch import Tensor
 
 from coursekit.calibration import Interval
 from coursekit.plots.checks import require_shape, require_values
+from coursekit.plots.heatmap import heatmap
 from coursekit.plots.style import COLORS, GRAY, new_axes, style
 
 
@@ -164,15 +165,19 @@ def report_matrix(ece: Mapping[str, Mapping[str, float]], title: str) -> Axes:
         )
     values = torch.tensor([list(row.values()) for row in ece.values()])
     ax = new_axes(2.0 * len(reports) + 3.2, 0.9 * len(ece) + 2.2)
+    heatmap(
+        ax,
+        values,
+        low=0,
+        high=0.2,
+        colors="Oranges",
+        texts=[[f"{value:.2f}" for value in line] for line in values.tolist()],
+        rows=list(ece),
+        columns=reports,
+        annot_kws={"fontsize": 16},
+    )
     with style():
-        ax.imshow(values.numpy(), cmap="Oranges", vmin=0, vmax=0.2, aspect="auto")
-        for row, line in enumerate(values.tolist()):
-            for column, value in enumerate(line):
-                ax.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=16)
-        ax.set_xticks(range(len(reports)), reports)
-        ax.set_yticks(range(len(ece)), list(ece))
         ax.set(xlabel="whose probabilities are reported", ylabel="whose text is predicted")
-        ax.grid(visible=False)
         ax.set_title(title)
     return ax
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from torch import Tensor
 
+from coursekit.plots.heatmap import heatmap
 from coursekit.plots.style import COLORS, GRAY, new_axes, style
 
 #: Colour and line of each scheme, the same in every figure; the line tells them apart in grey, too.
@@ -32,12 +33,9 @@ def position_heatmap(table: Tensor, title: str) -> Axes:
     """
     if table.ndim != 2:
         raise ValueError(f"table must have shape (positions, width), found {tuple(table.shape)}.")
-    ax = new_axes(8.0, 4.8)
+    ax = heatmap(new_axes(8.0, 4.8), table, low=-1, high=1, colors="RdBu", label="value")
     with style():
-        image = ax.imshow(table.numpy(), aspect="auto", cmap="RdBu", vmin=-1, vmax=1)
-        ax.grid(visible=False)
         ax.set(xlabel="coordinate", ylabel="position (tokens)", title=title)
-        ax.figure.colorbar(image, label="value")
     return ax
 
 
@@ -171,10 +169,10 @@ def bias_heatmaps(bias: Tensor, heads: Sequence[int]) -> Axes:
     with style():
         for ax, head in zip(panels, heads, strict=True):
             seen = bias[head].masked_fill(future, math.nan)
-            image = ax.imshow(seen.numpy(), cmap="viridis", vmin=low, vmax=0)
-            ax.grid(visible=False)
+            heatmap(ax, seen, low=low, high=0, colors="viridis", square=True)
             ax.set(xlabel="key (position)", ylabel="query (position)", title=f"head {head + 1}")
-        panels[0].figure.colorbar(image, ax=list(panels), label="added to the score", shrink=0.8)
+        colors = panels[-1].collections[0]
+        panels[0].figure.colorbar(colors, ax=list(panels), label="added to the score", shrink=0.8)
     return panels[0]
 
 

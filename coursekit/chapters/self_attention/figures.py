@@ -9,6 +9,7 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from coursekit.plots.checks import require_shape, require_values
+from coursekit.plots.heatmap import heatmap
 from coursekit.plots.style import COLORS, GRAY, new_axes, style
 from coursekit.plots.tokens import visible
 
@@ -41,20 +42,23 @@ def attention_map(
     side = max(0.36 * n + 1.2, 3.6)
     ax = new_axes(side + 1.4, side)
     names = [visible(token.encode()) for token in tokens]
+    heatmap(
+        ax,
+        weights,
+        low=0,
+        high=1,
+        label="attention weight",
+        texts=[[f"{w:.2f}" for w in row] for row in weights.tolist()] if numbers else None,
+        rows=names,
+        columns=names,
+        square=True,
+        cbar_kws={"label": "attention weight", "shrink": 0.8},
+    )
     with style():
-        image = ax.imshow(weights.numpy(force=True), vmin=0, vmax=1, cmap="Blues")
-        ax.figure.colorbar(image, label="attention weight", shrink=0.8)
-        ax.set_xticks(range(n), names, rotation=90 if n > 6 else 0)
-        ax.set_yticks(range(n), names)
+        ax.tick_params(axis="x", rotation=90 if n > 6 else 0)
         ax.set(xlabel="looked at (key)", ylabel="token that looks (query)", title=title)
-        ax.grid(visible=False)
-        if numbers:
-            for row, column in ((r, c) for r in range(n) for c in range(n)):
-                weight = float(weights[row, column])
-                color = "white" if weight > 0.6 else "black"
-                ax.text(column, row, f"{weight:.2f}", ha="center", va="center", color=color)
         if marked is not None:
-            frame = Rectangle((-0.5, marked - 0.5), n, 1, fill=False, lw=2.5, zorder=3)
+            frame = Rectangle((0, marked), n, 1, fill=False, lw=2.5, zorder=3)
             frame.set(edgecolor=COLORS["vermillion"], clip_on=False)
             ax.add_patch(frame)
     return ax
@@ -72,15 +76,10 @@ def head_grid(values: Tensor, label: str, title: str) -> Axes:
         ValueError: If `values` is not a matrix.
     """
     require_shape(values, ("layers", "heads"), "values", "one number a head")
-    n_layers, n_heads = values.shape
     ax = new_axes(9.5, 4.0)
+    heatmap(ax, values.T, low=0, high=1, label=label, columns=2)
     with style():
-        image = ax.imshow(values.T.numpy(force=True), vmin=0, vmax=1, cmap="Blues", aspect="auto")
-        ax.figure.colorbar(image, label=label)
-        ax.set_xticks(range(0, n_layers, 2))
-        ax.set_yticks(range(n_heads))
         ax.set(xlabel="layer (from 0, nearest the input)", ylabel="head", title=title)
-        ax.grid(visible=False)
     return ax
 
 

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from coursekit.plots.checks import require_few, require_values
+from coursekit.plots.heatmap import heatmap
 from coursekit.plots.style import COLORS, GRAY, new_axes, style
 from coursekit.plots.tokens import visible
 
@@ -95,19 +96,18 @@ def guess_table(
             f"each token, found {tuple(probs.shape)} and {len(guesses)} rows."
         )
     ax = new_axes(1.35 * shape[1] + 2.4, 0.46 * shape[0] + 1.7)
+    heatmap(
+        ax,
+        probs,
+        low=0,
+        high=1,
+        label="probability of the best token",
+        texts=[[visible(text.encode()) for text in texts] for texts in guesses],
+        rows=[str(block) for block in depth],
+        columns=[visible(token.encode()) for token in tokens],
+        annot_kws={"fontsize": 12},
+    )
     with style():
-        # The last depth on top: the stream flows upwards.
-        image = ax.imshow(
-            probs.tolist(), vmin=0, vmax=1, cmap="Blues", aspect="auto", origin="lower"
-        )
-        ax.figure.colorbar(image, label="probability of the best token")
-        for row, texts in enumerate(guesses):
-            for column, text in enumerate(texts):
-                color = "white" if probs[row, column] > 0.6 else "black"
-                shown = visible(text.encode())
-                ax.text(column, row, shown, ha="center", va="center", color=color, fontsize=12)
-        ax.set_xticks(range(shape[1]), [visible(token.encode()) for token in tokens])
-        ax.set_yticks(range(shape[0]), depth)
+        ax.invert_yaxis()  # the last depth on top: the stream flows upwards
         ax.set(xlabel="token read", ylabel="after block", title=title)
-        ax.grid(visible=False)
     return ax

@@ -94,12 +94,17 @@ def test_decoding_panels_need_the_same_rules_in_all():
 def test_report_matrix_writes_every_error_in_its_place():
     ece = {"truth": {"T = 1": 0.01, "T = 0.7": 0.1}, "T = 0.7": {"T = 1": 0.12, "T = 0.7": 0.02}}
     ax = report_matrix(ece, "who is calibrated on what")
-    assert ax.images[0].get_array().tolist() == [
+    assert ax.collections[0].get_array().tolist() == [
         pytest.approx([0.01, 0.1]),
         pytest.approx([0.12, 0.02]),
     ]
     written = {text.get_position(): text.get_text() for text in ax.texts}
-    assert written == {(0, 0): "0.01", (1, 0): "0.10", (0, 1): "0.12", (1, 1): "0.02"}
+    assert written == {
+        (0.5, 0.5): "0.01",
+        (1.5, 0.5): "0.10",
+        (0.5, 1.5): "0.12",
+        (1.5, 1.5): "0.02",
+    }
     assert names(ax) == ["truth", "T = 0.7"]
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["T = 1", "T = 0.7"]
     assert "reported" in ax.get_xlabel()

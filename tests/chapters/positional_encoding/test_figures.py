@@ -36,7 +36,7 @@ def ends(ax):
 def test_position_heatmap_shows_the_table():
     table = torch.arange(6.0).view(3, 2) / 6
     ax = position_heatmap(table, "a table")
-    assert torch.equal(torch.tensor(ax.images[0].get_array()), table)
+    assert torch.equal(torch.tensor(ax.collections[0].get_array()), table)
     assert (title(ax), ax.get_xlabel()) == ("a table", "coordinate")
     assert ax.get_ylabel() == "position (tokens)"
 
@@ -91,7 +91,7 @@ def test_pair_and_score_has_no_key_before_the_text():
 def test_bias_heatmaps_leave_the_future_empty():
     bias = -torch.arange(1.0, 9.0).view(2, 2, 2)
     ax = bias_heatmaps(bias, heads=[1])
-    shown = ax.images[0].get_array()
+    shown = ax.collections[0].get_array()
     assert shown.mask.tolist() == [[False, True], [False, False]]
     assert shown.compressed().tolist() == [-5.0, -7.0, -8.0]
     assert title(ax) == "head 2"

@@ -20,11 +20,16 @@ WEIGHTS = torch.tensor([[1.0, 0.0], [0.25, 0.75]])
 
 def test_the_map_shows_the_weights_rows_look_at_columns():
     ax = attention_map(WEIGHTS, [" a", "\n"], "a head", numbers=True)
-    [image] = ax.images
+    [image] = ax.collections
     np.testing.assert_array_equal(image.get_array(), WEIGHTS)
     assert image.get_clim() == (0, 1)
     written = {text.get_position(): text.get_text() for text in ax.texts}
-    assert written == {(0, 0): "1.00", (1, 0): "0.00", (0, 1): "0.25", (1, 1): "0.75"}
+    assert written == {
+        (0.5, 0.5): "1.00",
+        (1.5, 0.5): "0.00",
+        (0.5, 1.5): "0.25",
+        (1.5, 1.5): "0.75",
+    }
     assert [label.get_text() for label in ax.get_yticklabels()] == ["␣a", "⏎"]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["␣a", "⏎"]
     assert "key" in ax.get_xlabel()
@@ -35,7 +40,7 @@ def test_the_map_shows_the_weights_rows_look_at_columns():
 def test_the_map_frames_one_whole_row():
     assert not attention_map(WEIGHTS, ["a", "b"], "none").patches
     [frame] = attention_map(WEIGHTS, ["a", "b"], "second", marked=1).patches
-    assert frame.get_bbox().bounds == (-0.5, 0.5, 2, 1)
+    assert frame.get_bbox().bounds == (0, 1, 2, 1)
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (3, 3), (1, 2, 2)])
@@ -53,7 +58,7 @@ def test_a_row_that_is_not_there_is_refused(row):
 def test_the_grid_has_a_column_a_layer_and_a_row_a_head():
     values = torch.arange(6).reshape(3, 2) / 10.0
     ax = head_grid(values, "weight", "heads")
-    np.testing.assert_array_equal(ax.images[0].get_array(), values.T)
+    np.testing.assert_array_equal(ax.collections[0].get_array(), values.T)
     assert ax.get_xlabel().startswith("layer")
     assert ax.get_ylabel() == "head"
     with pytest.raises(ValueError, match=r"values must have shape \(layers, heads\)"):

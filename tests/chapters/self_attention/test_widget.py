@@ -22,9 +22,9 @@ def test_the_title_names_the_strongest_look(weights):
     weights[1, 2, 0] = torch.tensor([0.1, 0.7, 0.2])
     ax = head_map(weights, TOKENS, layer=1, head=2, token=0)
     assert ax.get_title(loc="left") == "Layer 1, head 2:\n'The' looks most at ' cat' (0.70)"
-    np.testing.assert_array_equal(ax.images[0].get_array(), weights[1, 2])
+    np.testing.assert_array_equal(ax.collections[0].get_array(), weights[1, 2])
     [frame] = ax.patches
-    assert frame.get_y() == -0.5
+    assert frame.get_y() == 0
 
 
 def test_the_controls_cover_every_layer_head_and_token(displayed, weights):
@@ -42,10 +42,10 @@ def test_moving_a_control_draws_another_map(displayed, weights, monkeypatch):
     attention_explorer(weights, TOKENS)
     layer, head, token, _ = displayed[0].children
     layer.value, head.value, token.value = 1, 2, 0
-    maps = [ax.images[0].get_array() for ax in drawn]
+    maps = [ax.collections[0].get_array() for ax in drawn]
     for seen, expected in zip(maps, weights[[0, 1, 1, 1], [0, 0, 2, 2]], strict=True):
         np.testing.assert_array_equal(seen, expected)
-    assert [ax.patches[0].get_y() for ax in drawn] == [1.5, 1.5, 1.5, -0.5]
+    assert [ax.patches[0].get_y() for ax in drawn] == [2, 2, 2, 0]
 
 
 def test_weights_of_another_shape_are_refused(weights):

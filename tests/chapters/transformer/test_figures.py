@@ -54,7 +54,7 @@ def test_guess_table_puts_the_first_depth_at_the_bottom():
     guesses = [["a", " b"], ["c", "d"], ["e", "\n"]]
     ax = guess_table(["x", " y"], [0, 5, 9], guesses, probs, "Lens")
     assert [text.get_text() for text in ax.texts] == ["a", "␣b", "c", "d", "e", "⏎"]
-    assert torch.equal(torch.tensor(ax.images[0].get_array()), probs)
+    assert torch.equal(torch.tensor(ax.collections[0].get_array()), probs)
     low, high = ax.get_ylim()
     assert low < high
     assert [label.get_text() for label in ax.get_xticklabels()] == ["x", "␣y"]
