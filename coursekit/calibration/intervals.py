@@ -100,7 +100,9 @@ def bootstrap_interval(
     And where all answers are right, or all wrong, no resample holds another. The mean of such
     zeros or ones then gets Wilson's interval for as many answers as there are rows (or groups),
     and so does the accuracy in `gap`; of anything else whose interval has no width, a warning
-    says so. `auroc` is 1/2 on a resample of one class, and a warning says on how many.
+    says so. (The mean of differences that are all 0 looks the same, but may be negative: give
+    both columns instead.) `auroc` is 1/2 on a resample of one class, and a warning says on how
+    many.
 
     Args:
         statistic: A function of tensors that returns a number.

@@ -55,7 +55,8 @@ def resampled_values(
     if not isinstance(statistic, FunctionType):
         return None
     if statistic in _OF_TABLES and arrays[0].ndim == 2 and not options:
-        return _means_of_tables(resamples, *arrays, column=_OF_TABLES[statistic])
+        probs, labels = arrays
+        return _means_of_tables(resamples, probs, labels, _OF_TABLES[statistic])
     if statistic not in _KNOWN:
         return None
     confidence, correct = (column.cpu() for column in as_confidence_and_correct(*arrays))
