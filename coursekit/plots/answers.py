@@ -40,6 +40,11 @@ def answers_diagram(
     Raises:
         ValueError: If an argument has a wrong shape, is empty, or has values out of range.
         TypeError: If an argument does not hold numbers.
+
+    Example:
+        >>> ax = answers_diagram([0.9, 0.6, 0.6], [True, True, False], "You, 3 answers")
+        >>> ax.get_xlabel()
+        'how sure (confidence)'
     """
     confidence, correct = as_confidence_and_correct(confidence, correct)
     if not 0 <= chance < 1:

@@ -19,6 +19,12 @@ def next_token_bars(tokens: Sequence[str], probs: Tensor, title: str) -> Axes:
         tokens: Their texts; a space is shown as `␣` and a new line as `⏎`.
         probs: Their probabilities `(K,)`.
         title: What is being continued.
+
+    Example:
+        >>> import torch
+        >>> ax = next_token_bars([" Lima", " Paris"], torch.tensor([0.7, 0.1]), "After 'Peru is'")
+        >>> [label.get_text() for label in ax.get_yticklabels()]
+        ['␣Lima', '␣Paris']
     """
     ax = new_axes(7.5, 0.55 * len(tokens) + 1.6)
     names = [visible(token.encode()) for token in tokens]
@@ -46,6 +52,11 @@ def stacked_shares(bars: Mapping[str, Mapping[str, float]], xlabel: str, title: 
 
     Raises:
         ValueError: If there are no bars, they have different parts, or too many for the colours.
+
+    Example:
+        >>> ax = stacked_shares({"small": {"attention": 1.0, "MLP": 3.0}}, "share", "Parameters")
+        >>> [round(float(bar.get_width()), 2) for bar in ax.patches]
+        [0.25, 0.75]
     """
     parts = same_parts(bars, len(_PARTS), "bars")
     ax = new_axes(8.5, 0.75 * len(bars) + 2.1)

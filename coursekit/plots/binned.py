@@ -24,6 +24,12 @@ def binned_diagrams(panels: Mapping[str, Points], title: str | None = None) -> A
 
     Raises:
         ValueError: If there is no panel.
+
+    Example:
+        >>> from coursekit.calibration import reliability_bins
+        >>> bins = reliability_bins([0.9, 0.2], [True, False])
+        >>> binned_diagrams({"a model": (bins, bins.accuracy, bins.accuracy)}) is not None
+        True
     """
     if not panels:
         raise ValueError("panels must hold at least one diagram, found none")

@@ -27,6 +27,14 @@ def consistency_diagram(
         n_bins: Number of bins of equal width.
         n_simulations: How many calibrated samples are drawn for the band.
         ax: Where to draw; without it a new figure is made.
+
+    Example:
+        >>> import torch
+        >>> confidence = torch.tensor([0.9, 0.8, 0.7, 0.6])
+        >>> came = torch.tensor([1, 1, 0, 1])
+        >>> ax = consistency_diagram(confidence, came, "Four answers", n_bins=2)
+        >>> ax.get_title(loc="left")
+        'Four answers'
     """
     bins = reliability_bins(confidence, correct, n_bins)
     bands = consistency_bands(confidence, n_bins, level=0.95, n_simulations=n_simulations)

@@ -21,6 +21,12 @@ def explore(draw: Callable[..., Axes], alt: str, **controls: ipywidgets.Widget) 
         draw: Takes the controls' values by name and returns the axes it drew.
         alt: What the figure shows, for those who cannot see it.
         **controls: One widget for each argument of `draw`.
+
+    Example:
+        >>> from coursekit.plots import new_axes
+        >>> slider = ipywidgets.IntSlider(value=1, min=0, max=3)
+        >>> explore(lambda n: new_axes(n + 1, 2), "A figure as wide as the slider says.", n=slider)
+        ... # doctest: +SKIP
     """
     for control in controls.values():
         # Redraw when the slider is let go, not at every pixel: a laptop keeps up.
@@ -39,7 +45,13 @@ def diagram_at_temperature(logits: Tensor, labels: Tensor, temperature: float) -
 
 
 def temperature_slider(logits: Tensor, labels: Tensor) -> None:
-    """Slide the temperature of logits `(N, C)` with labels `(N,)`, and see the diagram move."""
+    """Slide the temperature of logits `(N, C)` with labels `(N,)`, and see the diagram move.
+
+    Example:
+        >>> import torch
+        >>> logits, labels = torch.randn(50, 3), torch.randint(3, (50,))
+        >>> temperature_slider(logits, labels)  # doctest: +SKIP
+    """
     explore(
         lambda temperature: diagram_at_temperature(logits, labels, temperature),
         alt="Reliability diagram at the temperature of the slider: accuracy against confidence.",

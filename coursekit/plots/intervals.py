@@ -30,6 +30,12 @@ def accuracy_and_confidence(
         confidence: The same groups, their mean confidence.
         title: Title of the figure.
         of: What was counted.
+
+    Example:
+        >>> groups = {"easy": Interval(0.9, 0.8, 1.0), "hard": Interval(0.5, 0.4, 0.6)}
+        >>> ax = accuracy_and_confidence(groups, groups, "Two groups")
+        >>> [label.get_text() for label in ax.get_yticklabels()]
+        ['easy', 'hard']
     """
     ax = new_axes(7.5, 0.8 * len(accuracy) + 2.0)
     series = [(accuracy, -0.12, "blue", "o", "accuracy")]
@@ -70,6 +76,12 @@ def interval_rows(
         title: Title of the figure.
         reference: A value to compare with, and its name in the legend.
         row_height: In inches; less where there are many rows.
+
+    Example:
+        >>> rows = {"gap": Interval(0.05, 0.01, 0.09)}
+        >>> ax = interval_rows(rows, "confidence minus accuracy", "A gap", reference=(0.0, "none"))
+        >>> ax.get_xlabel()
+        'confidence minus accuracy'
     """
     ax = new_axes(7.5, row_height * len(rows) + 1.9)
     with style():
@@ -115,6 +127,12 @@ def lines_with_intervals(
 
     Raises:
         ValueError: If there are no lines or more than four, or one has another length.
+
+    Example:
+        >>> lines = {"error": [Interval(0.3, 0.2, 0.4), Interval(0.2, 0.1, 0.3)]}
+        >>> ax = lines_with_intervals(["small", "large"], lines, "model", "nats", "Two models")
+        >>> ax.lines[0].get_ydata().tolist()
+        [0.3, 0.2]
     """
     require_few(lines, len(_LINES), "lines")
     require_values(lines, len(names), "lines")
@@ -149,6 +167,12 @@ def scores_by_method(
             what chance alone would give. A panel may be absent.
         guessing: For a panel, what a blind guess gets, drawn as a dashed line; or absent.
         title: Title of the figure.
+
+    Example:
+        >>> scores = {"accuracy": {"": {"letter": Interval(0.5, 0.4, 0.6)}}}
+        >>> ax = scores_by_method(scores, {}, {"accuracy": 0.25}, "One way of asking")
+        >>> [label.get_text() for label in ax.get_yticklabels()]
+        ['letter']
     """
     methods = list(next(iter(next(iter(panels.values())).values())))
     axes = new_axes(

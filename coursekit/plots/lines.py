@@ -40,6 +40,11 @@ def training_curves(
 
     Raises:
         ValueError: If there are no lines, too many, or a run has another length.
+
+    Example:
+        >>> ax = training_curves([1000, 2000], {"loss": [[3.0, 2.5]]}, "nats a token", "One run")
+        >>> ax.lines[0].get_xdata().tolist()
+        [1.0, 2.0]
     """
     levels = levels or {}
     require_few(lines, len(_LINES), "lines")
@@ -77,6 +82,12 @@ def temperature_curve(temperatures: Tensor, nll: Tensor, best: float, title: str
         nll: Mean negative log-likelihood at each, in nats a token `(K,)`.
         best: The one of them to mark.
         title: Title of the figure.
+
+    Example:
+        >>> import torch
+        >>> ax = temperature_curve(torch.tensor([0.5, 1.0]), torch.tensor([2.1, 2.0]), 1.0, "NLL")
+        >>> ax.get_title(loc="left")
+        'NLL'
     """
     ax = new_axes(7.5, 4.6)
     with style():

@@ -13,6 +13,10 @@ def my_predictions() -> None:
 
     A probability below one half says that the statement is false, with the rest as confidence: 0.2
     is being 80 % sure of "false". Without any prediction it says how to make one.
+
+    Example:
+        >>> my_predictions()  # doctest: +SKIP
+        You have not predicted anything yet: replace `my_probability = ...` by a number.
     """
     probabilities, outcomes = prediction_record()
     if not probabilities:

@@ -66,6 +66,11 @@ class ReliabilityData(BinnedData):
             to resample, and the ends of its interval are NaN.
         ece_if_calibrated: What a calibrated model with these confidences would stay below, in
             a share `level` of all samples.
+
+    Example:
+        >>> data = reliability_data([0.9, 0.8, 0.7, 0.6], [1, 1, 0, 1], n_bins=2)
+        >>> round(data.ece.estimate, 2)
+        0.0
     """
 
     histogram: ReliabilityBins
@@ -105,7 +110,13 @@ def reliability_data(
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> ReliabilityData:
-    """Compute the numbers of a reliability diagram; arguments as in `reliability_diagram`."""
+    """Compute the numbers of a reliability diagram; arguments as in `reliability_diagram`.
+
+    Example:
+        >>> data = reliability_data([0.9, 0.8, 0.7, 0.6], [1, 1, 0, 1], n_bins=2)
+        >>> data.bins.count.tolist()
+        [0, 4]
+    """
     confidence, correct = as_confidence_and_correct(confidence, correct)
     confidence, correct = confidence.cpu(), correct.cpu()
     points = binned_data(
@@ -177,6 +188,11 @@ def reliability_diagram(
         M. DeGroot, S. Fienberg, "The comparison and evaluation of forecasters", The
         Statistician 32, 1983; J. Bröcker, L. A. Smith, "Increasing the reliability of
         reliability diagrams", Weather and Forecasting 22, 2007.
+
+    Example:
+        >>> ax = reliability_diagram([0.9, 0.8, 0.7, 0.6], [1, 1, 0, 1], title="A forecaster")
+        >>> ax.get_ylabel()
+        'accuracy (fraction correct)'
     """
     data = reliability_data(
         confidence,

@@ -61,7 +61,13 @@ _SHORTEST_ALT = 20
 
 
 def style() -> AbstractContextManager[None]:
-    """Return a context in which whatever is drawn has the course's look."""
+    """Return a context in which whatever is drawn has the course's look.
+
+    Example:
+        >>> with style():
+        ...     float(plt.rcParams["font.size"])
+        13.0
+    """
     return plt.rc_context(_SETTINGS)
 
 
@@ -73,6 +79,11 @@ def new_axes(width: float = 7.5, height: float = 5.0, **subplots: Any) -> Any:
         height: Of the figure, in inches.
         **subplots: Passed on to `matplotlib.pyplot.subplots`, such as `ncols=2`; then an array
             of axes is returned, as there.
+
+    Example:
+        >>> left, right = new_axes(8, 4, ncols=2)
+        >>> new_axes(5, 3).figure.get_size_inches().tolist()
+        [5.0, 3.0]
     """
     with style():
         _, axes = plt.subplots(figsize=(width, height), **subplots)
@@ -112,6 +123,10 @@ def show(figure: Figure | Axes, alt: str) -> None:
     Raises:
         ValueError: If the text is too short to describe a figure.
         TypeError: If the first argument is no figure or axes, or the text no string.
+
+    Example:
+        >>> ax = new_axes(3, 2)
+        >>> show(ax, alt="An empty figure of three by two inches.")  # doctest: +SKIP
     """
     drawn = figure.get_figure(root=True) if isinstance(figure, Axes) else figure
     if not isinstance(drawn, Figure):
