@@ -175,9 +175,8 @@ def scores_by_method(
         ['letter']
     """
     methods = list(next(iter(next(iter(panels.values())).values())))
-    axes = new_axes(
-        3.3 + 2.7 * len(panels), 0.5 * len(methods) + 2.0, ncols=len(panels), sharey=True
-    )
+    size = (3.3 + 2.7 * len(panels), 0.5 * len(methods) + 2.0)
+    axes = new_axes(*size, ncols=len(panels), sharey=True, squeeze=False)[0]
     with style():
         for ax, (measure, series) in zip(axes, panels.items(), strict=True):
             for (name, values), (color, marker), shift in zip(
