@@ -10,9 +10,13 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+
+if TYPE_CHECKING:
+    from coursekit.llm import LanguageModel
 
 # A test must never write into the learner's own progress. Notebook kernels inherit this.
 os.environ["COURSEKIT_PROGRESS"] = os.path.join(tempfile.mkdtemp(), "progress.json")
@@ -104,3 +108,50 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if hasattr(item, "output_timeout"):
             item.output_timeout = PATIENCE_S
+
+
+@pytest.fixture(scope="session")
+def byte_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random model whose tokens are bytes: it can be audited in a second."""
+    import torch  # only where it is asked for: most tests need no model
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+
+    from coursekit.llm.embedded import quiet
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {letter: place for place, letter in enumerate([*alphabet, "<|endoftext|>"])}
+    tokenizer = Tokenizer(models.BPE(vocabulary, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(["<|endoftext|>"])
+    torch.manual_seed(0)
+    config = GPT2Config(
+        vocab_size=len(vocabulary),
+        n_embd=16,
+        n_layer=1,
+        n_head=2,
+        n_positions=512,
+        initializer_range=0.5,
+    )
+    folder = tmp_path_factory.mktemp("byte-model")
+    with quiet():
+        GPT2LMHeadModel(config).save_pretrained(folder)
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def byte_lm(byte_model: Path) -> LanguageModel:
+    """The same model, loaded on the CPU."""
+    from coursekit.llm import load
+
+    return load(str(byte_model), device="cpu")
+
+
+@pytest.fixture(autouse=True)
+def _lm_of_the_examples(request: pytest.FixtureRequest, doctest_namespace: dict[str, Any]) -> None:
+    """Give the examples of docstrings `lm`, the random model of bytes, where they ask for one."""
+    examples = getattr(getattr(request.node, "dtest", None), "examples", ())
+    if any("lm" in example.source for example in examples):
+        doctest_namespace["lm"] = request.getfixturevalue("byte_lm")

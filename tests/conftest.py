@@ -7,23 +7,19 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     GPT2Config,
     GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
-    PreTrainedTokenizerFast,
 )
 
 from coursekit.llm import LanguageModel, load
-from coursekit.llm.embedded import quiet
 
 if TYPE_CHECKING:  # pytest reads this file also where there is no Playwright
     from playwright.sync_api import Browser
@@ -126,34 +122,3 @@ def chromium() -> Iterator[Browser]:
         browser = driver.chromium.launch(executable_path=found, args=list(BROWSER_FLAGS))
         yield browser
         browser.close()
-
-
-@pytest.fixture(scope="session")
-def byte_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a random model whose tokens are bytes: it can be audited in a second."""
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {letter: place for place, letter in enumerate([*alphabet, "<|endoftext|>"])}
-    tokenizer = Tokenizer(models.BPE(vocabulary, []))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens(["<|endoftext|>"])
-    torch.manual_seed(0)
-    config = GPT2Config(
-        vocab_size=len(vocabulary),
-        n_embd=16,
-        n_layer=1,
-        n_head=2,
-        n_positions=512,
-        initializer_range=0.5,
-    )
-    folder = tmp_path_factory.mktemp("byte-model")
-    with quiet():
-        GPT2LMHeadModel(config).save_pretrained(folder)
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer).save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def byte_lm(byte_model: Path) -> LanguageModel:
-    """The same model, loaded on the CPU."""
-    return load(str(byte_model), device="cpu")

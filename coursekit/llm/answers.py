@@ -1,7 +1,7 @@
 """Answers in the model's own words: sampled, many to a question, with their log-probabilities.
 
 Ten samples of one answer mostly begin alike: "Par", "Paris", "Paris.". Samples that agree so far
-stand at the same place in a tree, where the law of the next token is the same; so each *place* goes
+stand at the same node of a tree, where the law of the next token is the same; so each *node* goes
 through the model once, however many samples stand on it, and a sure model costs little more for
 ten answers than for one. Every sample still throws its own dart: the answers are independent draws
 from the model, exactly as if each had been generated alone.
@@ -9,22 +9,23 @@ from the model, exactly as if each had been generated alone.
 
 from __future__ import annotations
 
-import operator
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import Cache, PreTrainedTokenizerBase
 
 from coursekit._chance import throw_darts
-from coursekit.llm._shared_work import Ids, batches, rows_of, shared_prefix
+from coursekit._checks import as_count, as_seed
+from coursekit.llm._shared_work import Ids, NewNodes, Reader, read_prefix
+from coursekit.llm._texts import as_texts, encode, end_tokens
 from coursekit.llm.pretrained import LanguageModel
 
-# Tokens whose keys and values a batch may hold if no two samples ever agree; mostly it is far less.
-TOKENS_PER_BATCH = 16_384
+# Nodes a tree may get if no two samples ever agree; mostly they are far fewer. More would cost more
+# than it saves, since each new token looks at all of them.
+NODES_PER_TREE = 2048
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,10 @@ class Answer:
             model's own, at temperature 1, whatever the answer was sampled with.
         n_tokens: How many tokens these are.
         finished: Whether it came to a stop; False where `max_new_tokens` cut it off.
+
+    Example:
+        >>> Answer("Lima", log_prob=-1.2, n_tokens=3, finished=True).log_prob_per_token
+        -0.4
     """
 
     text: str
@@ -53,14 +58,14 @@ class Answer:
 @torch.inference_mode()
 def sample_answers(
     lm: LanguageModel,
-    prompts: Sequence[str],
+    prompts: Iterable[str],
     n_samples: int,
     *,
     temperature: float = 1.0,
     stop: str = "\n",
     max_new_tokens: int = 24,
     seed: int = 0,
-    numbers: Sequence[int] | None = None,
+    numbers: Iterable[int] | None = None,
 ) -> list[list[Answer]]:
     r"""Let the model answer each prompt several times, independently.
 
@@ -73,7 +78,7 @@ def sample_answers(
         prompts: The texts to continue; best with a few answered examples in the form wanted.
         n_samples: Answers to each prompt.
         temperature: Divides the logits before sampling. 1 keeps the model's probabilities.
-        stop: A character that ends the answer; so does the model's end-of-text token.
+        stop: A character that ends the answer; so does every end-of-text token of the model.
         max_new_tokens: Where an answer is cut off if nothing stops it.
         seed: Another seed, other answers.
         numbers: One for each prompt; by default its place in the list. Prompts that are asked in
@@ -85,23 +90,31 @@ def sample_answers(
     Raises:
         TypeError: If a prompt is no string, `prompts` is a single string, or a count no integer.
         ValueError: If a prompt is empty or does not fit into the model's context with its answer, a
-            count is below 1, the temperature is not positive, or `stop` is not one character.
+            count is below 1, the temperature is not positive, `stop` is not one character, or the
+            model's logits are NaN.
+
+    Example:
+        With `lm`, a tiny random model:
+
+        >>> [answers] = sample_answers(lm, ["The capital of Peru is"], 3, max_new_tokens=4)
+        >>> len(answers), all(answer.log_prob < 0 for answer in answers)
+        (3, True)
     """
-    n_samples = _as_count(n_samples, "n_samples")
-    max_new_tokens = _as_count(max_new_tokens, "max_new_tokens")
+    n_samples = as_count(n_samples, "n_samples")
+    max_new_tokens = as_count(max_new_tokens, "max_new_tokens")
+    seed = as_seed(seed)
     if not 0 < temperature < float("inf"):
         raise ValueError(
             f"temperature must be a positive number, found {temperature}. For the most probable "
             "token at every step use greedy_answers."
         )
-    if operator.index(seed) < 0:
-        raise ValueError(f"seed must not be negative, found {seed}.")
-    numbers = range(len(prompts)) if numbers is None else numbers
-    if len(numbers) != len(prompts) or any(operator.index(number) < 0 for number in numbers):
+    prompts = _as_prompts(prompts)
+    numbers = list(range(len(prompts)) if numbers is None else numbers)
+    if len(numbers) != len(prompts):
         raise ValueError(
-            f"numbers must hold one for each of the {len(prompts)} prompts, none negative; "
-            f"found {list(numbers)}."
+            f"numbers must hold one for each of the {len(prompts)} prompts, found {len(numbers)}."
         )
+    numbers = [as_count(number, f"numbers[{i}]", least=0) for i, number in enumerate(numbers)]
     # A stream for each sample, so that the first ones stay when more are asked for.
     darts = {
         (i, j): np.random.default_rng([seed, number, j]).random(max_new_tokens)
@@ -119,7 +132,7 @@ def sample_answers(
 
 @torch.inference_mode()
 def greedy_answers(
-    lm: LanguageModel, prompts: Sequence[str], *, stop: str = "\n", max_new_tokens: int = 24
+    lm: LanguageModel, prompts: Iterable[str], *, stop: str = "\n", max_new_tokens: int = 24
 ) -> list[Answer]:
     """Let the model answer each prompt with the most probable token at every step.
 
@@ -131,8 +144,16 @@ def greedy_answers(
 
     Raises:
         TypeError, ValueError: As `sample_answers`.
+
+    Example:
+        With `lm`, a tiny random model:
+
+        >>> [answer] = greedy_answers(lm, ["The capital of Peru is"], max_new_tokens=4)
+        >>> answer.n_tokens <= 4
+        True
     """
-    max_new_tokens = _as_count(max_new_tokens, "max_new_tokens")
+    max_new_tokens = as_count(max_new_tokens, "max_new_tokens")
+    prompts = _as_prompts(prompts)
 
     def choose(log_probs: Tensor, samples: Sequence[Sample], _: int) -> list[int]:
         return [int(log_probs.argmax())] * len(samples)
@@ -141,7 +162,7 @@ def greedy_answers(
 
 
 Sample = tuple[int, int]  # the place of its prompt, and its number
-# Tokens for the samples that stand at one place: (log-probabilities (V,), samples, step).
+# Tokens for the samples that stand on one node: (log-probabilities (V,), samples, step).
 Choose = Callable[[Tensor, Sequence[Sample], int], list[int]]
 
 
@@ -164,69 +185,83 @@ def _answers(
 ) -> list[list[Answer]]:
     if not isinstance(stop, str) or len(stop) != 1:
         raise ValueError(f"stop must be one character, such as a new line, found {stop!r}.")
-    contexts = _tokenize(lm, prompts, max_new_tokens)
+    contexts = encode(lm, prompts)
     if not contexts:
         return []
-    stops = _Stops(lm.tokenizer, stop)
-    prefix, prefix_cache = shared_prefix(lm, set(contexts))
+    longest = max(map(len, contexts)) + max_new_tokens
+    _check_limit(lm, contexts, max_new_tokens)
+    stops = _Stops(lm, stop)
+    prefix, trunk = read_prefix(lm, contexts, longest)
     drafts = {(i, j): _Draft() for i in range(len(contexts)) for j in range(n_samples)}
+    rests = [context[len(prefix) :] for context in contexts]
+    for places in _trees(rests, n_samples * max_new_tokens):
+        nodes = NewNodes(len(prefix))
+        # The samples that stand on each node.
+        standing: dict[int, list[Sample]] = defaultdict(list)
+        for place in places:
+            standing[nodes.add(rests[place])[-1]] += [(place, j) for j in range(n_samples)]
+        _grow(trunk.branch(), nodes, standing, drafts, choose, stops, max_new_tokens)
+    return [[_finish(drafts[i, j], stops) for j in range(n_samples)] for i in range(len(contexts))]
 
-    by_length = defaultdict(list)
-    for place, context in enumerate(contexts):
-        by_length[len(context)].append(place)
-    for length, places in by_length.items():
-        # Rows of one length need no padding, hence no attention mask: right for any causal model.
-        at_once = max(1, TOKENS_PER_BATCH // ((length + max_new_tokens) * n_samples))
-        for batch in batches(places, at_once):
-            rests = [contexts[place][len(prefix) :] for place in batch]
-            samples = [[(place, j) for j in range(n_samples)] for place in batch]
-            copies = torch.zeros(len(batch), dtype=torch.long, device=lm.device)  # of the only row
-            cache = rows_of(prefix_cache, copies)
-            _grow(lm, rests, cache, samples, drafts, choose, stops, max_new_tokens)
-    return [
-        [_finish(lm, drafts[i, j], stop) for j in range(n_samples)] for i in range(len(contexts))
-    ]
+
+def _trees(rests: Sequence[Ids], n_new: int) -> Iterator[list[int]]:
+    """Cut the places of prompts, those that begin alike side by side, into trees of bounded size.
+
+    Args:
+        rests: What is to be read of each prompt.
+        n_new: How many nodes the answers to one prompt may get.
+    """
+    places: list[int] = []
+    size = 0
+    for place in sorted(range(len(rests)), key=rests.__getitem__):
+        n_nodes = len(rests[place]) + n_new
+        if places and size + n_nodes > NODES_PER_TREE:
+            yield places
+            places, size = [], 0
+        places.append(place)
+        size += n_nodes
+    yield places
 
 
 def _grow(
-    lm: LanguageModel,
-    inputs: Sequence[Sequence[int]],
-    cache: Cache | None,
-    standing: list[list[Sample]],
+    reader: Reader,
+    nodes: NewNodes,
+    standing: dict[int, list[Sample]],
     drafts: dict[Sample, _Draft],
     choose: Choose,
     stops: _Stops,
     max_new_tokens: int,
 ) -> None:
-    """Write the drafts of one batch: row r is a place of the tree, where `standing[r]` stand."""
+    """Write the drafts of one tree, a token a step; `standing` says who stands on which node."""
+    tokens, parents = nodes.tokens, nodes.parents
+    n_read = nodes.n_prefix + len(nodes)
     for step in range(max_new_tokens):
-        ids = torch.tensor(inputs, device=lm.device)
-        output = lm.model(ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
-        log_probs = output.logits[:, -1].float().log_softmax(dim=-1).cpu()
+        logits = reader.read(tokens, parents, list(standing))
+        log_probs = logits.log_softmax(dim=-1).cpu()
 
-        branches = defaultdict(list)  # (row, token) -> the samples that take it
-        for row, samples in enumerate(standing):
-            for sample, token in zip(samples, choose(log_probs[row], samples, step), strict=True):
+        branches = defaultdict(list)  # (node, token) -> the samples that take it
+        for row, (node, samples) in zip(log_probs, standing.items(), strict=True):
+            for sample, token in zip(samples, choose(row, samples, step), strict=True):
                 draft = drafts[sample]
                 draft.ids.append(token)
-                draft.log_prob += log_probs[row, token].item()
+                draft.log_prob += row[token].item()
                 draft.finished = token in stops
                 if not draft.finished:
-                    branches[row, token].append(sample)
+                    branches[node, token].append(sample)
         if not branches:
             return
-        standing = list(branches.values())
-        inputs = [[token] for _, token in branches]
-        rows = torch.tensor([row for row, _ in branches], device=lm.device)
-        cache = rows_of(output.past_key_values, rows)
+        parents, tokens = ([pair[k] for pair in branches] for k in range(2))
+        standing = dict(enumerate(branches.values(), n_read))
+        n_read += len(standing)
 
 
 class _Stops:
-    """The tokens that end an answer: those with the stop in them, and the end of the text."""
+    """The tokens that end an answer: those with the stop in them, and every end of a text."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, stop: str) -> None:
-        self.tokenizer, self.stop = tokenizer, stop
-        self.known = {tokenizer.eos_token_id: True}
+    def __init__(self, lm: LanguageModel, stop: str) -> None:
+        self.tokenizer, self.stop = lm.tokenizer, stop
+        self.ends = end_tokens(lm)
+        self.known = dict.fromkeys(self.ends, True)
 
     def __contains__(self, token: int) -> bool:
         if token not in self.known:
@@ -234,42 +269,32 @@ class _Stops:
         return self.known[token]
 
 
-def _finish(lm: LanguageModel, draft: _Draft, stop: str) -> Answer:
-    text = lm.tokenizer.decode(draft.ids, skip_special_tokens=True).split(stop)[0].strip()
-    return Answer(text, draft.log_prob, len(draft.ids), draft.finished)
+def _finish(draft: _Draft, stops: _Stops) -> Answer:
+    said = [token for token in draft.ids if token not in stops.ends]
+    text = str(stops.tokenizer.decode(said, skip_special_tokens=True))
+    return Answer(text.split(stops.stop)[0].strip(), draft.log_prob, len(draft.ids), draft.finished)
 
 
-def _tokenize(lm: LanguageModel, prompts: Sequence[str], max_new_tokens: int) -> list[Ids]:
-    if isinstance(prompts, str):
-        raise TypeError("prompts must be a list of strings, found one string: write [prompt].")
+def _as_prompts(prompts: Iterable[str]) -> list[str]:
+    prompts = as_texts(prompts, "prompts")
     for i, prompt in enumerate(prompts):
-        if not isinstance(prompt, str):
-            raise TypeError(f"prompts[{i}] must be a string, found {type(prompt).__name__}.")
-        if not prompt.strip():
-            raise ValueError(f"prompts[{i}] = {prompt!r} says nothing: give a text to continue.")
+        if prompt.isspace():
+            raise ValueError(f"prompts[{i}] must have text to continue, found {prompt!r}.")
         if prompt[-1].isspace() and prompt[-1] != "\n":
             raise ValueError(
-                f"prompts[{i}] ends in a space, but the space belongs to the token of the next "
-                "word: the model would have to answer from a text it never saw. Drop the space."
+                f"prompts[{i}] must end in its last word, found a space at its end. The space "
+                "belongs to the token of the next word: the model would have to answer from a text "
+                "it never saw. Drop the space."
             )
-    if not prompts:
-        return []
-    contexts = [tuple(ids) for ids in lm.tokenizer(list(prompts)).input_ids]
+    return prompts
+
+
+def _check_limit(lm: LanguageModel, contexts: Sequence[Ids], max_new_tokens: int) -> None:
     limit = lm.context_limit
     for i, context in enumerate(contexts):
         if limit is not None and len(context) + max_new_tokens > limit:
             raise ValueError(
-                f"prompts[{i}] has {len(context)} tokens; with max_new_tokens = {max_new_tokens} "
-                f"that is more than the {limit} the model reads at once. Shorten one of them."
+                f"prompts[{i}] with max_new_tokens = {max_new_tokens} must have at most the "
+                f"{limit} tokens that the model reads at once, found {len(context)} + "
+                f"{max_new_tokens}. Shorten one of them."
             )
-    return contexts
-
-
-def _as_count(value: int, name: str) -> int:
-    try:
-        count = operator.index(value)
-    except TypeError as error:
-        raise TypeError(f"{name} must be a whole number, found {value!r}") from error
-    if count < 1:
-        raise ValueError(f"{name} must be at least 1, found {count}")
-    return count

@@ -19,7 +19,7 @@ from torch import Tensor
 from coursekit.calibration._validation import ArrayLike, as_logits
 
 #: Scores of N questions with C options each: a table (N, C), or the list of `score_choices`.
-Scores = ArrayLike | Sequence[Tensor]
+Scores = ArrayLike | list[Tensor] | tuple[Tensor, ...]
 
 
 def choice_probs(scores: Scores) -> Tensor:
@@ -190,7 +190,7 @@ def _divided_by_mean(scores: Scores, others: Scores, name: str) -> Tensor:
 
 def _table(scores: Scores, name: str) -> Tensor:
     """Return the scores as one finite table `(N, C)`."""
-    if isinstance(scores, Sequence) and all(isinstance(row, Tensor) for row in scores):
+    if isinstance(scores, list | tuple) and all(isinstance(row, Tensor) for row in scores):
         sizes = sorted({row.numel() for row in scores})
         if len(sizes) > 1:
             raise ValueError(

@@ -2,28 +2,34 @@
 
 The probability a model gives to an answer a_1 .. a_n after a prompt is the product of
 P(a_i | prompt, a_1 .. a_{i-1}); its logarithm is a sum. Many answers share a prompt and many
-prompts share their beginning, so each shared piece is computed once, kept in the key-value cache,
-and reused; and logits are computed only at the positions where a probability is read.
+prompts share their beginning, so all texts are read as one tree, each shared piece once; and logits
+are computed only at the nodes where a probability is read.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 import torch
 from torch import Tensor
-from transformers import Cache
 
-from coursekit.llm._shared_work import Ids, batches, n_shared, rows_of, shared_prefix
+from coursekit.llm._shared_work import (
+    Ids,
+    NewNodes,
+    Reader,
+    log_probs_at,
+    n_shared,
+    read_prefix,
+)
+from coursekit.llm._texts import as_texts, encode
 from coursekit.llm.pretrained import LanguageModel
 
-# Tokens whose keys and values one batch may hold; for SmolLM2-135M 8,192 tokens are 380 MB.
-TOKENS_PER_BATCH = 8192
-# Rows of logits one batch may ask for; 256 x 49,152 float32 is 50 MB.
-LOGIT_ROWS_PER_BATCH = 256
+# Tokens read at once. More would do no better on a CPU: what a token costs falls until about 200,
+# and rises with the square of the number, since each looks at all others. Each may ask for a row of
+# logits; 512 x 49,152 float32 is 100 MB.
+NODES_AT_A_TIME = 512
 
 
 @dataclass(frozen=True)
@@ -37,13 +43,14 @@ class Candidate:
 
 @torch.inference_mode()
 def score_choices(
-    lm: LanguageModel, prompts: Sequence[str], choices: Sequence[Sequence[str]]
+    lm: LanguageModel, prompts: Iterable[str], choices: Iterable[Iterable[str]]
 ) -> list[Tensor]:
-    """Log-probability of every candidate continuation, given its prompt.
+    """Return the log-probability of every candidate continuation, given its prompt.
 
-    Prompt and choice are tokenised *together*, as the model would have read them. Where the border
-    falls inside a token (a prompt that ends in a space, or in half a word), that token belongs to
-    the answer, and the context ends before it.
+    Prompt and choice are tokenised *together*, as the model would have read them, after what the
+    tokenizer puts before a text (BOS). Where the border falls inside a token (a prompt that ends in
+    a space, or in half a word), that token belongs to the answer, and the context ends before it,
+    for all choices of the prompt alike: they are given the same condition.
 
     The event scored is that the text goes on with these tokens, *whatever follows*: " New" also
     counts every text that begins with " New York". Choices of which one begins another do not
@@ -62,30 +69,40 @@ def score_choices(
     Raises:
         TypeError: If a prompt or a choice is not a string, or `prompts` is a single string.
         ValueError: If the lengths differ, a prompt is empty, a choice is empty or all whitespace, a
-            prompt has no choice, or prompt and choice do not fit into the model's context.
+            prompt has no choice, prompt and choice do not fit into the model's context, or the
+            model's logits are NaN.
+
+    Example:
+        With `lm`, a tiny random model:
+
+        >>> [scores] = score_choices(lm, ["The capital of Peru is"], [[" Lima", " Quito"]])
+        >>> scores.shape, bool((scores < 0).all())
+        (torch.Size([2]), True)
     """
     candidates = tokenize_candidates(lm, prompts, choices)
     if not candidates:
         return []
-    scores = [torch.zeros(len(options)) for options in choices]
-    prefix_ids, prefix_cache = shared_prefix(lm, {candidate.context for candidate in candidates})
-
-    by_length = defaultdict(list)
-    for context, group in _group_by_context(candidates).items():
-        by_length[len(context)].append((context, group))
-    for length, contexts in by_length.items():
-        # Rows of one length need no padding, hence no attention mask: right for any causal model.
-        answers_per_context = max(len(group) for _, group in contexts)
-        rows = max(1, TOKENS_PER_BATCH // (length * answers_per_context))
-        for batch in batches(contexts, min(rows, LOGIT_ROWS_PER_BATCH)):
-            _score_batch(lm, batch, len(prefix_ids), prefix_cache, scores)
-    return scores
+    scores: list[list[float]] = []
+    for candidate in candidates:
+        if candidate.place[1] == 0:
+            scores.append([])
+        scores[-1].append(0.0)
+    # In the order of their tokens, texts that begin alike are neighbours.
+    candidates.sort(key=lambda c: c.context + c.answer)
+    longest = max(len(c.context) + len(c.answer) for c in candidates) - 1
+    prefix, trunk = read_prefix(lm, [c.context for c in candidates], longest)
+    for batch, nodes in _trees(candidates, len(prefix)):
+        found = _read(trunk.branch(), batch, nodes, len(prefix))
+        for candidate, score in zip(batch, found, strict=True):
+            i, j = candidate.place
+            scores[i][j] = score
+    return [torch.tensor(of_one) for of_one in scores]
 
 
 def answer_lengths(
-    lm: LanguageModel, prompts: Sequence[str], choices: Sequence[Sequence[str]], unit: str
+    lm: LanguageModel, prompts: Iterable[str], choices: Iterable[Iterable[str]], unit: str
 ) -> list[Tensor]:
-    """How long every candidate continuation is, to divide its score by.
+    """Return how long every candidate continuation is, to divide its score by.
 
     Args:
         lm: The model whose tokens are counted.
@@ -99,125 +116,132 @@ def answer_lengths(
 
     Raises:
         TypeError, ValueError: As `score_choices`, or an unknown unit.
+
+    Example:
+        With `lm`, a tiny model whose tokens are bytes:
+
+        >>> answer_lengths(lm, ["The capital of Peru is"], [[" Lima", " Quito"]], "bytes")
+        [tensor([4, 5])]
+        >>> answer_lengths(lm, ["The capital of Peru is"], [[" Lima", " Quito"]], "tokens")
+        [tensor([5, 6])]
     """
     if unit not in ("tokens", "bytes"):
         raise ValueError(f'unit must be "tokens" or "bytes", found {unit!r}.')
+    prompts, choices = _as_lists(prompts, choices)
+    if unit == "bytes":
+        return [
+            torch.tensor([len(text.strip().encode()) for text in options]) for options in choices
+        ]
     lengths = [torch.zeros(len(options), dtype=torch.long) for options in choices]
     for candidate in tokenize_candidates(lm, prompts, choices):
         i, j = candidate.place
-        text = choices[i][j].strip().encode()
-        lengths[i][j] = len(candidate.answer) if unit == "tokens" else len(text)
+        lengths[i][j] = len(candidate.answer)
     return lengths
 
 
-def _score_batch(
-    lm: LanguageModel,
-    batch: list[tuple[Ids, list[Candidate]]],
-    n_prefix: int,
-    prefix_cache: Cache | None,
-    scores: list[Tensor],
-) -> None:
-    """Score all candidates of contexts of one length, adding to `scores` in place."""
-    rests = torch.tensor([context[n_prefix:] for context, _ in batch], device=lm.device)
-    copies = torch.zeros(len(batch), dtype=torch.long, device=lm.device)  # of the only row, 0
-    output = lm.model(
-        rests, past_key_values=rows_of(prefix_cache, copies), use_cache=True, logits_to_keep=1
-    )
-    cache = output.past_key_values
+def _trees(
+    candidates: Iterable[Candidate], n_prefix: int
+) -> Iterator[tuple[list[Candidate], NewNodes]]:
+    """Cut sorted candidates into trees of at most `NODES_AT_A_TIME` nodes below the prefix."""
+    batch: list[Candidate] = []
+    nodes = NewNodes(n_prefix)
+    for candidate in candidates:
+        read = _read_of(candidate, n_prefix)
+        if batch and len(nodes) + nodes.n_missing(read) > NODES_AT_A_TIME:
+            yield batch, nodes
+            batch, nodes = [], NewNodes(n_prefix)
+        nodes.add(read)
+        batch.append(candidate)
+    yield batch, nodes
 
-    # The first token of every answer is read off the end of its context.
-    log_probs = output.logits[:, -1].float().log_softmax(dim=-1)
-    by_length = defaultdict(list)
-    for row, (_, group) in enumerate(batch):
-        for candidate in group:
-            i, j = candidate.place
-            scores[i][j] = log_probs[row, candidate.answer[0]]
-            by_length[len(candidate.answer)].append((row, candidate))
-    by_length.pop(1, None)
 
-    # Longer answers go on from the cache, again one length at a time; the last token is only read.
-    for length, members in by_length.items():
-        for part in batches(members, max(1, LOGIT_ROWS_PER_BATCH // (length - 1))):
-            answers = torch.tensor([c.answer for _, c in part], device=lm.device)
-            rows = torch.tensor([row for row, _ in part], device=lm.device)
-            output = lm.model(answers[:, :-1], past_key_values=rows_of(cache, rows), use_cache=True)
-            logits, targets = output.logits.float(), answers[:, 1:].unsqueeze(-1)
-            log_probs = logits.gather(-1, targets).squeeze(-1) - logits.logsumexp(dim=-1)
-            for (_, candidate), total in zip(part, log_probs.sum(dim=-1).tolist(), strict=True):
-                i, j = candidate.place
-                scores[i][j] += total
+def _read(
+    reader: Reader, batch: Sequence[Candidate], nodes: NewNodes, n_prefix: int
+) -> list[float]:
+    """Return the score of every candidate of one tree."""
+    # Each token of an answer is read off the node before it; the last token is read off only.
+    before = [nodes.add(_read_of(c, n_prefix))[-len(c.answer) :] for c in batch]
+    wanted = sorted({node for of_one in before for node in of_one})
+    row_of = {node: row for row, node in enumerate(wanted)}
+    logits = reader.read(nodes.tokens, nodes.parents, wanted)
+    rows = torch.tensor([row_of[node] for of_one in before for node in of_one])
+    tokens = torch.tensor([token for c in batch for token in c.answer])
+    log_probs = log_probs_at(logits, rows.to(logits.device), tokens.to(logits.device))
+    return [part.sum().item() for part in log_probs.cpu().split([len(c.answer) for c in batch])]
+
+
+def _read_of(candidate: Candidate, n_prefix: int) -> Ids:
+    """Return what has to be read of a candidate below the prefix."""
+    return candidate.context[n_prefix:] + candidate.answer[:-1]
 
 
 def tokenize_candidates(
-    lm: LanguageModel, prompts: Sequence[str], choices: Sequence[Sequence[str]]
+    lm: LanguageModel, prompts: Iterable[str], choices: Iterable[Iterable[str]]
 ) -> list[Candidate]:
     """Check the input and split every prompt + choice into context and answer tokens."""
-    _check_texts(prompts, choices)
+    prompts, choices = _as_lists(prompts, choices)
     joined = [
         prompt + choice
         for prompt, options in zip(prompts, choices, strict=True)
         for choice in options
     ]
-    if not joined:  # which the tokenizer would refuse
-        return []
-    prompt_ids = lm.tokenizer(list(prompts)).input_ids
-    joined_ids = iter(lm.tokenizer(joined).input_ids)
-    limit = lm.context_limit
-
+    prompt_ids = encode(lm, prompts)
+    joined_ids = iter(encode(lm, joined))
     candidates = []
     for i, options in enumerate(choices):
-        for j, ids in enumerate(islice(joined_ids, len(options))):
-            border = n_shared([prompt_ids[i], ids])
-            if border == 0:
-                raise ValueError(
-                    f"prompts[{i}] = {prompts[i]!r} merges into one token with choices[{i}][{j}] = "
-                    f"{options[j]!r}, so nothing is left to condition on. Make the prompt longer, "
-                    f"or put a space before the choice."
-                )
-            if border == len(ids):
-                raise ValueError(
-                    f"choices[{i}][{j}] = {options[j]!r} adds no token to its prompt: this "
-                    f"tokenizer drops it. Give an answer that has text in it."
-                )
-            if limit is not None and len(ids) > limit:
-                raise ValueError(
-                    f"prompts[{i}] with choices[{i}][{j}] has {len(ids)} tokens, but the model "
-                    f"reads at most {limit}. Shorten the prompt."
-                )
-            candidates.append(Candidate((i, j), tuple(ids[:border]), tuple(ids[border:])))
+        texts = list(islice(joined_ids, len(options)))
+        borders = [n_shared([prompt_ids[i], ids]) for ids in texts]
+        for j, (ids, border) in enumerate(zip(texts, borders, strict=True)):
+            _check_border(lm, prompts[i], options[j], ids, border, (i, j))
+        # One condition for all: a token that one choice merges with is an answer's for the others.
+        border = min(borders)
+        candidates += [Candidate((i, j), ids[:border], ids[border:]) for j, ids in enumerate(texts)]
     return candidates
 
 
-def _check_texts(prompts: Sequence[str], choices: Sequence[Sequence[str]]) -> None:
-    if isinstance(prompts, str):
-        raise TypeError("prompts must be a list of strings, found one string: write [prompt].")
-    if len(prompts) != len(choices):
+def _check_border(
+    lm: LanguageModel, prompt: str, choice: str, ids: Ids, border: int, place: tuple[int, int]
+) -> None:
+    """Refuse a choice that leaves nothing to read, adds nothing, or does not fit."""
+    i, j = place
+    if border == 0:
+        raise ValueError(
+            f"prompts[{i}] must keep a token of its own, found that {prompt!r} merges into one "
+            f"token with choices[{i}][{j}] = {choice!r}: nothing is left to condition on. Make the "
+            "prompt longer, or put a space before the choice."
+        )
+    if border == len(ids):
+        raise ValueError(
+            f"choices[{i}][{j}] must add a token to its prompt, found {choice!r}, which this "
+            "tokenizer drops. Give an answer that has text in it."
+        )
+    limit = lm.context_limit
+    if limit is not None and len(ids) > limit:
+        raise ValueError(
+            f"prompts[{i}] with choices[{i}][{j}] must have at most the {limit} tokens that the "
+            f"model reads at once, found {len(ids)}. Shorten the prompt."
+        )
+
+
+def _as_lists(
+    prompts: Iterable[str], choices: Iterable[Iterable[str]]
+) -> tuple[list[str], list[list[str]]]:
+    """Return prompts and their choices as lists, after all checks that need no model."""
+    prompts = as_texts(prompts, "prompts")
+    if isinstance(choices, str):
+        raise TypeError("choices must be a list of lists of strings, found one string.")
+    listed = [as_texts(options, f"choices[{i}]") for i, options in enumerate(choices)]
+    if len(prompts) != len(listed):
         raise ValueError(
             f"prompts and choices must have the same length, found {len(prompts)} and "
-            f"{len(choices)}: give each prompt its own list of choices."
+            f"{len(listed)}. Give each prompt its own list of choices."
         )
-    for i, (prompt, options) in enumerate(zip(prompts, choices, strict=True)):
-        if isinstance(options, str):
-            raise TypeError(f"choices[{i}] must be a list of strings, found one string.")
-        if len(options) == 0:
-            raise ValueError(f"choices[{i}] is empty: give at least one candidate answer.")
-        for name, text in [(f"prompts[{i}]", prompt)] + [
-            (f"choices[{i}][{j}]", option) for j, option in enumerate(options)
-        ]:
-            if not isinstance(text, str):
-                raise TypeError(f"{name} must be a string, found {type(text).__name__}.")
-            if text == "":
-                raise ValueError(f"{name} is empty: give at least one character.")
+    for i, options in enumerate(listed):
+        if not options:
+            raise ValueError(f"choices[{i}] must have at least one candidate answer, found none.")
         for j, option in enumerate(options):
             if option.isspace():
                 raise ValueError(
-                    f"choices[{i}][{j}] = {option!r} is all whitespace: give an answer that has "
-                    "text in it."
+                    f"choices[{i}][{j}] must have text in it, found {option!r}: all whitespace."
                 )
-
-
-def _group_by_context(candidates: Iterable[Candidate]) -> dict[Ids, list[Candidate]]:
-    groups = defaultdict(list)
-    for candidate in candidates:
-        groups[candidate.context].append(candidate)
-    return groups
+    return prompts, listed

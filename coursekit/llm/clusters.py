@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -93,7 +94,8 @@ def agreement(
 
 
 def semantic_entropy(
-    clusters: Sequence[Hashable], log_probs: Sequence[float] | Tensor | None = None
+    clusters: Sequence[Hashable] | Tensor | np.ndarray,
+    log_probs: Sequence[float] | Tensor | None = None,
 ) -> float:
     """Entropy over the clusters of the sampled answers, in nats: 0 where all mean the same.
 
@@ -114,8 +116,11 @@ def semantic_entropy(
         S. Farquhar et al., Detecting hallucinations in large language models using semantic
         entropy, Nature 630, 2024 (counts: discrete semantic entropy).
     """
-    if len(clusters) == 0:
-        raise ValueError("clusters is empty: sample at least one answer.")
+    # Two equal tensors are two different keys of a dictionary; their numbers are not.
+    clusters = clusters.tolist() if isinstance(clusters, Tensor | np.ndarray) else list(clusters)
+    clusters = [one.item() if isinstance(one, Tensor) else one for one in clusters]
+    if not clusters:
+        raise ValueError("clusters must have the cluster of at least one sample, found none.")
     if log_probs is None:
         log_probs = torch.zeros(len(clusters))
     weights = torch.as_tensor(log_probs, dtype=torch.double)

@@ -4,16 +4,22 @@ A causal language model gives, at each position t, a distribution over the whole
 p(w_t | w_1 .. w_{t-1}). Its *confidence* is the largest of these probabilities, and it is *correct*
 when the token that holds it is the one that really comes next. Both are read here window by
 window, so memory depends on the window and the vocabulary, never on the length of the text.
+
+Where a tokenizer puts a mark before a text (BOS), as Llama's and Gemma's do, a model has never read
+anything without it: then every window begins with it, and it is only context, never predicted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
+from coursekit._checks import as_count
+from coursekit.llm._shared_work import Ids, checked
+from coursekit.llm._texts import as_texts, encode, marks_before
 from coursekit.llm.pretrained import LanguageModel
 
 # Logits of one block are the largest thing in memory: 512 x 49,152 float32 is 100 MB.
@@ -22,7 +28,15 @@ TOKENS_PER_BLOCK = 512
 
 @dataclass(frozen=True)
 class NextTokenPredictions:
-    """One row for every predicted token; every tensor has shape `(N,)` and lives on the CPU."""
+    """One row for every predicted token; every tensor has shape `(N,)` and lives on the CPU.
+
+    Example:
+        With `lm`, a tiny random model:
+
+        >>> found = next_token_predictions(lm, "The cat sat.")
+        >>> len(found), found.position.tolist()[:3]
+        (11, [1, 2, 3])
+    """
 
     confidence: Tensor
     """Probability of the most likely token, in [0, 1]."""
@@ -48,7 +62,7 @@ class NextTokenPredictions:
 
 
 def token_windows(
-    lm: LanguageModel, texts: Sequence[str], context: int = 256, per_text: int = 3
+    lm: LanguageModel, texts: Iterable[str], context: int = 256, per_text: int = 3
 ) -> tuple[Tensor, Tensor]:
     """Take a few windows from each of many texts: an equal say for each, whatever its length.
 
@@ -60,24 +74,35 @@ def token_windows(
 
     Returns:
         Token ids `(W, context + 1)`, and for each window the index of its text `(W,)`: windows
-        of one text are related, so resample and split by text.
+        of one text are related, so resample and split by text. Each begins with what the tokenizer
+        puts before a text, if anything.
 
     Raises:
+        TypeError: If a text is no string, or a number not whole.
         ValueError: If no text is long enough, or `per_text` or `context` is not positive.
+
+    Example:
+        With `lm`, a tiny model whose tokens are bytes:
+
+        >>> windows, text_index = token_windows(lm, ["abcdefgh", "xyz"], context=2, per_text=2)
+        >>> [lm.tokenizer.decode(window) for window in windows], text_index.tolist()
+        (['abc', 'def', 'xyz'], [0, 0, 1])
     """
-    _check_context(lm, context)
-    if per_text < 1:
-        raise ValueError(f"per_text must be at least 1, found {per_text}.")
-    windows, text_index = [], []
-    for index, text in enumerate(texts):
-        ids = lm.tokenizer(text, verbose=False).input_ids
-        starts = range(0, len(ids) - context, context + 1)[:per_text]
-        windows += [ids[start : start + context + 1] for start in starts]
+    head = marks_before(lm)
+    _check_context(lm, context, head)
+    per_text = as_count(per_text, "per_text")
+    n_new = context + 1 - len(head)
+    windows: list[Ids] = []
+    text_index: list[int] = []
+    texts = as_texts(texts, "texts")
+    for index, ids in enumerate(encode(lm, texts)):
+        starts = range(len(head), len(ids) - n_new + 1, n_new)[:per_text]
+        windows += [head + ids[start : start + n_new] for start in starts]
         text_index += [index] * len(starts)
     if not windows:
         raise ValueError(
-            f"none of the {len(texts)} texts has the {context + 1} tokens of one window. Give "
-            f"longer texts, or a smaller context."
+            f"texts must have one of at least the {context + 1} tokens of a window, found none "
+            f"among {len(texts)}. Give longer texts, or a smaller context."
         )
     return torch.tensor(windows), torch.tensor(text_index)
 
@@ -90,12 +115,13 @@ def next_token_logits(
 
     The tokens are cut into windows of `context` inputs, each predicting the `context` tokens
     that follow its own; so every token but the first of the text is predicted exactly once, from
-    1 to `context` tokens of what precedes it.
+    1 to `context` tokens of what precedes it. Where the text begins with what the tokenizer puts
+    before one, as every string does, each window begins with it too.
 
     Args:
         lm: The model to ask.
         text: A string, or token ids `(T,)`, or several documents of one length `(D, T)`, which
-            are never read across their border.
+            are never read across their border. Token ids are read as they are.
         context: Inputs in a window, from 1 to the model's own limit.
 
     Yields:
@@ -104,13 +130,28 @@ def next_token_logits(
 
     Raises:
         TypeError: If `text` is neither a string nor a tensor of integers.
-        ValueError: If `text` has fewer than two tokens, or `context` is out of range.
+        ValueError: If `text` has fewer than two tokens, `context` is out of range, or the logits
+            are NaN.
+
+    Example:
+        With `lm`, a tiny model of 257 tokens:
+
+        >>> for logits, targets in next_token_logits(lm, "The cat sat.", context=4):
+        ...     print(tuple(logits.shape), tuple(targets.shape))
+        (2, 4, 257) (2, 4)
+        (1, 3, 257) (1, 3)
     """
     ids = _token_ids(lm, text)
-    _check_context(lm, context)
-    for block in _blocks(ids, context):
+    head = marks_before(lm)
+    if not bool((ids[:, : len(head)] == torch.tensor(head, device=ids.device)).all()):
+        head = ()
+    _check_context(lm, context, head)
+    # The last mark predicts the first token of the window; those before it predict marks.
+    first = max(0, len(head) - 1)
+    for block in _blocks(ids, context, len(head)):
         block = block.to(lm.device)
-        yield lm.model(input_ids=block[:, :-1], use_cache=False).logits, block[:, 1:]
+        logits = lm.model(input_ids=block[:, :-1], use_cache=False).logits
+        yield checked(lm, logits[:, first:]), block[:, first + 1 :]
 
 
 def next_token_predictions(
@@ -130,12 +171,20 @@ def next_token_predictions(
 
     Raises:
         TypeError, ValueError: As `next_token_logits`; also if `temperature` is not positive.
+
+    Example:
+        With `lm`, a tiny random model:
+
+        >>> found = next_token_predictions(lm, "The cat sat.")
+        >>> bool((found.log_prob <= found.confidence.log()).all())
+        True
     """
     if not temperature > 0:
         raise ValueError(f"temperature must be a positive number, found {temperature!r}.")
     blocks, first_window = [], 0
     for logits, targets in next_token_logits(lm, text, context):
-        blocks.append(_read_block(logits / temperature, targets, first_window))
+        scaled = logits.float() if temperature == 1 else logits.float() / temperature
+        blocks.append(_read_block(scaled, targets, first_window))
         first_window += len(targets)
     columns = {
         field.name: torch.cat([getattr(block, field.name) for block in blocks])
@@ -146,20 +195,20 @@ def next_token_predictions(
 
 def _read_block(logits: Tensor, targets: Tensor, first_window: int) -> NextTokenPredictions:
     """Reduce one block of logits `(W, L, V)` to one row a token."""
-    log_probs = logits.float().log_softmax(dim=-1)
-    top_log_prob, guess = log_probs.max(dim=-1)
-    log_prob = log_probs.gather(-1, targets.unsqueeze(-1))
-    rank = (log_probs > log_prob).sum(dim=-1)
+    top, guess = logits.max(dim=-1)
+    truth = logits.gather(-1, targets.unsqueeze(-1))
+    rank = (logits > truth).sum(dim=-1)
+    log_total = logits.logsumexp(dim=-1)
     # p log p, with 0 log 0 = 0: a log-probability of minus infinity must not turn into NaN.
-    entropy = torch.special.entr(log_probs.exp()).sum(dim=-1)
+    entropy = torch.special.entr(logits.softmax(dim=-1)).sum(dim=-1)
 
     n_windows, length = targets.shape
     window = torch.arange(first_window, first_window + n_windows).unsqueeze(1)
     position = torch.arange(1, length + 1).unsqueeze(0)
     columns = dict(
-        confidence=top_log_prob.exp(),
+        confidence=(top - log_total).exp(),
         correct=guess == targets,
-        log_prob=log_prob.squeeze(-1),
+        log_prob=truth.squeeze(-1) - log_total,
         entropy=entropy,
         rank=rank,
         token=targets,
@@ -170,25 +219,32 @@ def _read_block(logits: Tensor, targets: Tensor, first_window: int) -> NextToken
     return NextTokenPredictions(**{name: t.flatten().cpu() for name, t in columns.items()})
 
 
-def _blocks(documents: Tensor, context: int) -> Iterator[Tensor]:
-    """Cut `(D, T)` token ids into blocks of windows `(W, L + 1)`: L inputs, one target more."""
-    n_predicted = documents.shape[1] - 1
-    n_full = n_predicted // context
+def _blocks(documents: Tensor, context: int, n_head: int = 0) -> Iterator[Tensor]:
+    """Cut `(D, T)` token ids into blocks of windows `(W, L + 1)`: L inputs, one target more.
+
+    The first `n_head` tokens of a document, those that the tokenizer puts before a text, begin
+    every window. Where there are none, neighbours share a token: the last target of one is the
+    first input of the next.
+    """
+    n_shared = max(1, n_head)
+    step = context + 1 - n_shared  # tokens that only one window has
+    n_full = (documents.shape[1] - n_shared) // step
     windows_per_block = max(1, TOKENS_PER_BLOCK // context)
+    head = documents[:, :n_head]
     if n_full:
-        # Neighbours share one token: the last target of one is the first input of the next.
-        full = documents[:, : n_full * context + 1].unfold(1, context + 1, context).flatten(0, 1)
+        start = documents[:, n_head : n_shared + n_full * step]
+        full = start.unfold(1, context + 1 - n_head, step).flatten(0, 1)
+        full = torch.cat([head.repeat_interleave(n_full, dim=0), full], dim=1)
         yield from full.split(windows_per_block)
-    if n_predicted % context:
-        rest = documents[:, n_full * context :]
+    rest = torch.cat([head, documents[:, n_head + n_full * step :]], dim=1)
+    if rest.shape[1] > n_shared:
         yield from rest.split(max(1, TOKENS_PER_BLOCK // (rest.shape[1] - 1)))
 
 
 def _token_ids(lm: LanguageModel, text: str | Tensor) -> Tensor:
     """Token ids `(D, T)` of a string or a tensor, with T at least 2."""
     if isinstance(text, str):
-        # `verbose=False`: the tokenizer would warn that the text is longer than the model's limit.
-        ids = lm.tokenizer(text, return_tensors="pt", verbose=False).input_ids.long()
+        ids = torch.tensor(encode(lm, [text]), dtype=torch.long)
     elif isinstance(text, Tensor) and not text.is_floating_point() and text.dtype != torch.bool:
         ids = text.long()
     else:
@@ -201,18 +257,18 @@ def _token_ids(lm: LanguageModel, text: str | Tensor) -> Tensor:
     if ids.shape[0] == 0 or ids.shape[1] < 2:
         raise ValueError(
             f"text must hold at least two tokens, since the first is only context, found "
-            f"{ids.numel()}. Give a longer text."
+            f"{ids.shape[-1] if len(ids) else 0}. Give a longer text."
         )
-    vocab_size = lm.model.config.vocab_size
-    if ids.min() < 0 or ids.max() >= vocab_size:
-        raise ValueError(f"text holds token ids outside the vocabulary, 0 .. {vocab_size - 1}.")
+    vocab_size = lm.model.config.get_text_config().vocab_size
+    low, high = (bound.item() for bound in ids.aminmax())
+    if low < 0 or high >= vocab_size:
+        raise ValueError(
+            f"text must hold token ids of the vocabulary, 0 .. {vocab_size - 1}, found "
+            f"{low if low < 0 else high}."
+        )
     return ids
 
 
-def _check_context(lm: LanguageModel, context: int) -> None:
-    limit = lm.context_limit
-    if not isinstance(context, int) or context < 1 or (limit is not None and context > limit):
-        raise ValueError(
-            f"context must be a whole number of tokens from 1 to {limit or 'the model limit'}, "
-            f"found {context!r}."
-        )
+def _check_context(lm: LanguageModel, context: int, head: Ids) -> None:
+    # Beside its marks a window holds one token at least.
+    as_count(context, "context", least=max(1, len(head)), most=lm.context_limit)

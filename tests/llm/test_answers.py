@@ -95,7 +95,7 @@ def test_prompts_keep_their_answers_in_parts_if_they_keep_their_numbers(tiny_lm)
 @pytest.mark.parametrize("limit", [1, 150, 10**6])
 def test_batches_of_any_size_give_the_same_answers(tiny_lm, monkeypatch, limit):
     expected = sample_answers(tiny_lm, PROMPTS, 3, max_new_tokens=4)
-    monkeypatch.setattr(answers_module, "TOKENS_PER_BATCH", limit)
+    monkeypatch.setattr(answers_module, "NODES_PER_TREE", limit)
     found = sample_answers(tiny_lm, PROMPTS, 3, max_new_tokens=4)
     assert [[a.text for a in some] for some in found] == [
         [a.text for a in some] for some in expected
@@ -131,11 +131,15 @@ def test_no_prompts_give_no_answers(tiny_lm):
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"prompts": "Hello"}, TypeError, r"write \[prompt\]"),
+        ({"prompts": "Hello"}, TypeError, r"write \['Hello'\]"),
         ({"prompts": [3]}, TypeError, r"prompts\[0\] must be a string, found int"),
-        ({"prompts": ["ok", " \n"]}, ValueError, r"prompts\[1\] .* says nothing"),
-        ({"prompts": ["The answer is "]}, ValueError, "ends in a space"),
-        ({"prompts": ["word " * 200 + "end"]}, ValueError, "more than the 128 the model reads"),
+        ({"prompts": ["ok", " \n"]}, ValueError, r"prompts\[1\] must have text to continue"),
+        ({"prompts": ["The answer is "]}, ValueError, "found a space at its end"),
+        (
+            {"prompts": ["word " * 200 + "end"]},
+            ValueError,
+            r"most the 128 tokens .* found 201",
+        ),
         ({"n_samples": 0}, ValueError, "n_samples must be at least 1, found 0"),
         ({"n_samples": 2.5}, TypeError, "n_samples must be a whole number"),
         ({"max_new_tokens": 0}, ValueError, "max_new_tokens must be at least 1"),
@@ -145,7 +149,7 @@ def test_no_prompts_give_no_answers(tiny_lm):
         ({"stop": "END"}, ValueError, "stop must be one character"),
         ({"seed": -1}, ValueError, "seed"),
         ({"numbers": [0]}, ValueError, "numbers must hold one for each"),
-        ({"numbers": [-1] * len(PROMPTS)}, ValueError, "none negative"),
+        ({"numbers": [-1] * len(PROMPTS)}, ValueError, r"numbers\[0\] must be at least 0"),
     ],
 )
 def test_bad_input(tiny_lm, change, error, message):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -117,30 +118,48 @@ def test_probabilities_of_all_one_token_answers_sum_to_one(tiny_lm):
 @pytest.mark.parametrize("limit", [1, 40])
 def test_batches_of_any_size_give_the_same_scores(tiny_lm, monkeypatch, limit):
     expected = score_choices(tiny_lm, PROMPTS, CHOICES)
-    monkeypatch.setattr(choices_module, "TOKENS_PER_BATCH", limit)
-    monkeypatch.setattr(choices_module, "LOGIT_ROWS_PER_BATCH", max(1, limit // 10))
+    monkeypatch.setattr(choices_module, "NODES_AT_A_TIME", limit)
     found = score_choices(tiny_lm, PROMPTS, CHOICES)
     for a, b in zip(found, expected, strict=True):
         torch.testing.assert_close(a, b, atol=1e-4, rtol=0)
 
 
-def test_logits_are_computed_only_where_they_are_read(tiny_lm, monkeypatch):
-    asked = []
+def test_every_shared_token_is_read_once_and_logits_only_where_they_are_needed(tiny_lm):
+    read, asked = [], []
 
     def spy(module, args, kwargs, output):
-        asked.append(output.logits.shape[0] * output.logits.shape[1])
+        read.append(kwargs["input_ids"].numel())
+        asked.append(output.logits.shape[:-1].numel())
 
+    score_choices(tiny_lm, PROMPTS[:1], CHOICES[:1])  # which finds out what the model supports
     hook = tiny_lm.model.register_forward_hook(spy, with_kwargs=True)
     try:
         score_choices(tiny_lm, PROMPTS, CHOICES)
     finally:
         hook.remove()
-    n_answer_tokens = sum(
-        len(candidate.answer) - 1
-        for candidate in choices_module.tokenize_candidates(tiny_lm, PROMPTS, CHOICES)
-    )
-    # One row for the shared prefix, one a prompt, and one for each answer token but the last.
-    assert sum(asked) == 1 + len(PROMPTS) + n_answer_tokens
+    candidates = choices_module.tokenize_candidates(tiny_lm, PROMPTS, CHOICES)
+    texts = [c.context + c.answer[:-1] for c in candidates]
+    assert sum(read) == len({text[:n] for text in texts for n in range(1, len(text) + 1)})
+    before = {
+        (c.context + c.answer)[:n]
+        for c in candidates
+        for n in range(len(c.context), len(c.context) + len(c.answer))
+    }
+    assert sum(asked) == len(before)
+
+
+def test_all_choices_of_a_prompt_are_given_the_same_condition(smollm2):
+    prompt, options = "Question: Is the sky blue?\nAnswer:", ["Yes", "1"]
+    with_space = choices_module.tokenize_candidates(smollm2, [prompt + " "], [options])
+    without = choices_module.tokenize_candidates(smollm2, [prompt], [[f" {o}" for o in options]])
+    # " Yes" is one token and " 1" are two, so the border of one is not that of the other.
+    assert [(c.context, c.answer) for c in with_space] == [(c.context, c.answer) for c in without]
+
+
+def test_prompts_and_choices_may_be_any_iterables(tiny_lm):
+    expected = score_choices(tiny_lm, PROMPTS[:2], CHOICES[:2])
+    found = score_choices(tiny_lm, np.array(PROMPTS[:2]), (iter(texts) for texts in CHOICES[:2]))
+    assert [row.tolist() for row in found] == [row.tolist() for row in expected]
 
 
 def test_lengths_are_those_of_what_is_scored(smollm2):
@@ -167,17 +186,29 @@ def test_no_prompts_give_no_scores(tiny_lm):
 @pytest.mark.parametrize(
     ("prompts", "choices", "error", "message"),
     [
-        ("prompt", [[" a"]], TypeError, r"write \[prompt\]"),
+        ("prompt", [[" a"]], TypeError, r"write \['prompt'\]"),
+        (3, [[" a"]], TypeError, "prompts must be a list of strings, found int"),
         (["prompt"], [" a"], TypeError, r"choices\[0\] must be a list"),
         (["prompt"], [[" a"], [" b"]], ValueError, "same length, found 1 and 2"),
-        (["prompt", "x"], [[" a"], []], ValueError, r"choices\[1\] is empty"),
-        (["prompt"], [[" a", ""]], ValueError, r"choices\[0\]\[1\] is empty"),
-        (["prompt"], [[" a", " \n"]], ValueError, r"choices\[0\]\[1\] = ' \\n' is all whitespace"),
-        ([""], [[" a"]], ValueError, r"prompts\[0\] is empty"),
+        (
+            ["prompt", "x"],
+            [[" a"], []],
+            ValueError,
+            r"choices\[1\] must have at least one",
+        ),
+        (["prompt"], [[" a", ""]], ValueError, r"choices\[0\]\[1\] must have at least one char"),
+        (
+            ["prompt"],
+            [[" a", " \n"]],
+            ValueError,
+            r"choices\[0\]\[1\] must have text .* all",
+        ),
+        ([""], [[" a"]], ValueError, r"prompts\[0\] must have at least one char"),
         (["prompt"], [[3]], TypeError, r"choices\[0\]\[0\] must be a string, found int"),
+        (["prompt"], [["\ud800"]], ValueError, r"choices\[0\]\[0\] must be text .* surrogate"),
         ([None], [[" a"]], TypeError, r"prompts\[0\] must be a string"),
         (["P"], [["aris"]], ValueError, "nothing is left to condition on"),
-        (["word " * 200], [[" a"]], ValueError, "reads at most 128"),
+        (["word " * 200], [[" a"]], ValueError, "must have at most the 128 tokens"),
     ],
 )
 def test_bad_input_is_named(tiny_lm, prompts, choices, error, message):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, strategies as st
@@ -69,6 +70,15 @@ def test_entropy_of_one_cluster_and_of_all_different():
     assert semantic_entropy(list(range(10))) == pytest.approx(math.log(10))
 
 
+@pytest.mark.parametrize(
+    "clusters",
+    [torch.tensor([0, 1, 1]), np.array([0, 1, 1]), [torch.tensor(k) for k in (0, 1, 1)], (0, 1, 1)],
+    ids=["tensor", "array", "list of tensors", "tuple"],
+)
+def test_equal_numbers_are_one_cluster_whatever_holds_them(clusters):
+    assert semantic_entropy(clusters) == pytest.approx(entropy([1, 2]), abs=1e-12)
+
+
 def test_with_probabilities_a_cluster_weighs_their_sum():
     log_probs = [math.log(p) for p in (0.3, 0.1, 0.4)]  # normalised: 0.5 and 0.5
     assert semantic_entropy(["x", "x", "y"], log_probs) == pytest.approx(math.log(2))
@@ -86,7 +96,11 @@ def test_with_probabilities_a_cluster_weighs_their_sum():
         (lambda: cluster_by_string("Paris"), TypeError, r"write \[sample\]"),
         (lambda: cluster_by_string(["Paris", 3]), TypeError, "found int: take its .text"),
         (lambda: agreement(None, ["Paris"]), TypeError, "found NoneType"),
-        (lambda: semantic_entropy([]), ValueError, "clusters is empty"),
+        (
+            lambda: semantic_entropy([]),
+            ValueError,
+            "of at least one sample",
+        ),
         (lambda: semantic_entropy([0, 1], [-1.0]), ValueError, r"found shape \(1,\)"),
         (lambda: semantic_entropy([0, 1], [-1.0, 0.5]), ValueError, "at most 0"),
         (lambda: semantic_entropy([0, 1], [-1.0, float("nan")]), ValueError, "finite"),
