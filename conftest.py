@@ -112,7 +112,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def byte_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a random model whose tokens are bytes: it can be audited in a second."""
+    """Make a folder with a random model whose tokens are bytes: it can be audited in a second."""
     import torch  # only where it is asked for: most tests need no model
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
@@ -143,7 +143,7 @@ def byte_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def byte_lm(byte_model: Path) -> LanguageModel:
-    """The same model, loaded on the CPU."""
+    """Load the same model on the CPU."""
     from coursekit.llm import load
 
     return load(str(byte_model), device="cpu")

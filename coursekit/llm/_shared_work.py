@@ -64,6 +64,12 @@ def supports_prefix_cache(model: PreTrainedModel) -> bool:
     So it is for models that keep keys and values for each token and use the attention masks and
     positions they are given; not for models with a running state, such as Mamba or RWKV. Whether
     it is so is measured, once a model, on a tree of six tokens.
+
+    Example:
+        With `lm`, a tiny GPT-2:
+
+        >>> supports_prefix_cache(lm.model)
+        True
     """
     if model not in _supports:
         _supports[model] = _keeps_every_token(model) and _reads_a_tree(model)

@@ -40,8 +40,8 @@ class Answer:
         finished: Whether it came to a stop; False where `max_new_tokens` cut it off.
 
     Example:
-        >>> Answer("Lima", log_prob=-1.2, n_tokens=3, finished=True).log_prob_per_token
-        -0.4
+        >>> Answer("Lima", log_prob=-1.5, n_tokens=3, finished=True).log_prob_per_token
+        -0.5
     """
 
     text: str

@@ -34,6 +34,11 @@ def choice_probs(scores: Scores) -> Tensor:
     Raises:
         ValueError: If the questions have different numbers of options, or a score is not finite.
         TypeError: If the scores hold no numbers.
+
+    Example:
+        >>> choice_probs([[-2.0, -2.0], [-1.0, -1e9]])
+        tensor([[0.5000, 0.5000],
+                [1.0000, 0.0000]], dtype=torch.float64)
     """
     return _table(scores, "scores").softmax(dim=-1)
 
@@ -53,6 +58,10 @@ def length_normalised(scores: Scores, lengths: ArrayLike) -> Tensor:
 
     Reference:
         Y. Wu et al., Google's neural machine translation system, arXiv:1609.08144, 2016.
+
+    Example:
+        >>> length_normalised([[-3.0, -4.0]], [[1, 2]])
+        tensor([[-3., -2.]], dtype=torch.float64)
     """
     scores, lengths = _table(scores, "scores"), _table(lengths, "lengths")
     _require_same_shape(scores, lengths, "lengths")
@@ -80,6 +89,10 @@ def pmi_scores(scores: Scores, prior_scores: Scores) -> Tensor:
 
     Reference:
         A. Holtzman et al., Surface form competition, EMNLP 2021 (domain conditional PMI).
+
+    Example:
+        >>> pmi_scores([[-3.0, -2.0]], [[-5.0, -1.0]])
+        tensor([[ 2., -1.]], dtype=torch.float64)
     """
     scores, prior_scores = _table(scores, "scores"), _table(prior_scores, "prior_scores")
     _require_same_shape(scores, prior_scores, "prior_scores")
@@ -102,6 +115,13 @@ def contextual_calibration(scores: Scores, content_free: Scores) -> Tensor:
     Reference:
         Z. Zhao et al., Calibrate before use, ICML 2021. As in their code, the quotients are only
         made to sum to one; the second softmax in their equation is left out.
+
+    Example:
+        >>> letters = torch.tensor([[0.75, 0.25], [0.9, 0.1]]).log()
+        >>> empty = torch.tensor([[0.75, 0.25]]).log()  # after "N/A" the first is likelier
+        >>> choice_probs(contextual_calibration(letters, empty))
+        tensor([[0.5000, 0.5000],
+                [0.7500, 0.2500]])
     """
     return _divided_by_mean(scores, content_free, "content_free")
 
@@ -123,6 +143,11 @@ def batch_calibration(scores: Scores, batch: Scores) -> Tensor:
     Reference:
         H. Zhou et al., Batch calibration: rethinking calibration for in-context learning and prompt
         engineering, ICLR 2024.
+
+    Example:
+        >>> letters = torch.tensor([[0.75, 0.25], [0.75, 0.25]]).log()
+        >>> choice_probs(batch_calibration(letters[:1], letters))
+        tensor([[0.5000, 0.5000]])
     """
     return _divided_by_mean(scores, batch, "batch")
 
@@ -134,6 +159,12 @@ def cyclic_orders(n_options: int) -> Tensor:
 
     Raises:
         ValueError: If there are fewer than two options.
+
+    Example:
+        >>> cyclic_orders(3)
+        tensor([[0, 1, 2],
+                [1, 2, 0],
+                [2, 0, 1]])
     """
     if n_options < 2:
         raise ValueError(f"n_options must be at least 2 to have an order, found {n_options}.")
@@ -159,6 +190,11 @@ def average_over_orders(scores: Sequence[Scores] | Tensor, orders: ArrayLike) ->
 
     Reference:
         C. Zheng et al., Large language models are not robust multiple choice selectors, ICLR 2024.
+
+    Example:
+        >>> first_place = torch.tensor([[0.75, 0.25]]).log()  # whatever stands there
+        >>> average_over_orders([first_place, first_place], cyclic_orders(2)).softmax(dim=-1)
+        tensor([[0.5000, 0.5000]])
     """
     tables = torch.stack([_table(part, f"scores[{k}]") for k, part in enumerate(scores)])
     orders = torch.as_tensor(orders)

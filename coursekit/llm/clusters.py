@@ -28,6 +28,12 @@ def canonical(text: str) -> Hashable:
 
     Raises:
         TypeError: `text` is no string.
+
+    Example:
+        >>> canonical("Washington, D.C.") == canonical("washington dc")
+        True
+        >>> canonical("-5") == canonical("5")
+        False
     """
     if not isinstance(text, str):
         raise TypeError(f"an answer must be a string, found {type(text).__name__}: take its .text")
@@ -58,6 +64,10 @@ def cluster_by_string(
     Raises:
         TypeError: `samples` is a single string, or holds something else than strings.
         ValueError: There are no samples.
+
+    Example:
+        >>> cluster_by_string(["Lima", "lima.", "Quito"])
+        [0, 0, 1]
     """
     _check_samples(samples)
     number_of: dict[Hashable, int] = {}
@@ -85,6 +95,10 @@ def agreement(
     Reference:
         X. Wang et al., Self-consistency improves chain of thought reasoning in language models,
         ICLR 2023.
+
+    Example:
+        >>> agreement("Lima", ["lima", "Lima.", "Quito", "Lima"])
+        0.75
     """
     _check_samples(samples)
     wanted = key(answer)
@@ -115,6 +129,12 @@ def semantic_entropy(
         L. Kuhn, Y. Gal, S. Farquhar, Semantic uncertainty, ICLR 2023 (with probabilities);
         S. Farquhar et al., Detecting hallucinations in large language models using semantic
         entropy, Nature 630, 2024 (counts: discrete semantic entropy).
+
+    Example:
+        >>> round(semantic_entropy([0, 0, 1, 1]), 4)  # ln 2
+        0.6931
+        >>> semantic_entropy(torch.tensor([0, 0]))
+        0.0
     """
     # Two equal tensors are two different keys of a dictionary; their numbers are not.
     clusters = clusters.tolist() if isinstance(clusters, Tensor | np.ndarray) else list(clusters)

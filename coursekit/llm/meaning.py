@@ -54,6 +54,12 @@ def meaning_by_question(
     Reference:
         L. Kuhn, Y. Gal, S. Farquhar, Semantic uncertainty, ICLR 2023: the same question, asked of
         a classifier of entailment.
+
+    Example:
+        With `lm`, a tiny random model, whose opinion is worth nothing:
+
+        >>> meaning_by_question(lm, ["What is the capital of Peru?"], [("Lima", "Quito")]).shape
+        torch.Size([1])
     """
     both = _both_ways(questions, pairs)
     if not both:
@@ -81,6 +87,12 @@ def meaning_by_ratio(
 
     Raises:
         TypeError, ValueError: As `meaning_by_question`; also if `link` says nothing.
+
+    Example:
+        With `lm`, a tiny random model, whose opinion is worth nothing:
+
+        >>> meaning_by_ratio(lm, ["What is the capital of Peru?"], [("Lima", "Quito")]).shape
+        torch.Size([1])
     """
     if not isinstance(link, str) or not link.strip() or link[-1].isspace():
         raise ValueError(f"link must be a text that ends in no space, found {link!r}.")
@@ -116,6 +128,13 @@ def cluster_by_meaning(
 
     Raises:
         TypeError, ValueError: As `cluster_by_string` and `meaning_by_ratio`.
+
+    Example:
+        With `lm`, a tiny random model, whose opinion is worth nothing:
+
+        >>> asked = "What is the capital of Peru?"
+        >>> cluster_by_meaning(lm, asked, ["Lima", "lima.", "Quito"], threshold=1e9)
+        [0, 0, 1]
     """
     strings = cluster_by_string(samples)
     first_of: dict[int, str] = {}

@@ -41,6 +41,15 @@ def few_shot_prompts(
 
     Reference:
         T. B. Brown et al., Language models are few-shot learners, NeurIPS 2020.
+
+    Example:
+        >>> [prompt] = few_shot_prompts(["What is 2 + 2?"], [("What is 1 + 1?", "2")])
+        >>> print(prompt)
+        Question: What is 1 + 1?
+        Answer: 2
+        <BLANKLINE>
+        Question: What is 2 + 2?
+        Answer:
     """
     before, between, after = _parts(template)
     _check_text(separator, "separator", may_be_empty=True)
@@ -77,6 +86,12 @@ def lettered(question: str, options: Sequence[str], letters: str = ascii_upperca
         TypeError: If a text is no string, or `options` is a single string.
         ValueError: If a text has nothing in it, there are fewer than two options or more than
             letters, or two options or two letters are the same.
+
+    Example:
+        >>> print(lettered("Which is a capital?", ["Paris", "Lyon"]))
+        Which is a capital?
+        A. Paris
+        B. Lyon
     """
     _check_text(question, "question")
     _check_text(letters, "letters")
@@ -122,6 +137,14 @@ def lettered_prompts(
         TypeError, ValueError: As `lettered` and `few_shot_prompts`; or if there is not one list of
             options for each question, an example's answer is none of its options, or `answer_with`
             is unknown.
+
+    Example:
+        >>> [prompt] = lettered_prompts(["Which is a capital?"], [["Paris", "Lyon"]])
+        >>> print(prompt)
+        Question: Which is a capital?
+        A. Paris
+        B. Lyon
+        Answer:
     """
     if answer_with not in ("letter", "text"):
         raise ValueError(f'answer_with must be "letter" or "text", found {answer_with!r}.')

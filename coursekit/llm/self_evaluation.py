@@ -33,6 +33,10 @@ class PTrue:
         probs: P(True), where only True and False compete `(N,)`.
         mass: The probability of both words together `(N,)`. Where it is small, the model was not
             about to say either, and `probs` compares two words that it did not think of.
+
+    Example:
+        >>> PTrue(torch.tensor([0.9]), torch.tensor([0.5])).probs
+        tensor([0.9000])
     """
 
     probs: Tensor
@@ -57,6 +61,13 @@ def p_true(
 
     Reference:
         S. Kadavath et al., Language models (mostly) know what they know, arXiv:2207.05221, 2022.
+
+    Example:
+        With `lm`, a tiny random model:
+
+        >>> found = p_true(lm, ["The capital of Peru is Lima. True or False?"])
+        >>> bool(0 < found.mass < 1), found.probs.shape
+        (True, torch.Size([1]))
     """
     for name, word in (("true", true), ("false", false)):
         if not isinstance(word, str) or not word.strip():
@@ -79,6 +90,10 @@ class StatedConfidences:
         confidence: What was stated, as a probability `(N,)`; NaN where it could not be read.
         parsed: Where it could be read `(N,)`, bool.
         texts: What the model wrote `(N,)`.
+
+    Example:
+        >>> read_confidences(["90", "rather sure"]).unparsed
+        ('rather sure',)
     """
 
     confidence: Tensor
@@ -122,6 +137,10 @@ def parse_confidence(text: str, scale: float = 100.0) -> float | None:
     Reference:
         S. Lin, J. Hilton, O. Evans, Teaching models to express their uncertainty in words, TMLR
         2022; K. Tian et al., Just ask for calibration, EMNLP 2023.
+
+    Example:
+        >>> parse_confidence("90 %"), parse_confidence("I am 90 % sure")
+        (0.9, None)
     """
     if not isinstance(text, str):
         raise TypeError(f"text must be a string, found {type(text).__name__}: take its .text")
@@ -148,6 +167,10 @@ def read_confidences(texts: Sequence[str], scale: float = 100.0) -> StatedConfid
     Raises:
         TypeError: A text is no string, or `texts` a single string.
         ValueError: There are no texts.
+
+    Example:
+        >>> read_confidences(["90", "rather sure"]).filled(0.5)
+        tensor([0.9000, 0.5000], dtype=torch.float64)
     """
     if isinstance(texts, str):
         raise TypeError("texts must be a list of strings, found one string: write [text].")

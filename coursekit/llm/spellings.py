@@ -49,6 +49,14 @@ def score_spellings(
 
     Reference:
         A. Holtzman et al., Surface form competition, EMNLP 2021.
+
+    Example:
+        With `lm`, a tiny random model:
+
+        >>> answers = [["Lima", "LIMA"], ["Quito"]]
+        >>> [scores] = score_spellings(lm, ["The capital of Peru is "], [answers])
+        >>> scores.shape
+        torch.Size([2])
     """
     for i, options in enumerate(answers):
         for j, spellings in enumerate(options):
