@@ -63,7 +63,7 @@ def test_two_writers_at_once_keep_each_others_entries(file):
         "    progress.update(lambda data: data['predictions'].update(entry))\n"
     )
     writers = [subprocess.Popen([sys.executable, "-c", code, name]) for name in "abc"]
-    assert [writer.wait(timeout=60) for writer in writers] == [0, 0, 0]
+    assert [writer.wait(timeout=600) for writer in writers] == [0, 0, 0]
     expected = {f"{name}{i}" for name in "abc" for i in range(20)}
     assert set(progress.read()["predictions"]) == expected
 

@@ -162,7 +162,7 @@ def test_two_processes_say_it_once(tmp_path):
     command += ["--dynamo_backend=no", "--main_process_port=0", "-m", "coursekit"]
     command += ["train", "weather", "--output", str(tmp_path), *SMALL]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("Trained for 8 steps") == 1
     assert (tmp_path / FILE).exists()

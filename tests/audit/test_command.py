@@ -226,7 +226,7 @@ def launch(n: int, model: Path, folder: Path, *options: str) -> subprocess.Compl
     small = [option for option in SMALL if not option.startswith("--device")]
     command = [*start, "coursekit", "audit", str(model), "--output", str(folder), *small, *options]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=240)
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
 
 
 def test_two_processes_give_the_numbers_of_one(byte_model, tmp_path):

@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # pytest reads this file also where there is no Playwright
 SOURCES = Path(__file__).parents[2] / "notebooks" / "source"
 #: Of anything that happens in the page, and of all the cells of a notebook: a slow machine may
 #: take its time. Nothing waits longer than it must.
-ACTION_S, CELLS_S = 60, 300
+ACTION_S, CELLS_S = 600, 3600
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ def in_another_process(script: str, *arguments: Path) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, "-c", preamble + script, *map(str, arguments)])
 
 
-def wait_for(path: Path, seconds: float = 60) -> None:
+def wait_for(path: Path, seconds: float = 600) -> None:
     deadline = time.monotonic() + seconds
     while not path.exists():
         assert time.monotonic() < deadline, f"{path} did not appear"
@@ -238,7 +238,7 @@ assert load(device="cpu").tokenizer("sun").input_ids == [1]
 """
     both = [in_another_process(script, tmp_path) for _ in range(2)]
     try:
-        assert [process.wait(timeout=120) for process in both] == [0, 0]
+        assert [process.wait(timeout=600) for process in both] == [0, 0]
     finally:
         for process in both:
             process.kill()
@@ -249,14 +249,16 @@ assert load(device="cpu").tokenizer("sun").input_ids == [1]
 
 def test_waiting_for_another_process_is_said(cache, monkeypatch):
     monkeypatch.setattr(embedded, "PATIENCE", 0.01)
-    held = threading.Event()
+    held, said = threading.Event(), threading.Event()
 
-    def hold_for_a_moment():
+    def hold_until_it_is_said():
         with FileLock(cache / f"{embedded.NAME}.lock"):
             held.set()
-            time.sleep(0.3)
+            said.wait()
 
-    other = threading.Thread(target=hold_for_a_moment)
+    warn = embedded.warnings.warn
+    monkeypatch.setattr(embedded.warnings, "warn", lambda *a, **k: (warn(*a, **k), said.set()))
+    other = threading.Thread(target=hold_until_it_is_said, daemon=True)
     other.start()
     held.wait()
     with pytest.warns(UserWarning, match="another process is preparing the model: waiting"):
