@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
+import shlex
 import sys
 import warnings
 from importlib.metadata import version
@@ -125,8 +127,11 @@ def _fetch(_: argparse.Namespace) -> int:
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt("Interrupted: nothing half-made is left.") from error
     size = sum(path.stat().st_size for path in folder.iterdir())
-    print(f"{embedded.NAME} is ready in {folder} ({size / 1e6:.0f} MB).")
-    print("It works without network from now on.")
+    print(f"{embedded.NAME} is ready in {folder.parent} ({size / 1e6:.0f} MB).")
+    print("It works without network from now on. On a machine without network: copy that folder")
+    print("there, and set the environment variable COURSEKIT_CACHE to where it then lies. Here:")
+    line = f"export COURSEKIT_CACHE={shlex.quote(str(folder.parent))}"
+    print(f'$env:COURSEKIT_CACHE = "{folder.parent}"' if os.name == "nt" else line)
     return 0
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import subprocess
 import sys
 import warnings
@@ -40,18 +41,26 @@ def test_help_needs_no_torch():
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0
 
 
-def test_fetch_says_where_the_model_is_and_how_big(tmp_path, monkeypatch, capsys):
-    (tmp_path / "weights").write_bytes(bytes(3_000_000))
+def test_the_line_that_fetch_prints_finds_the_model_again(tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "my cache" / embedded.NAME
+    folder.mkdir(parents=True)
+    (folder / "weights").write_bytes(bytes(3_000_000))
     asked = []
 
     def prepare(*, every_byte):
         asked.append(every_byte)
-        return tmp_path
+        return folder
 
     monkeypatch.setattr(embedded, "prepare", prepare)
     assert __main__.main(["fetch"]) == 0
-    assert f"{embedded.NAME} is ready in {tmp_path} (3 MB)" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"{embedded.NAME} is ready in {folder.parent} (3 MB)" in printed
     assert asked == [True]
+    if os.name != "nt":
+        (line,) = [line for line in printed.splitlines() if line.startswith("export ")]
+        (setting,) = shlex.split(line)[1:]
+        monkeypatch.setenv(*setting.split("=", 1))
+        assert embedded.model_dir() == folder
 
 
 @pytest.mark.parametrize(

