@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
 from coursekit.calibration.sums import Sums
@@ -177,10 +178,14 @@ def require_finite(lm: LanguageModel, numbers: Tensor) -> None:
     """
     if not numbers.isfinite().all():
         found = "NaN" if numbers.isnan().any() else "infinity"
+        cure = (
+            "Load it in torch.float32 or torch.bfloat16 (--dtype float32 or bfloat16), whose range "
+            "is wider"
+            if lm.model.dtype == torch.float16
+            else "Its weights are spoilt, or too large: take another copy"
+        )
         raise ValueError(
-            f"logits of {lm.name!r} must be finite, found {found} in {lm.model.dtype}. Load it in "
-            "torch.float32 or torch.bfloat16 (--dtype float32 or bfloat16), whose range is wider; "
-            "if that is no cure, its weights are spoilt"
+            f"logits of {lm.name!r} must be finite, found {found} in {lm.model.dtype}. {cure}"
         )
 
 

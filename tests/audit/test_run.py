@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import signal
@@ -374,6 +375,24 @@ def test_a_tokenizer_that_cannot_write_is_refused(byte_lm):
 def test_a_tokenizer_of_another_model_is_refused(byte_lm, smollm2):
     with pytest.raises(ValueError, match="they do not belong together"):
         audit(replace(byte_lm, tokenizer=smollm2.tokenizer), **SOME)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_logits_of_nan_never_become_a_report(byte_lm, name):
+    spoilt = copy.deepcopy(byte_lm.model)
+    spoilt.transformer.ln_f.weight.data[0] = float("nan")
+    with pytest.raises(ValueError, match=r"must be finite.* found NaN"):
+        audit(replace(byte_lm, model=spoilt), [name], 8, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "advice"), [(torch.float16, "--dtype float32 or bfloat16"), (torch.float32, "copy")]
+)
+def test_logits_of_nan_are_answered_with_what_to_try(byte_lm, dtype, advice):
+    overflowing = copy.deepcopy(byte_lm.model).to(dtype)
+    overflowing.transformer.ln_f.bias.data[:] = torch.finfo(dtype).max
+    with pytest.raises(ValueError, match=f"must be finite, found .* in {dtype}.*{advice}"):
+        audit(replace(byte_lm, model=overflowing), ["code"], 8, progress=False)
 
 
 @pytest.mark.parametrize(
