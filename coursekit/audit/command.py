@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from accelerate import PartialState
 
-from coursekit._console import exit_code
+from coursekit._console import exit_code, say
 from coursekit.audit import Report, audit, compare
 from coursekit.audit.page import comparison_summary, summary, write_html
 from coursekit.audit.run import Plan, require_free
@@ -32,7 +32,7 @@ def run(options: Namespace) -> int:
     def work() -> int:
         text = (_compare if options.compare else _audit)(options, state)
         if state.is_main_process:
-            print(text)
+            say(text)
         return 0
 
     code = exit_code(
