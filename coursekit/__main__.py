@@ -20,7 +20,8 @@ from coursekit._console import exit_code, printable
 TRAIN_OPTIONS: dict[str, dict[str, Any]] = {
     "source": {"help": "weather, grammar (languages of the course), or a UTF-8 text file"},
     "--output": {"required": True, "help": "folder for the checkpoint and the tokenizer"},
-} | {
+}
+TRAIN_OPTIONS |= {
     name: {"type": type(default), "default": default, "help": f"{meaning} (%(default)s)"}
     for name, default, meaning in (
         ("--steps", 1000, "updates of the weights"),

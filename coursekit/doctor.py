@@ -25,7 +25,12 @@ INSTALL = "Run: python -m pip install -r requirements.txt"
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found; `mend` says what to do about a warning or a problem."""
+    """What one check found; `mend` says what to do about a warning or a problem.
+
+    Example:
+        >>> Finding("warning", "little memory", "Close programs.").mend
+        'Close programs.'
+    """
 
     level: Literal["ok", "warning", "problem"]
     text: str
@@ -33,7 +38,7 @@ class Finding:
 
 
 def report() -> int:
-    """Print all findings in plain ASCII labels; returns 1 if there is a problem, else 0."""
+    """Print all findings in plain ASCII labels; return 1 if there is a problem, else 0."""
     findings = examine()
     for finding in findings:
         print(f"{finding.level:<9}{finding.text}")
@@ -51,7 +56,12 @@ def examine() -> list[Finding]:
 
 
 def python_version(running: tuple[int, int] = sys.version_info[:2]) -> Finding:
-    """Check for a Python that the course is tested on: 3.11 to 3.13."""
+    """Check for a Python that the course is tested on: 3.11 to 3.13.
+
+    Example:
+        >>> python_version((3, 10)).level, python_version((3, 13)).level
+        ('problem', 'ok')
+    """
     text = f"Python {running[0]}.{running[1]}"
     if running < OLDEST:
         return Finding("problem", text, "Install Python 3.11 to 3.13 and make a new environment.")
@@ -61,7 +71,12 @@ def python_version(running: tuple[int, int] = sys.version_info[:2]) -> Finding:
 
 
 def packages(requirements: Path = REQUIREMENTS) -> Finding:
-    """Every package that requirements.txt pins is installed, in that version."""
+    """Check that every package of requirements.txt is installed, in that version.
+
+    Example:
+        >>> packages(Path("no such file")).text
+        'packages: no requirements.txt here to compare with'
+    """
     if not requirements.exists():
         return Finding("ok", "packages: no requirements.txt here to compare with")
     pins = re.findall(r"^([\w.-]+)==([\w.+!]+)", requirements.read_text(encoding="utf-8"), re.M)
@@ -82,7 +97,7 @@ def packages(requirements: Path = REQUIREMENTS) -> Finding:
 
 
 def torch_build() -> Finding:
-    """PyTorch works, and uses the GPU if there is one."""
+    """Check that PyTorch works, and uses the GPU if there is one."""
     import torch
 
     text = f"torch {torch.__version__}, {torch.get_num_threads()} CPU threads"
@@ -100,8 +115,8 @@ def torch_build() -> Finding:
 
 
 def memory() -> Finding:
-    """Enough free memory for the embedded model."""
-    import psutil
+    """Check for enough free memory for the embedded model."""
+    import psutil  # type: ignore[import-untyped]
 
     found = psutil.virtual_memory()
     text = f"memory: {found.available / 1e9:.1f} GB free of {found.total / 1e9:.1f} GB"
@@ -133,8 +148,8 @@ def model() -> Finding:
 
 
 def jupyter() -> Finding:
-    """JupyterLab is installed, and its Python kernel is this Python."""
-    import jupyterlab  # noqa: F401  (only whether it is there)
+    """Check that JupyterLab is installed, and that its Python kernel is this Python."""
+    import jupyterlab  # type: ignore[import-untyped]  # noqa: F401  (only whether it is there)
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
     mend = "Run: python -m ipykernel install --sys-prefix"

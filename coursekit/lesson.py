@@ -148,7 +148,12 @@ def _kind(value: Any) -> str:
 
 
 class Guess:
-    """What the learner said about a statement, waiting for the outcome."""
+    """What the learner said about a statement, waiting for the outcome.
+
+    Example:
+        >>> Guess("coin", "It shows heads.", None).resolve(True)
+        True: It shows heads.
+    """
 
     def __init__(self, name: str, statement: str, probability: float | None) -> None:
         self.name = name
@@ -161,15 +166,15 @@ class Guess:
         Raises:
             TypeError: `outcome` is not a single bool.
         """
-        outcome = _number(outcome, "outcome")
-        if not isinstance(outcome, bool):
-            raise TypeError(f"outcome must be True or False, found {outcome!r}.")
-        say(f"{outcome}: {self.statement}")
+        truth = _number(outcome, "outcome")
+        if not isinstance(truth, bool):
+            raise TypeError(f"outcome must be True or False, found {truth!r}.")
+        say(f"{truth}: {self.statement}")
         if self.probability is None:
             return
-        score = (self.probability - outcome) ** 2
+        score = (self.probability - truth) ** 2
         say(f"You said {self.probability:g}. Brier score: {score:.4g}.")
-        entry = {"probability": self.probability, "outcome": outcome}
+        entry = {"probability": self.probability, "outcome": truth}
         progress.update(lambda data: data["predictions"].update({self.name: entry}))
 
 
@@ -186,6 +191,11 @@ def predict(name: str, statement: str, probability: float | EllipsisType | None)
 
     Raises:
         ValueError: The probability is not a number from 0 to 1.
+
+    Example:
+        >>> guess = predict("rain", "It rains tomorrow.", 0.8)
+        It rains tomorrow.
+        You say it is true with probability 0.8.
     """
     if probability is ... or probability is None:
         say(f"{statement}\nNo guess yet: put a probability in place of `...` and run this again.")
@@ -206,15 +216,15 @@ def prediction_record() -> tuple[list[float], list[bool]]:
 
 
 def _probability(value: Any) -> float:
-    advice = "a probability is a number from 0 (surely false) to 1 (surely true)"
+    wanted = "probability must be a number from 0 (surely false) to 1 (surely true), such as 0.8"
     try:
         number = _number(value, "probability")
     except TypeError:
         number = True
     if isinstance(number, bool):
-        raise ValueError(f"probability is {value!r:.40}, but {advice}, such as 0.8.")
+        raise ValueError(f"{wanted}, found {value!r:.40}.")
     if 1 < number <= 100:
-        raise ValueError(f"probability is {value!r}, but {advice}: write {number / 100:g}?")
+        raise ValueError(f"{wanted}, found {value!r}. Write {number / 100:g}?")
     if not 0 <= number <= 1:
-        raise ValueError(f"probability is {value!r}, but {advice}.")
+        raise ValueError(f"{wanted}, found {value!r}.")
     return number

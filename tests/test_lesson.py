@@ -167,14 +167,14 @@ def test_the_record_replaces_by_name_and_keeps_the_rest():
 @pytest.mark.parametrize(
     ("probability", "words"),
     [
-        (80, "80, but a probability is a number from 0 .* to 1 .*: write 0.8?"),
+        (80, r"must be a number from 0 .* to 1 .*, found 80\. Write 0\.8\?"),
         (1.5, "0 .* to 1"),
         (-0.1, "0 .* to 1"),
         (1000, "0 .* to 1"),
         (math.nan, "0 .* to 1"),
-        ("likely", "'likely', but a probability is a number from 0 .* such as 0.8"),
+        ("likely", "must be a number from 0 .* such as 0.8, found 'likely'"),
         ("80%", "0 .* to 1"),
-        (True, "True, but a probability"),
+        (True, "probability must be .*found True"),
         ([0.5], "0 .* to 1"),
     ],
 )

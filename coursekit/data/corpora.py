@@ -28,6 +28,7 @@ from importlib.resources import files
 from pathlib import Path
 from pydoc_data.topics import topics
 
+from coursekit._checks import as_count
 from coursekit.data.ordering import hash_order
 
 # Topics of `reference_documents` that are identical in the versions named above: 50,108 characters.
@@ -61,9 +62,17 @@ SOURCE_MODULES = (
 )
 
 
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
 @dataclass(frozen=True)
 class Document:
-    """A text with a name: the unit by which data is split."""
+    """A text with a name: the unit by which data is split.
+
+    Example:
+        >>> Document("greeting", "Hello.").name
+        'greeting'
+    """
 
     name: str
     text: str
@@ -71,21 +80,16 @@ class Document:
 
 @dataclass(frozen=True)
 class Docstring:
-    """A documented function or class: its one-line summary, and the body that the line sums up."""
+    """A documented function or class: its one-line summary, and the body that the line sums up.
+
+    Example:
+        >>> Docstring("heapq.merge", "Merge sorted inputs.", "The longer text.").summary
+        'Merge sorted inputs.'
+    """
 
     name: str
     summary: str
     body: str
-
-
-def python_reference() -> str:
-    """Return the Python language reference as prose: every topic, in alphabetical order.
-
-    About 465,000 characters on Python 3.11, 492,000 on 3.12 and 511,000 on 3.13. Nothing is left
-    out, so a fifth of it is repeats: use it to train a tokenizer or a small model, and
-    `reference_documents` wherever a text must not be in both training and test.
-    """
-    return "\n\n".join(topics[name] for name in sorted(topics))
 
 
 def reference_documents(stable: bool = False) -> list[Document]:
@@ -96,6 +100,10 @@ def reference_documents(stable: bool = False) -> list[Document]:
 
     Args:
         stable: Only `STABLE_TOPICS`, for numbers that must agree across Python versions.
+
+    Example:
+        >>> [document.name for document in reference_documents(stable=True)][:3]
+        ['assert', 'bitwise', 'bltin-code-objects']
     """
     kept: dict[str, set[str]] = {}
     for name in sorted(topics, key=lambda name: (-len(topics[name]), name)):
@@ -117,6 +125,10 @@ def dataset_descriptions() -> list[Document]:
 
     Fourteen texts, 43,000 characters, the same wherever the same scikit-learn is installed, which
     requirements.txt pins.
+
+    Example:
+        >>> dataset_descriptions()[0].name
+        'breast_cancer'
     """
     folder = files("sklearn.datasets.descr")
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".rst"))
@@ -131,6 +143,10 @@ def source_documents() -> list[Document]:
 
     Raises:
         FileNotFoundError: This Python was installed without the source of its standard library.
+
+    Example:
+        >>> source_documents()[2].name
+        'difflib'
     """
     library = Path(sysconfig.get_path("stdlib"))
     documents = []
@@ -138,29 +154,13 @@ def source_documents() -> list[Document]:
         path = library / f"{module}.py"
         if not path.is_file():
             raise FileNotFoundError(
-                f"no source of the standard library's {module!r}: this Python was installed "
-                "without it (an embedded or frozen build?). Use a Python from python.org, your "
+                "Python must be installed with the source of its standard library, found no "
+                f"{module!r} (an embedded or frozen build?). Use a Python from python.org, your "
                 "system's packages or conda."
             )
         # Reading as text turns Windows line ends into "\n": the same characters everywhere.
         documents.append(Document(module, path.read_text(encoding="utf-8")))
     return documents
-
-
-def python_source(max_characters: int | None = None) -> str:
-    """Return the documents of `source_documents` as one text.
-
-    Args:
-        max_characters: Stop after that many characters; None for all (about 370,000).
-
-    Raises:
-        ValueError: `max_characters` is less than 1.
-    """
-    if max_characters is not None and max_characters < 1:
-        raise ValueError(
-            f"max_characters is {max_characters}; expected at least 1, or None for all"
-        )
-    return "\n\n".join(document.text for document in source_documents())[:max_characters]
 
 
 def docstrings(minimum_body: int = 80) -> list[Docstring]:
@@ -171,7 +171,15 @@ def docstrings(minimum_body: int = 80) -> list[Docstring]:
 
     Args:
         minimum_body: Shortest body, in characters.
+
+    Raises:
+        TypeError, ValueError: If it is no whole number of at least 1.
+
+    Example:
+        >>> docstrings()[0].name
+        'asyncio/protocols.BaseProtocol'
     """
+    minimum_body = as_count(minimum_body, "minimum_body")
     found = []
     for document in source_documents():
         for path, node in definitions(ast.parse(document.text), document.name):
@@ -181,11 +189,16 @@ def docstrings(minimum_body: int = 80) -> list[Docstring]:
     return found
 
 
-def definitions(node: ast.AST, path: str) -> list[tuple[str, ast.AST]]:
-    """List the functions and classes under a node, each with its dotted path."""
-    found = []
+def definitions(node: ast.AST, path: str) -> list[tuple[str, Definition]]:
+    """List the functions and classes under a node, each with its dotted path.
+
+    Example:
+        >>> [name for name, _ in definitions(ast.parse("def purr(): ..."), "pets.cat")]
+        ['pets.cat.purr']
+    """
+    found: list[tuple[str, Definition]] = []
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        if isinstance(child, Definition):
             inner = f"{path}.{child.name}"
             found += [(inner, child), *definitions(child, inner)]
     return found
@@ -206,15 +219,21 @@ def split_documents(
 
     Raises:
         ValueError: Fewer than two documents, repeated names, `fraction` outside (0, 1).
+
+    Example:
+        >>> documents = [Document(name, "") for name in "abcde"]
+        >>> training, test = split_documents(documents)
+        >>> len(training), len(test)
+        (4, 1)
     """
     names = [document.name for document in documents]
     if len(names) < 2:
-        raise ValueError(f"documents has {len(names)} items; expected at least 2 to split")
+        raise ValueError(f"documents must be at least 2 to split, found {len(names)}")
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
-        raise ValueError(f"documents has names more than once: {twice}; give each its own name")
+        raise ValueError(f"documents must have distinct names, found more than once {twice}")
     if not 0 < fraction < 1:
-        raise ValueError(f"fraction is {fraction}; expected a number between 0 and 1, as 0.8")
+        raise ValueError(f"fraction must lie between 0 and 1, as 0.8, found {fraction}")
     n_train = min(max(round(fraction * len(names)), 1), len(names) - 1)
     train = set(hash_order(names, "split_documents", seed)[:n_train])
     return (

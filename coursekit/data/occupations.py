@@ -42,6 +42,10 @@ def filled(words: Sequence[str], templates: Sequence[str] = TEMPLATES) -> list[s
     Raises:
         ValueError: If a word has no letters, or a template has not exactly one place "{}".
         TypeError: If words or templates are a single string.
+
+    Example:
+        >>> filled(["nurse", "pilot"], ["The {} said that"])
+        ['The nurse said that', 'The pilot said that']
     """
     for name, texts in (("words", words), ("templates", templates)):
         if isinstance(texts, str):

@@ -15,7 +15,12 @@ Item = TypeVar("Item")
 
 
 def hash_place(name: object, *salt: object) -> tuple[str, str]:
-    """Return the place of a name in the order of `hash_order`, to be compared with others."""
+    """Return the place of a name in the order of `hash_order`, to be compared with others.
+
+    Example:
+        >>> sorted("abc", key=hash_place) == hash_order("abc")
+        True
+    """
     text = "|".join(str(part) for part in (*salt, name))
     return hashlib.sha256(text.encode()).hexdigest(), text
 
@@ -29,5 +34,9 @@ def hash_order(
         items: Anything with distinct names; the order they come in does not matter.
         salt: The seed, and what the order is for, so that two uses of one seed are unrelated.
         name: Gives the name of an item that is hashed with the salt.
+
+    Example:
+        >>> hash_order("abcd", 0), hash_order("dcba", 0), hash_order("abcd", 1)
+        (['c', 'a', 'b', 'd'], ['c', 'a', 'b', 'd'], ['b', 'd', 'c', 'a'])
     """
     return sorted(items, key=lambda item: hash_place(name(item), *salt))

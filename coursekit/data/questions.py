@@ -27,6 +27,10 @@ class Entity:
     `peers`, itself among them, are always the same for one entity (countries of its continent), so
     that a split does not depend on what is asked. Entities without peers, such as sums, are divided
     among those of their group that happen to be asked.
+
+    Example:
+        >>> Entity("Fe", peers=("Fe", "Cu")).name
+        'Fe'
     """
 
     name: str  #: "FR", "Fe", "12+7"
@@ -40,9 +44,15 @@ class Question:
     Difficulty is known before anyone answers, grows with hardness, and is comparable within one
     kind: countries, -log10 of the inhabitants; pairs, -log10 of the ratio; symbols, 0 to 2 by how
     little they follow from the name; atomic numbers, the number; sums, the steps taught at school.
+
+    Example:
+        >>> from coursekit.data import capital_questions
+        >>> question = capital_questions()[0]
+        >>> question.stem, question.answer
+        ('The capital of the United Arab Emirates is', 'Abu Dhabi')
     """
 
-    kind: str  #: "capital", "currency", "neighbour", "symbol", "addition", "area", ...
+    kind: str  #: "capital", "currency", "symbol", "addition", "area", ...
     key: str  #: what it is about: "FR", or "BR-KE" for a comparison; unique within its kind
     subject: str  #: for a sentence, with its article: "the Philippines", "Brazil or Kenya"
     question: str  #: "What is the capital of France?"
@@ -73,6 +83,10 @@ def normalise(text: str) -> str:
     """Reduce a name to what counts: no case, accents, apostrophes, full stops, leading "the".
 
     Other punctuation becomes a space, "&" becomes "and", and "St" becomes "Saint".
+
+    Example:
+        >>> normalise("The Côte d'Ivoire"), normalise("St. John's")
+        ('cote divoire', 'saint johns')
     """
     # Decompose before folding the case: some letters ("𝓐") have no lower case until then.
     letters = unicodedata.normalize("NFKD", text).casefold().replace("&", " and ")
@@ -83,7 +97,12 @@ def normalise(text: str) -> str:
 
 
 def as_number(text: str) -> int | None:
-    """Read a whole number: "1,234", " 1234." and "1234.00" are 1234, "12 apples" is None."""
+    """Read a whole number, or None where there is another thing.
+
+    Example:
+        >>> as_number("1,234"), as_number(" 1234.00"), as_number("12 apples")
+        (1234, 1234, None)
+    """
     found = _NUMBER.fullmatch(text.strip().replace("\N{MINUS SIGN}", "-"))
     if not found:
         return None
@@ -95,15 +114,21 @@ def matches(answer: str, question: Question) -> bool:
 
     Compared are whole names after `normalise`: "tirana.", "Tirana, Albania" and "The capital of
     Albania is Tirana." are right, "Tirano" (a town in Italy), "Tirana or Durres" and "not Tirana"
-    are not. Where several answers are right (neighbours), so is a list of nothing but right ones.
-    Numbers are compared as numbers: "1,234" is 1234, "12345" is not. Take the answer out of a
-    longer text first: to look for it anywhere in a text finds "Rome" in "Romeo" and in "not Rome".
+    are not. Numbers are compared as numbers: "1,234" is 1234, "12345" is not. Take the answer out
+    of a longer text first: to look for it anywhere in a text finds "Rome" in "Romeo" and in "not
+    Rome".
 
     Raises:
         TypeError: `answer` is no string.
+
+    Example:
+        >>> from coursekit.data import capital_questions
+        >>> albania = next(question for question in capital_questions() if question.key == "AL")
+        >>> [matches(answer, albania) for answer in ("tirana.", "Tirana, Albania", "Tirano")]
+        [True, True, False]
     """
     if not isinstance(answer, str):
-        raise TypeError(f"answer is a {type(answer).__name__}; expected the text of one answer")
+        raise TypeError(f"answer must be the text of one answer, found a {type(answer).__name__}")
     answer = answer.strip()
     if question.stem and answer.casefold().startswith(question.stem.casefold()):
         answer = answer[len(question.stem) :]
@@ -112,15 +137,7 @@ def matches(answer: str, question: Question) -> bool:
         return as_number(answer) == number
     given = normalise(answer)
     names = {normalise(name) for name in (question.answer, *question.aliases)} - {""}
-    if question.kind == "neighbour":
-        return _lists_only(given, names)
     return given in names | {f"{name} {normalise(question.subject)}" for name in names}
-
-
-def _lists_only(given: str, names: set[str]) -> bool:
-    """Whether a normalised answer consists of accepted names, one or several."""
-    one = "|".join(re.escape(name) for name in sorted(names))
-    return bool(names) and bool(re.fullmatch(rf"(?:{one})(?: (?:and )?(?:the )?(?:{one}))*", given))
 
 
 # --- splits ---------------------------------------------------------------------------------------
@@ -144,12 +161,21 @@ def split_questions(
     Raises:
         ValueError: Repeated keys, `fraction` outside (0, 1), or a question about two entities that
             fall on different sides (draw pairs within one side: `comparison_questions`, `split`).
+
+    Example:
+        >>> from coursekit.data import capital_questions
+        >>> calibration, test = split_questions(capital_questions())
+        >>> len(calibration), len(test)
+        (80, 81)
     """
     keys = [(question.kind, question.key) for question in questions]
     if len(set(keys)) < len(keys):
-        raise ValueError("questions has two with the same key; both could land on different sides")
+        raise ValueError(
+            "questions must have distinct keys within each kind, found two that are the same and "
+            "could land on different sides"
+        )
     if not 0 < fraction < 1:
-        raise ValueError(f"fraction is {fraction}; expected a number between 0 and 1, as 0.5")
+        raise ValueError(f"fraction must lie between 0 and 1, as 0.5, found {fraction}")
     asked: dict[str, set[str]] = defaultdict(set)  # entities without peers, by group
     for question in questions:
         asked[question.group] |= {entity.name for entity in question.split_by if not entity.peers}
@@ -164,16 +190,22 @@ def split_questions(
         }
         if len(set(first.values())) > 1:
             raise ValueError(
-                f"question {question.key!r} is about {' and '.join(first)}, which this split puts "
-                "on different sides; ask comparison_questions for pairs within one side, with "
-                "split='calibration' or 'test' and the same seed"
+                "questions must each be about entities on one side of the split, found "
+                f"{question.key!r}, about {' and '.join(first)} on different sides. Ask "
+                "comparison_questions for pairs within one side, with split='calibration' or "
+                "'test' and the same seed."
             )
         sides[0 if all(first.values()) else 1].append(question)
     return sides
 
 
 def in_calibration(name: str, peers: tuple[str, ...], fraction: float = 0.5, seed: int = 0) -> bool:
-    """Whether an entity belongs to the first part: the given fraction of its peers, by hash."""
+    """Whether an entity belongs to the first part: the given fraction of its peers, by hash.
+
+    Example:
+        >>> sum(in_calibration(name, tuple("abcdef"), fraction=0.5) for name in "abcdef")
+        3
+    """
     return name in _first_part(peers, fraction, seed)
 
 
@@ -184,9 +216,15 @@ def _first_part(peers: tuple[str, ...], fraction: float, seed: int) -> frozenset
 
 
 def check_split(split: str) -> None:
-    """Raise ValueError unless this is the name of a split."""
+    """Refuse what is no name of a split.
+
+    Example:
+        >>> check_split("train")
+        Traceback (most recent call last):
+        ValueError: split must be 'all', 'calibration' or 'test', found 'train'
+    """
     if split not in ("all", "calibration", "test"):
-        raise ValueError(f"split is {split!r}; expected 'all', 'calibration' or 'test'")
+        raise ValueError(f"split must be 'all', 'calibration' or 'test', found {split!r}")
 
 
 def choose_split(questions: list[Question], split: str, seed: int) -> list[Question]:
@@ -194,6 +232,12 @@ def choose_split(questions: list[Question], split: str, seed: int) -> list[Quest
 
     Raises:
         ValueError: An unknown split.
+
+    Example:
+        >>> from coursekit.data import capital_questions
+        >>> questions = capital_questions()
+        >>> choose_split(questions, "test", seed=0) == capital_questions(split="test")
+        True
     """
     check_split(split)
     if split == "all":

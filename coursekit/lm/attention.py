@@ -197,7 +197,8 @@ class CausalSelfAttention(nn.Module):
         if positions not in ("none", "rotary", "alibi"):
             raise ValueError(f"positions must be 'none', 'rotary' or 'alibi', found {positions!r}.")
         check_heads(width, n_heads, rotary=positions == "rotary")
-        self.n_heads, self.context, self.positions = n_heads, context, positions
+        self.n_heads, self.positions = n_heads, positions
+        self.context = as_count(context, "context")
         self.qkv = nn.Linear(width, 3 * width)  # one matrix product for all three, and all heads
         self.projection = nn.Linear(width, width)
         self.dropout = nn.Dropout(dropout)

@@ -23,7 +23,7 @@ from coursekit.audit.items import calibration_half
 from coursekit.audit.journal import FOLDER, Journal
 from coursekit.calibration import bootstrap_interval, ece_null_distribution
 from coursekit.calibration.sums import METRICS
-from coursekit.data import python_source
+from coursekit.data import source_documents
 from coursekit.llm import load
 
 ALL = {"limit": 8, "batch_size": 1, "progress": False}
@@ -87,7 +87,8 @@ class Bigrams(nn.Module):
     def __init__(self, lm, power: float) -> None:
         super().__init__()
         self.config, self.dtype = lm.model.config, torch.float32
-        ids = torch.tensor(lm.tokenizer(python_source(100_000)).input_ids)
+        code = "\n\n".join(document.text for document in source_documents())[:100_000]
+        ids = torch.tensor(lm.tokenizer(code).input_ids)
         size = self.config.vocab_size
         counts = torch.bincount(ids[:-1] * size + ids[1:], minlength=size**2).view(size, size)
         self.table = nn.Parameter((counts + 0.1).log() * power, requires_grad=False)

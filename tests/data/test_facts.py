@@ -93,9 +93,9 @@ def test_a_question_is_the_same_in_every_split_and_more_options_keep_the_earlier
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"n_options": 1}, "n_options is 1; expected 2 to 10"),
-        ({"n_options": 11}, "n_options is 11; expected 2 to 10"),
-        ({"split": "train"}, "split is 'train'; expected 'all', 'calibration' or 'test'"),
+        ({"n_options": 1}, "n_options must be 2 to 10, .*found 1"),
+        ({"n_options": 11}, "n_options must be 2 to 10, .*found 11"),
+        ({"split": "train"}, "split must be 'all', 'calibration' or 'test', found 'train'"),
     ],
 )
 def test_capital_questions_refuses(arguments, message):
@@ -255,12 +255,12 @@ def test_minimum_ratio_is_kept_and_comparisons_repeat(kind):
 @pytest.mark.parametrize(
     "kind, n, arguments, message",
     [
-        ("height", 5, {}, r"kind is 'height'; expected one of \['area', 'mass', 'population'\]"),
-        ("mass", 0, {}, "n is 0; expected 1 to 23"),
-        ("mass", 24, {}, "n is 24; expected 1 to 23"),
-        ("area", 5, {"minimum_ratio": 1.0}, r"minimum_ratio is 1\.0; expected more than 1"),
-        ("area", 5, {"minimum_ratio": float("nan")}, "minimum_ratio is nan"),
-        ("area", 5, {"minimum_ratio": 11}, "leave 0 pairs, too few for n = 5"),
+        ("height", 5, {}, r"kind must be one of \['area', 'mass', 'population'\], found 'height'"),
+        ("mass", 0, {}, "n must be at least 1, found 0"),
+        ("mass", 24, {}, "n must be at most 23, found 24"),
+        ("area", 5, {"minimum_ratio": 1.0}, r"minimum_ratio must be above 1, .*found 1\.0"),
+        ("area", 5, {"minimum_ratio": float("nan")}, "minimum_ratio must be above 1, .*found nan"),
+        ("area", 5, {"minimum_ratio": 11}, "enough pairs below 10 for n = 5 questions, found 0"),
     ],
 )
 def test_comparison_questions_refuses(kind, n, arguments, message):
@@ -281,5 +281,5 @@ def test_quiz_mixes_all_kinds(n):
 
 @pytest.mark.parametrize("n", [3, 81])
 def test_quiz_refuses(n):
-    with pytest.raises(ValueError, match=f"n is {n}; expected 4 to 80"):
+    with pytest.raises(ValueError, match=f"n must be at (least 4|most 80), found {n}"):
         quiz(n=n)

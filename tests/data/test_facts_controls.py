@@ -11,9 +11,8 @@ from coursekit.data.facts import (
     capital_questions,
     control_questions,
     invented_countries,
-    shuffled_labels,
 )
-from coursekit.data.questions import matches, split_questions
+from coursekit.data.questions import matches
 
 # --- invented countries ---------------------------------------------------------------------------
 
@@ -33,7 +32,7 @@ def test_invented_countries_are_real_in_no_language_and_resemble_none_in_english
 
 @pytest.mark.parametrize("n", [0, 501])
 def test_invented_countries_refuses(n):
-    with pytest.raises(ValueError, match=f"n is {n}; expected 1 to 500"):
+    with pytest.raises(ValueError, match=f"n must be at (least 1|most 500), found {n}"):
         invented_countries(n)
 
 
@@ -77,44 +76,11 @@ def test_lots_are_even_and_know_nothing_of_the_options():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"n": 0}, "n is 0; expected 1 to 500"),
-        ({"n": 501}, "n is 501; expected 1 to 500"),
-        ({"n": 5, "n_options": 11}, "n_options is 11; expected 2 to 10"),
+        ({"n": 0}, "n must be at least 1, found 0"),
+        ({"n": 501}, "n must be at most 500, found 501"),
+        ({"n": 5, "n_options": 11}, "n_options must be 2 to 10, .*found 11"),
     ],
 )
 def test_control_questions_refuses(arguments, message):
     with pytest.raises(ValueError, match=message):
         control_questions(**arguments)
-
-
-# --- shuffled labels ------------------------------------------------------------------------------
-
-
-def test_shuffled_labels_keep_questions_options_and_how_often_each_place_is_right():
-    real = capital_questions()
-    shuffled = shuffled_labels(real, seed=1)
-    for before, after in zip(real, shuffled, strict=True):
-        assert (before.question, before.options) == (after.question, after.options)
-        assert after.options[after.correct] == after.answer and not after.aliases
-    assert Counter(q.correct for q in real) == Counter(q.correct for q in shuffled)
-    assert shuffled_labels(real, 1) == shuffled != shuffled_labels(real, 2)
-    keys = [[q.key for q in part] for part in split_questions(real)]
-    assert [[q.key for q in part] for part in split_questions(shuffled)] == keys
-
-
-def test_who_knows_everything_is_at_chance_on_shuffled_labels():
-    real = capital_questions()
-    right = [
-        before.correct == after.correct
-        for seed in range(50)
-        for before, after in zip(real, shuffled_labels(real, seed), strict=True)
-    ]
-    assert abs(sum(right) / len(right) - 0.25) < 0.02  # 8,050 answers: standard deviation 0.005
-
-
-def test_shuffled_labels_refuses():
-    real = capital_questions()
-    with pytest.raises(ValueError, match="questions has 1; expected two or more"):
-        shuffled_labels(real[:1])
-    with pytest.raises(ValueError, match=r"questions have \[2, 4\] options"):
-        shuffled_labels([*real, *capital_questions(2)])

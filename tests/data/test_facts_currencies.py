@@ -158,16 +158,16 @@ def test_every_entry_is_asked_about_or_left_out_with_a_reason():
     assert len(left_out) + len(QUESTIONS) == len(package())
     assert "gives away the answer, afghani" in left_out["Afghanistan"]
     assert "rand" in left_out["Lesotho"] and "Kenya" not in left_out
-    with pytest.raises(ValueError, match="kind is 'river'; expected one of"):
+    with pytest.raises(ValueError, match=r"kind must .*found 'river'"):
         countries_left_out("river")
 
 
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"n_options": 1}, "n_options is 1; expected 2 to 5"),
-        ({"n_options": 6}, "n_options is 6; expected 2 to 5"),
-        ({"split": "train"}, "split is 'train'"),
+        ({"n_options": 1}, "n_options must be 2 to 5, .*found 1"),
+        ({"n_options": 6}, "n_options must be 2 to 5, .*found 6"),
+        ({"split": "train"}, "split must .*found 'train'"),
     ],
 )
 def test_refuses(arguments, message):

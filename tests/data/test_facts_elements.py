@@ -115,9 +115,12 @@ def test_free_answers(kind, key, answer, right):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"kind": "mass"}, "kind is 'mass'; expected 'symbol' or 'atomic number'"),
-        ({"n_options": 7}, "n_options is 7; expected 2 to 6"),
-        ({"split": "train"}, "split is 'train'"),
+        ({"kind": "mass"}, "kind must be 'symbol' or 'atomic number', found 'mass'"),
+        (
+            {"n_options": 7},
+            "as many as are plausible for every element, found 7",
+        ),
+        ({"split": "train"}, "split must be 'all', 'calibration' or 'test', found 'train'"),
     ],
 )
 def test_refuses(arguments, message):

@@ -14,7 +14,6 @@ from coursekit.data.facts import (
     comparison_questions,
     currency_questions,
     element_questions,
-    neighbour_questions,
 )
 from coursekit.data.facts.countries import continent, members
 from coursekit.data.questions import split_questions
@@ -22,7 +21,6 @@ from coursekit.data.questions import split_questions
 COUNTRIES = {
     "capital": capital_questions(),
     "currency": currency_questions(),
-    "neighbour": neighbour_questions(),
 }
 ELEMENTS = {kind: element_questions(kind) for kind in ("symbol", "atomic number")}
 PAIRS = ("area", "population", "mass")
@@ -52,7 +50,6 @@ def test_splits_by_name_agree_in_all_kinds_and_with_pairs(seed):
         split: {
             "capital": capital_questions(4, seed, split),
             "currency": currency_questions(4, seed, split),
-            "neighbour": neighbour_questions(4, seed, split),
             "symbol": element_questions("symbol", 4, seed, split),
             "atomic number": element_questions("atomic number", 4, seed, split),
             **{kind: comparison_questions(kind, 8, seed, split=split) for kind in PAIRS},
@@ -77,18 +74,12 @@ def test_halves_are_halves_in_every_group(kind):
         # Exact for capitals and elements. Elsewhere two exact halves (of countries whose capital is
         # asked, and of the rest) lack the countries that are not asked.
         every = sum(continent(code) == group for code in members())
-        slack = every - size + 2 if kind in ("currency", "neighbour") else 1
+        slack = every - size + 2 if kind == "currency" else 1
         for seed in range(20):
             sizes = [
                 sum(q.group == group for q in p) for p in split_questions(questions, seed=seed)
             ]
             assert abs(sizes[0] - sizes[1]) <= slack, (group, seed)
-
-
-def test_the_same_border_is_not_asked_on_both_sides():
-    calibration, test = split_questions(COUNTRIES["neighbour"], seed=3)
-    facts = [{frozenset((q.subject, q.answer)) for q in part} for part in (calibration, test)]
-    assert not facts[0] & facts[1]
 
 
 def test_no_two_questions_of_any_kinds_are_the_same():
@@ -123,11 +114,11 @@ def test_pairs_of_a_half_keep_what_pairs_promise():
 
 def test_pairs_across_the_halves_are_refused():
     pairs = comparison_questions("area", 20)
-    with pytest.raises(ValueError, match="which this split puts on different sides; ask compar"):
+    with pytest.raises(ValueError, match=r"found .* on different sides\. Ask compar"):
         split_questions(pairs)
-    with pytest.raises(ValueError, match="split is 'train'"):
+    with pytest.raises(ValueError, match=r"split must be .*'test', found 'train'"):
         comparison_questions("area", 5, split="train")
-    with pytest.raises(ValueError, match="expected 1 to"):
+    with pytest.raises(ValueError, match=r"n must be at most \d+, found 23"):
         comparison_questions("mass", 23, split="test")
 
 

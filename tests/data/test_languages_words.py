@@ -24,7 +24,7 @@ def test_decode_then_encode_returns_the_ids(ids):
 
 
 def test_what_is_unknown_is_refused():
-    with pytest.raises(ValueError, match="the word 'snowed', which is none of the 3 words"):
+    with pytest.raises(ValueError, match=r"made of the 3 words of this language .*found 'snowed'"):
         TOKENIZER.encode("it snowed .")
     for wrong in (3, -1):
         with pytest.raises(ValueError, match=rf"0 \.\. 2, found {wrong}"):

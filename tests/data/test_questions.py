@@ -100,7 +100,7 @@ def test_garbage_is_never_right(text):
 
 
 def test_an_answer_that_is_no_text_is_an_error():
-    with pytest.raises(TypeError, match="answer is a NoneType"):
+    with pytest.raises(TypeError, match="answer must be the text of one answer, found a NoneType"):
         matches(None, QUESTIONS["AL"])
 
 
@@ -117,9 +117,9 @@ def test_split_takes_the_fraction_of_every_group():
 
 def test_split_refuses():
     everything = list(QUESTIONS.values())
-    with pytest.raises(ValueError, match="same key"):
+    with pytest.raises(ValueError, match="questions must have distinct keys"):
         split_questions([*everything, replace(everything[0], options=("a", "b"))])
-    with pytest.raises(ValueError, match=r"fraction is 1\.5"):
+    with pytest.raises(ValueError, match=r"fraction must .*found 1\.5"):
         split_questions(everything, 1.5)
 
 

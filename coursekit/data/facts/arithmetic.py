@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from itertools import count, islice
 from math import comb
 
+from coursekit._checks import as_count
 from coursekit.data.facts.options import check_n_options, mixed_options, near_numbers
 from coursekit.data.ordering import hash_place
 from coursekit.data.questions import Entity, Question
@@ -23,7 +24,12 @@ _MOST_OPTIONS = 6
 
 
 def carries(a: int, b: int, operation: str) -> int:
-    """Return how often one is carried in a + b, or borrowed in a - b, digit by digit."""
+    """Return how often one is carried in a + b, or borrowed in a - b, digit by digit.
+
+    Example:
+        >>> carries(34, 58, "+"), carries(34, 18, "-")
+        (1, 1)
+    """
     total = carry = 0
     while a or b:
         digit = a % 10 + b % 10 + carry if operation == "+" else a % 10 - b % 10 - carry
@@ -34,7 +40,12 @@ def carries(a: int, b: int, operation: str) -> int:
 
 
 def steps(a: int, b: int, operation: str) -> int:
-    """Return the elementary steps of the method taught at school: the difficulty."""
+    """Return the elementary steps of the method taught at school: the difficulty.
+
+    Example:
+        >>> steps(34, 58, "+"), steps(34, 58, "*")
+        (3, 4)
+    """
     digits = len(str(a))
     return digits * len(str(b)) if operation == "*" else digits + carries(a, b, operation)
 
@@ -65,17 +76,21 @@ def arithmetic_questions(
             which few-digit ones may repeat: take calibration and test from one list.
 
     Raises:
+        TypeError: A number is not whole.
         ValueError: A number out of range or an unknown operation.
+
+    Example:
+        >>> question = arithmetic_questions(1)[0]
+        >>> question.question, question.answer
+        ('What is 50 + 72?', '122')
     """
     if operation not in _OPERATIONS:
-        raise ValueError(f"operation is {operation!r}; expected one of {sorted(_OPERATIONS)}")
-    if not 1 <= digits <= 6:
-        raise ValueError(f"digits is {digits}; expected 1 to 6")
+        raise ValueError(f"operation must be one of {sorted(_OPERATIONS)}, found {operation!r}")
+    digits = as_count(digits, "digits", most=6)
     check_n_options(n_options, _MOST_OPTIONS, "as many as there are plausible slips")
     numbers = 9 * 10 ** (digits - 1)
     most = comb(numbers, 2) if operation == "-" else numbers**2
-    if not 1 <= n <= most:
-        raise ValueError(f"n is {n}; expected 1 to {most}, the different questions that exist")
+    n = as_count(n, "n", most=most)  # the different questions that exist
     return [
         _question(a, b, digits, operation, n_options, seed)
         for a, b in islice(_pairs(digits, operation, seed), n)
@@ -85,11 +100,12 @@ def arithmetic_questions(
 def _pairs(digits: int, operation: str, seed: int) -> Iterator[tuple[int, int]]:
     """Draw different pairs of numbers without end, the same first ones however many are asked."""
     least, numbers = 10 ** (digits - 1), 9 * 10 ** (digits - 1)
-    seen = set()
+    seen = set[tuple[int, int]]()
     for draw in count():
         place, _ = hash_place(draw, "sums", digits, operation, seed)
-        pair = tuple(least + part for part in divmod(int(place, 16) % numbers**2, numbers))
-        if pair not in seen and (operation != "-" or pair[0] > pair[1]):
+        first, second = divmod(int(place, 16) % numbers**2, numbers)
+        pair = (least + first, least + second)
+        if pair not in seen and (operation != "-" or first > second):
             seen.add(pair)
             yield pair
 

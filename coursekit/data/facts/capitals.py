@@ -24,7 +24,12 @@ _KIND = CountryKind(
 
 
 def capitals_by_continent() -> dict[str, list[str]]:
-    """Return the capitals that are asked, by the continent in words."""
+    """Return the capitals that are asked, by the continent in words.
+
+    Example:
+        >>> capitals_by_continent()["South America"][:3]
+        ['Buenos Aires', 'Santiago', 'Bogota']
+    """
     capitals: dict[str, list[str]] = {name: [] for name in CONTINENTS.values()}
     for code, country in members().items():
         if code not in without_capital():
@@ -33,7 +38,11 @@ def capitals_by_continent() -> dict[str, list[str]]:
 
 
 def check_capital_options(n_options: int) -> None:
-    """Raise ValueError unless every continent has that many capitals."""
+    """Refuse more options than the smallest continent has capitals.
+
+    Example:
+        >>> check_capital_options(4)
+    """
     most = min(len(names) for names in capitals_by_continent().values())
     check_n_options(
         n_options,
@@ -59,7 +68,12 @@ def capital_questions(n_options: int = 4, seed: int = 0, split: str = "all") -> 
             `split_questions(questions, seed=seed)` gives them.
 
     Raises:
-        ValueError: `n_options` out of range, or an unknown split.
+        TypeError, ValueError: `n_options` is no whole number or out of range; an unknown split.
+
+    Example:
+        >>> france = next(question for question in capital_questions() if question.key == "FR")
+        >>> france.question, france.options[france.correct]
+        ('What is the capital of France?', 'Paris')
     """
     check_capital_options(n_options)
     capitals = capitals_by_continent()

@@ -1,4 +1,4 @@
-"""Negative controls: questions that nobody can answer, and labels that no one can predict.
+"""Negative controls: questions that nobody can answer.
 
 A learner expects two things of a control. Whatever answers it is right at *chance* level, 1 in
 n_options; if it is not, the answer leaks. And a model that knows what it knows says so: its
@@ -9,9 +9,8 @@ question.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
-from dataclasses import replace
 
+from coursekit._checks import as_count
 from coursekit.data.facts.capitals import capitals_by_continent, check_capital_options
 from coursekit.data.facts.countries import package
 from coursekit.data.ordering import hash_order
@@ -36,10 +35,13 @@ def invented_countries(n: int, seed: int = 0) -> list[str]:
         seed: Another seed, other names.
 
     Raises:
-        ValueError: N out of range.
+        TypeError, ValueError: `n` is no whole number, or out of range.
+
+    Example:
+        >>> invented_countries(2)
+        ['Draputhia', 'Quelshiland']
     """
-    if not 1 <= n <= 500:
-        raise ValueError(f"n is {n}; expected 1 to 500")
+    n = as_count(n, "n", most=500)
     real = {
         normalise(entry[field]) for entry in package().values() for field in ("name", "capital")
     }
@@ -67,7 +69,11 @@ def control_questions(n: int, n_options: int = 4, seed: int = 0) -> list[Questio
         seed: Chooses names, options, and the lots.
 
     Raises:
-        ValueError: `n` or `n_options` out of range.
+        TypeError, ValueError: `n` or `n_options` is no whole number, or out of range.
+
+    Example:
+        >>> control_questions(1)[0].question
+        'What is the capital of Draputhia?'
     """
     check_capital_options(n_options)
     capitals = capitals_by_continent()
@@ -91,35 +97,3 @@ def control_questions(n: int, n_options: int = 4, seed: int = 0) -> list[Questio
             )
         )
     return questions
-
-
-def shuffled_labels(questions: Sequence[Question], seed: int = 0) -> list[Question]:
-    """Return the same questions and options with the places of the right answers permuted.
-
-    A control of the *evaluation*: the labels no longer belong to the questions, so accuracy must
-    come out at chance and every measure of discrimination (AUROC 0.5) at nothing. If a calibrator
-    or a score still looks good on these, it has seen what it should not have.
-
-    Args:
-        questions: With the same number of options each.
-        seed: Another seed, another permutation.
-
-    Raises:
-        ValueError: Fewer than two questions, or different numbers of options.
-    """
-    if len(questions) < 2:
-        raise ValueError(f"questions has {len(questions)}; expected two or more, to permute labels")
-    sizes = {len(question.options) for question in questions}
-    if len(sizes) > 1:
-        raise ValueError(f"questions have {sorted(sizes)} options; expected the same number in all")
-    order = hash_order(range(len(questions)), "shuffled labels", seed)
-    shuffled = [
-        replace(
-            question,
-            correct=(correct := questions[place].correct),
-            answer=question.options[correct],
-            aliases=(),
-        )
-        for question, place in zip(questions, order, strict=True)
-    ]
-    return shuffled

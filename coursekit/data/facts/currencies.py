@@ -42,14 +42,24 @@ _KIND = CountryKind(
 
 
 def currency_word(country: str) -> str:
-    """Return the word for a country's money: "peso"."""
+    """Return the word for a country's money.
+
+    Example:
+        >>> currency_word("MX")
+        'peso'
+    """
     entry = members()[country]
     return SPELLINGS.get(entry["currencycode"], ("", entry["currencyname"].lower()))[1]
 
 
 @cache
 def without_currency() -> dict[str, str]:
-    """Return the reason for each ISO code of the package whose currency is not asked."""
+    """Return the reason for each ISO code of the package whose currency is not asked.
+
+    Example:
+        >>> without_currency()["AF"]
+        'the name gives away the answer, afghani'
+    """
     reasons = outsiders() | SEVERAL_CURRENCIES
     for code, country in members().items():
         if code not in reasons and gives_away(country["name"], currency_word(code)):
@@ -104,7 +114,12 @@ def currency_questions(n_options: int = 4, seed: int = 0, split: str = "all") ->
         split: "all", "calibration" or "test": the same countries as in every other kind.
 
     Raises:
-        ValueError: `n_options` out of range, or an unknown split.
+        TypeError, ValueError: `n_options` is no whole number or out of range; an unknown split.
+
+    Example:
+        >>> japan = next(question for question in currency_questions() if question.key == "JP")
+        >>> japan.question, japan.answer
+        ('What is the currency of Japan?', 'yen')
     """
     most = min(
         len({_family(currency_word(code)) for code in _neighbourhood(name)})

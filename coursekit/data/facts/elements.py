@@ -19,7 +19,12 @@ _MOST_OPTIONS = 6
 
 @cache
 def elements() -> dict[str, Any]:
-    """Return the 118 elements by symbol, in order of their numbers."""
+    """Return the 118 elements by symbol, in order of their numbers.
+
+    Example:
+        >>> elements()["Au"].name
+        'gold'
+    """
     return {e.symbol: e for e in periodictable.elements if e.number >= 1}
 
 
@@ -28,7 +33,12 @@ _TRANSITION_METALS = ((21, 30), (39, 48), (72, 80), (104, 112))
 
 
 def block(symbol: str) -> str:
-    """Return the part of the periodic table: its parts differ in how well they are known."""
+    """Return the part of the periodic table: its parts differ in how well they are known.
+
+    Example:
+        >>> block("Fe")
+        'transition metals'
+    """
     number = elements()[symbol].number
     if any(first <= number <= last for first, last in _LANTHANIDES_AND_ACTINIDES):
         return "lanthanides and actinides"
@@ -39,7 +49,12 @@ def block(symbol: str) -> str:
 
 @cache
 def element_entity(symbol: str) -> Entity:
-    """Return the element as an entity, whose peers are those of its block."""
+    """Return the element as an entity, whose peers are those of its block.
+
+    Example:
+        >>> element_entity("Fe").name, "Au" in element_entity("Fe").peers
+        ('Fe', True)
+    """
     return Entity(symbol, tuple(s for s in elements() if block(s) == block(symbol)))
 
 
@@ -48,6 +63,10 @@ def surprise(name: str, symbol: str) -> int:
 
     0: the beginning of the name (He, helium); 1: its first letter and a later one (Mg, magnesium);
     2: another word (Fe, iron, from ferrum).
+
+    Example:
+        >>> surprise("helium", "He"), surprise("magnesium", "Mg"), surprise("iron", "Fe")
+        (0, 1, 2)
     """
     if name.startswith(symbol.lower()):
         return 0
@@ -82,10 +101,15 @@ def element_questions(
             table, the same in both kinds and in comparisons of mass.
 
     Raises:
-        ValueError: Unknown kind or split, or `n_options` out of range.
+        TypeError, ValueError: Unknown kind or split; `n_options` no whole number or out of range.
+
+    Example:
+        >>> gold = next(question for question in element_questions() if question.key == "Au")
+        >>> gold.question, gold.difficulty
+        ('What is the chemical symbol of gold?', 2.0)
     """
     if kind not in ("symbol", "atomic number"):
-        raise ValueError(f"kind is {kind!r}; expected 'symbol' or 'atomic number'")
+        raise ValueError(f"kind must be 'symbol' or 'atomic number', found {kind!r}")
     check_n_options(n_options, _MOST_OPTIONS, "as many as are plausible for every element")
     questions = []
     for symbol, element in elements().items():

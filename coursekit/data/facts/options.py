@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from itertools import permutations
 from math import inf
 
+from coursekit._checks import as_count
 from coursekit.data.ordering import hash_order
 from coursekit.data.questions import normalise
 
@@ -13,19 +14,36 @@ from coursekit.data.questions import normalise
 def mixed_options(
     what: str, answer: str, wrong: list[str], seed: int, key: str
 ) -> tuple[tuple[str, ...], int]:
-    """Return the options in an order of chance, and the index of the answer among them."""
+    """Return the options in an order of chance, and the index of the answer among them.
+
+    Example:
+        >>> options, correct = mixed_options("capitals", "Paris", ["Rome", "Oslo"], 0, "FR")
+        >>> options[correct]
+        'Paris'
+    """
     options = tuple(hash_order([answer, *wrong], f"order of {what}", seed, key))
     return options, options.index(answer)
 
 
 def check_n_options(n_options: int, most: int, because: str) -> None:
-    """Raise ValueError unless there are 2 to `most` options."""
-    if not 2 <= n_options <= most:
-        raise ValueError(f"n_options is {n_options}; expected 2 to {most}, {because}")
+    """Refuse a number of options that is not 2 to `most`.
+
+    Example:
+        >>> check_n_options(9, 4, "as many as there are seasons")
+        Traceback (most recent call last):
+        ValueError: n_options must be 2 to 4, as many as there are seasons, found 9
+    """
+    if not 2 <= as_count(n_options, "n_options", least=0) <= most:
+        raise ValueError(f"n_options must be 2 to {most}, {because}, found {n_options}")
 
 
 def other_spellings(answer: str, names: Iterable[str]) -> tuple[str, ...]:
-    """Return the names that `matches` would not take for the answer, or for one another, anyway."""
+    """Return the names that `matches` would not take for the answer, or for one another, anyway.
+
+    Example:
+        >>> other_spellings("Kyiv", ["KYIV.", "Kiev", "kiev"])
+        ('Kiev',)
+    """
     seen, kept = {normalise(answer)}, []
     for name in names:
         if normalise(name) not in seen:
@@ -50,6 +68,10 @@ def near_numbers(
         n: Number of options.
         salt: Of the hash that draws.
         most: The largest number allowed; the smallest is 1.
+
+    Example:
+        >>> near_numbers(92, (1, 2, 10), 4, ("34 + 58",))
+        ['93', '94', '95']
     """
     digits = len(str(right))
 

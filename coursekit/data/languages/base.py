@@ -26,10 +26,10 @@ from typing import Self, TypeVar
 import torch
 from torch import Tensor
 
+from coursekit._checks import as_count
 from coursekit.data.languages.laws import (
     Law,
     Sampler,
-    as_count,
     as_generator,
     as_law,
     check_probability,
@@ -49,6 +49,10 @@ class EntropyRate:
     """The entropy of one more word, given all before, in nats: an interval that holds it.
 
     `exact` tells that it is a closed form. Otherwise the interval has a confidence of 95 %.
+
+    Example:
+        >>> EntropyRate(1.0, low=0.9, high=1.1).exact
+        False
     """
 
     value: float
@@ -76,6 +80,14 @@ class HiddenMarkovLanguage:
 
     Raises:
         ValueError: If a shape does not fit, or a row is no law (not negative, sum 1).
+
+    Example:
+        >>> start, stay = torch.tensor([1.0, 0.0]), torch.tensor([[0.9, 0.1], [0.1, 0.9]])
+        >>> language = HiddenMarkovLanguage(["sun", "rain"], start, stay, torch.eye(2))
+        >>> language.next_token_probs(torch.tensor([0, 0]))[-1]
+        tensor([0.9000, 0.1000], dtype=torch.float64)
+        >>> round(language.entropy_rate().value, 4)
+        0.3251
     """
 
     def __init__(
@@ -133,7 +145,7 @@ class HiddenMarkovLanguage:
 
     @property
     def first_token_probs(self) -> Tensor:
-        """Law of the first word of a sequence, `(V,)`."""
+        """Return the law of the first word of a sequence, `(V,)`."""
         return self.start @ self.emission
 
     def sample(self, n: int, *, seed: int, length: int = 64) -> Tensor:
@@ -151,7 +163,8 @@ class HiddenMarkovLanguage:
             Token ids `(n, length)`, int64, each row from the beginning of a sentence.
 
         Raises:
-            ValueError: If `n` or `length` is less than 1, or the seed negative.
+            TypeError, ValueError: If `n` or `length` is no whole number of at least 1, or the seed
+                is negative.
         """
         n, length = as_count(n, "n"), as_count(length, "length")
         chance = torch.rand(n, 2, length, generator=as_generator(seed))
@@ -166,7 +179,7 @@ class HiddenMarkovLanguage:
         return tokens
 
     def next_token_probs(self, tokens: Tensor) -> Tensor:
-        """Return true law of the word after each position, given all words up to it.
+        """Return the true law of the word after each position, given all words up to it.
 
         Aligned with the logits of a GPT: entry t reads tokens 0 to t and speaks of token t + 1.
 
@@ -188,9 +201,10 @@ class HiddenMarkovLanguage:
                 row = int((likelihood == 0).nonzero()[0])
                 word = self.tokenizer.words[batch[row, t]]
                 raise ValueError(
-                    f"tokens: sequence {row} cannot occur, {word!r} has probability 0 at position "
-                    f"{t}, so no law follows it. Leave out what is_grammatical(tokens) finds; a "
-                    "sequence must start at the beginning of a sentence."
+                    f"tokens must be sequences that can occur, found {word!r} with probability 0 "
+                    f"at position {t} of sequence {row}, which no law follows. Leave out what "
+                    "is_grammatical(tokens) finds; a sequence starts at the beginning of a "
+                    "sentence."
                 )
             torch.matmul(belief, self._next_word, out=probs[:, t])
         probs.clamp_(max=1)  # rounding may leave a hair above
@@ -218,7 +232,7 @@ class HiddenMarkovLanguage:
     def entropy_rate(
         self, *, seed: int = 0, n_sequences: int = 128, length: int = 512
     ) -> EntropyRate:
-        r"""Entropy of the next word given all before, in nats: the loss that no model can beat.
+        r"""Return the entropy of the next word given all before, in nats: no loss is lower.
 
         Whoever sees the state needs $\sum_s \pi_s H((TE)_s)$, a closed form. Whoever sees only
         words needs more, by what the state would still tell: $I(w_{t+1}; s_t \mid w_1 \dots w_t)$.
@@ -251,7 +265,7 @@ class HiddenMarkovLanguage:
         return EntropyRate(value, value - error, value + error)
 
     def ngram_entropy(self, order: int) -> float:
-        """Loss of the best model that sees only the last `order` words, in nats: exact.
+        """Return the loss of the best model that sees only the last `order` words, in nats: exact.
 
         The KL gap of such a model, however much data it has, is this minus the entropy rate.
         Computed by listing every context that can occur, anywhere in the stream.
@@ -268,8 +282,8 @@ class HiddenMarkovLanguage:
             said = (contexts @ self.emission > 0).nonzero()  # the words that may follow each
             if len(said) * self.n_states > MAX_TABLE:
                 raise ValueError(
-                    f"order is {order}: a language of {self.n_states} states has more than "
-                    f"{len(said):,} contexts of that length, too many to list. Take a lower order."
+                    f"order must be lower, found {order}: a language of {self.n_states} states "
+                    f"has more than {len(said):,} contexts of that length, too many to list."
                 )
             contexts = (contexts[said[:, 0]] * self._emission_of[said[:, 1]]) @ self.transition
         total = contexts.sum(dim=1)
@@ -277,7 +291,7 @@ class HiddenMarkovLanguage:
 
     @cached_property
     def stationary(self) -> Tensor:
-        """How often each state is visited in the long run, `(S,)`."""
+        """Return how often each state is visited in the long run, `(S,)`."""
         return stationary_law(self.transition)
 
     @property

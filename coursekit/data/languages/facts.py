@@ -18,8 +18,9 @@ from itertools import product
 import torch
 from torch import Tensor
 
+from coursekit._checks import as_count
 from coursekit.data.languages.base import HiddenMarkovLanguage
-from coursekit.data.languages.laws import as_count, as_generator, as_law, zipf
+from coursekit.data.languages.laws import as_generator, as_law, zipf
 
 FRAME = ("the", "capital", "of", "is", ".")
 THE, CAPITAL, OF, IS, STOP = range(len(FRAME))  # their ids; countries follow, then cities
@@ -47,6 +48,11 @@ class FactLanguage(HiddenMarkovLanguage):
 
     Raises:
         ValueError: If the lengths differ, a name is repeated, or the probabilities are no law.
+
+    Example:
+        >>> language = FactLanguage(["Avenia", "Botia"], ["Celta", "Dome"], zipf(2, 1.0))
+        >>> language.tokenizer.decode(language.prompts[0]), language.truth["Avenia"]
+        ('the capital of Avenia is', 'Celta')
     """
 
     def __init__(
@@ -114,7 +120,8 @@ class FactLanguage(HiddenMarkovLanguage):
         if len(wrong):
             row = int(wrong[0])
             raise ValueError(
-                f"sentences must be true; row {row} is {self.tokenizer.decode(sentences[row])!r}."
+                "sentences must be true, found "
+                f"{self.tokenizer.decode(sentences[row])!r} in row {row}."
             )
         return torch.bincount(sentences[:, 3] - len(FRAME), minlength=self.n_facts)
 
@@ -138,7 +145,9 @@ class FactLanguage(HiddenMarkovLanguage):
                 f"{tuple(counts.shape)}, {counts.dtype}."
             )
         if int(counts.min()) < 0 or int(counts.sum()) == 0:
-            raise ValueError("counts must not be negative, nor all of them 0.")
+            raise ValueError(
+                f"counts must not be negative, nor all of them 0, found {counts.tolist()[:5]} ..."
+            )
         facts = torch.arange(self.n_facts).repeat_interleave(counts)
         facts = facts[torch.randperm(len(facts), generator=as_generator(seed))]
         stop = torch.full((len(facts), 1), STOP)
@@ -159,12 +168,17 @@ def fact_language(
         seed: Of the names and the truth.
 
     Raises:
+        TypeError: If a number is not whole.
         ValueError: If a number is out of its range.
+
+    Example:
+        >>> language = fact_language(3, n_capitals=2)
+        >>> language.tokenizer.decode(language.sample(1, seed=0, length=7)[0])
+        'the capital of Mapunia is Vuluton .'
     """
     n_names = len(SYLLABLES) ** 2
-    for value, name in ((n_facts, "n_facts"), (n_capitals, "n_capitals")):
-        if as_count(value, name) > n_names:
-            raise ValueError(f"{name} must be at most {n_names}, found {value}.")
+    n_facts = as_count(n_facts, "n_facts", most=n_names)
+    n_capitals = as_count(n_capitals, "n_capitals", most=n_names)
     if not 0 <= exponent < float("inf"):
         raise ValueError(f"exponent must be a number of at least 0, found {exponent}.")
     generator = as_generator(seed)

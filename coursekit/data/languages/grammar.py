@@ -37,6 +37,11 @@ PHRASES = {
 SECOND = "second word of "
 BRACKETS = {"(": ")", "[": "]"}
 DETERMINERS = {"the": 0.7, "a": 0.15, "some": 0.15}
+NUMBERS: dict[str, dict[str, float]] = {
+    "the": {SINGULAR: 0.6, PLURAL: 0.4},
+    "a": {SINGULAR: 1},
+    "some": {PLURAL: 1},
+}
 ADVERBS = ("now", "here", "again")
 
 VOCABULARY = (
@@ -75,6 +80,11 @@ def grammar(
 
     Raises:
         ValueError: If an argument is out of its range.
+
+    Example:
+        >>> language = grammar(topics=(1.0,))
+        >>> language.tokenizer.decode(language.sample(1, seed=0, length=8)[0])
+        'the cats that see the dogs sleep now'
     """
     if not 1 <= len(topics) <= 3 or min(topics) <= 0 or not abs(sum(topics) - 1) < 1e-9:
         raise ValueError(
@@ -107,10 +117,9 @@ def _within_sentence(place: Place) -> dict[Place, float]:
     go = place._replace
     match place.slot:
         case "the" | "a" | "some":
-            numbers = {"the": {SINGULAR: 0.6, PLURAL: 0.4}, "a": {SINGULAR: 1}, "some": {PLURAL: 1}}
             return {
                 go(slot="noun", number=number, subject=place.subject or number): p
-                for number, p in numbers[place.slot].items()
+                for number, p in NUMBERS[place.slot].items()
             }
         case "noun" if place.clause == "subject":
             return {go(slot="transitive"): 1}
@@ -162,7 +171,7 @@ def _remark(place: Place, p: float) -> dict[Place, float]:
 
 
 def _speak(place: Place) -> dict[str, float]:
-    """Law of the word: slots that are no kind of word are the word itself."""
+    """Return the law of the word: slots that are no kind of word are the word itself."""
     match place.slot:
         case "noun":
             return _by_topic(NOUNS, place.topic, "s" if place.number == PLURAL else "")

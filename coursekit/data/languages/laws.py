@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TypeVar
 
 import torch
 from torch import Tensor
+
+from coursekit._checks import as_seed
 
 Outcome = TypeVar("Outcome", bound=Hashable)
 Law = Mapping[Outcome, float]  # a probability for each outcome
@@ -21,6 +22,11 @@ class Sampler:
     Row r's cumulative sums, raised by r, lie in (r, r + 1]: all rows form one sorted list, and one
     search in it for r + u finds the outcome. u is a float32, a multiple of 2^-24: added to r in
     float64 it is not rounded, and cannot slip into the next row.
+
+    Example:
+        >>> draw = Sampler(torch.tensor([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]).double())
+        >>> draw(torch.tensor([0, 0, 1]), torch.tensor([0.25, 0.75, 0.75]))
+        tensor([0, 1, 2])
     """
 
     def __init__(self, laws: Tensor) -> None:
@@ -37,19 +43,35 @@ class Sampler:
 
 
 def zipf(n: int, exponent: float) -> Tensor:
-    """Law of n outcomes, the k-th proportional to 1 / k^exponent, `(n,)`."""
+    """Return the law of n outcomes, the k-th proportional to 1 / k^exponent, `(n,)`.
+
+    Example:
+        >>> zipf(2, exponent=1.0)
+        tensor([0.6667, 0.3333], dtype=torch.float64)
+    """
     weights = torch.arange(1, n + 1, dtype=torch.float64) ** -exponent
     return weights / weights.sum()
 
 
 def check_probability(value: float, name: str, below_one: bool = False) -> None:
-    """Refuse what is no probability, or one of 1 where that would freeze the language."""
+    """Refuse what is no probability, or one of 1 where that would freeze the language.
+
+    Example:
+        >>> check_probability(1.5, "rate")
+        Traceback (most recent call last):
+        ValueError: rate must lie in [0, 1], found 1.5.
+    """
     if not 0 <= value <= 1 or (below_one and value == 1):
         raise ValueError(f"{name} must lie in [0, 1{')' if below_one else ']'}, found {value}.")
 
 
 def stationary_law(transition: Tensor) -> Tensor:
-    """How often each state is visited in the long run, `(S,)`."""
+    """Return how often each state is visited in the long run, `(S,)`.
+
+    Example:
+        >>> stationary_law(torch.tensor([[0.9, 0.1], [0.3, 0.7]]).double())
+        tensor([0.7500, 0.2500], dtype=torch.float64)
+    """
     # pi (T - 1) = 0 leaves one equation to spare: replace it by sum(pi) = 1.
     equations = (transition - torch.eye(len(transition))).T
     equations[-1] = 1
@@ -59,12 +81,23 @@ def stationary_law(transition: Tensor) -> Tensor:
 
 
 def entropy(laws: Tensor) -> Tensor:
-    """Entropy of each law `(..., N)`, in nats, `(...)`."""
+    """Return the entropy of each law `(..., N)`, in nats, `(...)`.
+
+    Example:
+        >>> entropy(torch.tensor([[0.5, 0.5], [1.0, 0.0]]))
+        tensor([0.6931, 0.0000])
+    """
     return torch.special.entr(laws).sum(dim=-1)
 
 
-def matrix_of(laws: Sequence[Law], column: Mapping) -> Tensor:
-    """Write laws as the rows of a matrix; `column` gives the place of each outcome."""
+def matrix_of(laws: Sequence[Law[Outcome]], column: Mapping[Outcome, int]) -> Tensor:
+    """Write laws as the rows of a matrix; `column` gives the place of each outcome.
+
+    Example:
+        >>> matrix_of([{"rain": 1.0}, {"sun": 0.25, "rain": 0.75}], {"sun": 0, "rain": 1})
+        tensor([[0.0000, 1.0000],
+                [0.2500, 0.7500]], dtype=torch.float64)
+    """
     matrix = torch.zeros(len(laws), len(column), dtype=torch.float64)
     for row, law in enumerate(laws):
         for outcome, probability in law.items():
@@ -77,6 +110,10 @@ def as_law(matrix: Tensor, shape: tuple[int, ...], name: str) -> Tensor:
 
     Raises:
         ValueError: If the shape is another, or a row is no law.
+
+    Example:
+        >>> as_law(torch.tensor([0.25, 0.75]), (2,), "start")
+        tensor([0.2500, 0.7500], dtype=torch.float64)
     """
     if tuple(matrix.shape) != shape:
         raise ValueError(f"{name} must have shape {shape}, found {tuple(matrix.shape)}.")
@@ -91,20 +128,11 @@ def as_law(matrix: Tensor, shape: tuple[int, ...], name: str) -> Tensor:
     return matrix / total
 
 
-def as_count(value: int, name: str, least: int = 1) -> int:
-    """Return a whole number that is not too small, or say what is wrong with it."""
-    try:
-        count = operator.index(value)
-    except TypeError as error:
-        raise TypeError(f"{name} must be a whole number, found {value!r}.") from error
-    if count < least:
-        raise ValueError(f"{name} must be at least {least}, found {count}.")
-    return count
-
-
 def as_generator(seed: int) -> torch.Generator:
-    """Return a source of chance for a seed, or say what is wrong with it."""
-    seed = as_count(seed, "seed", least=0)
-    if seed >= 2**64:
-        raise ValueError(f"seed must be below 2^64, found {seed}.")
-    return torch.Generator().manual_seed(seed)
+    """Return a source of chance for a seed, or say what is wrong with it.
+
+    Example:
+        >>> torch.rand(1, generator=as_generator(0))
+        tensor([0.4963])
+    """
+    return torch.Generator().manual_seed(as_seed(seed))

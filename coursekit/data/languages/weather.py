@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from coursekit._checks import as_count
 from coursekit.data.languages.base import HiddenMarkovLanguage
-from coursekit.data.languages.laws import as_count, check_probability, zipf
+from coursekit.data.languages.laws import check_probability, zipf
 
 # What comes when the weather changes (percent), by season, in the order of the year.
 CLIMATE = {
@@ -39,13 +40,13 @@ WORDS = {
     ".": (".",),
 }
 # Some words fit two kinds of weather, so that even today's may stay in doubt.
-ADJECTIVES = {
+ADJECTIVES: dict[str, tuple[str, ...]] = {
     "sun": ("sunny", "bright", "clear", "warm", "fine"),
     "rain": ("rainy", "wet", "grey", "damp", "dull"),
     "wind": ("windy", "stormy", "rough", "grey", "fresh"),
     "snow": ("snowy", "white", "icy", "fresh", "frosty"),
 }
-ACTIVITIES = {
+ACTIVITIES: dict[str, tuple[str, ...]] = {
     "sun": ("swam", "hiked", "cycled", "rested"),
     "rain": ("read", "baked", "rested", "painted"),
     "wind": ("sailed", "cycled", "read", "sang"),
@@ -98,10 +99,15 @@ def weather_diary(
             and may choose the same again.
 
     Raises:
+        TypeError: If `synonyms` is no whole number.
         ValueError: If an argument is out of its range.
+
+    Example:
+        >>> diary = weather_diary()
+        >>> diary.tokenizer.decode(diary.sample(1, seed=0, length=9)[0])
+        'today the sky felt frosty and we skied .'
     """
-    if as_count(synonyms, "synonyms") > 5:
-        raise ValueError(f"synonyms must be at most 5, found {synonyms}.")
+    synonyms = as_count(synonyms, "synonyms", most=5)
     if dialect not in ("north", "south"):
         raise ValueError(f"dialect must be 'north' or 'south', found {dialect!r}.")
     check_probability(season_lasts, "season_lasts", below_one=True)
@@ -125,8 +131,9 @@ def weather_diary(
         }
 
     def speak(day: Day) -> dict[str, float]:
-        by_weather = {"adjective": ADJECTIVES, "activity": ACTIVITIES}.get(day.slot)
-        words = (by_weather[day.weather] if by_weather else WORDS[day.slot])[:synonyms]
+        rows = {"adjective": ADJECTIVES, "activity": ACTIVITIES}
+        words = rows[day.slot][day.weather] if day.slot in rows else WORDS[day.slot]
+        words = words[:synonyms]
         if dialect == "south":
             words = words[::-1]
         return dict(zip(words, zipf(len(words), exponent=1.0).tolist(), strict=True))

@@ -13,6 +13,11 @@ class WordTokenizer:
 
     Raises:
         ValueError: If it is empty, or a word is repeated, empty or has a space in it.
+
+    Example:
+        >>> tokenizer = WordTokenizer(["it", "rained", "."])
+        >>> tokenizer.encode("it rained ."), tokenizer.decode([0, 1])
+        ([0, 1, 2], 'it rained')
     """
 
     def __init__(self, words: Sequence[str]) -> None:
@@ -41,8 +46,8 @@ class WordTokenizer:
         unknown = [word for word in text.split() if word not in self._ids]
         if unknown:
             raise ValueError(
-                f"text has the word {unknown[0]!r}, which is none of the {self.vocab_size} words "
-                "of this language (see tokenizer.words). Signs stand alone: 'it rained .'"
+                f"text must be made of the {self.vocab_size} words of this language (see "
+                f"tokenizer.words), found {unknown[0]!r}. Signs stand alone: 'it rained .'"
             )
         return [self._ids[word] for word in text.split()]
 

@@ -22,6 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
+from coursekit._checks import as_count
 from coursekit.data.corpora import definitions, docstrings
 from coursekit.data.facts.options import check_n_options, mixed_options
 from coursekit.data.ordering import hash_order
@@ -149,13 +150,17 @@ def summary_questions(
         max_characters: Where a text is cut, at the last space before; at least 100.
 
     Raises:
+        TypeError: A number is not whole.
         ValueError: An argument out of range, or an unknown split.
+
+    Example:
+        >>> question = summary_questions(n_per_library=2)[0]
+        >>> question.group, question.options[question.correct] == question.answer
+        ("Python's standard library", True)
     """
     check_n_options(n_options, 6, "as the wrong ones must not resemble each other")
-    if not 2 <= n_per_library <= 36:
-        raise ValueError(f"n_per_library is {n_per_library}; expected 2 to 36")
-    if max_characters < 100:
-        raise ValueError(f"max_characters is {max_characters}; expected 100 or more")
+    n_per_library = as_count(n_per_library, "n_per_library", least=2, most=36)
+    max_characters = as_count(max_characters, "max_characters", least=100)
     questions = []
     for library in LIBRARIES:
         pool = _summaries(library)

@@ -67,7 +67,12 @@ def _reasons() -> dict[tuple[str, str], str]:
 
 
 def names_left_out() -> dict[str, str]:
-    """Return the English names that are not asked for, with the reason of each."""
+    """Return the English names that are not asked for, with the reason of each.
+
+    Example:
+        >>> names_left_out()["Madagascar"]
+        'written alike in French, Spanish'
+    """
     return {_names("en")[thing]: reason for thing, reason in _reasons().items()}
 
 
@@ -124,10 +129,16 @@ def translation_questions(
             `capital_questions`), the same in every language.
 
     Raises:
+        TypeError: `n_options` is no whole number.
         ValueError: Unknown language or split, or `n_options` out of range.
+
+    Example:
+        >>> question = translation_questions("fr")[0]
+        >>> question.question, question.answer
+        ('What is "United Arab Emirates" in French?', 'Émirats arabes unis')
     """
     if language not in LANGUAGES:
-        raise ValueError(f"language is {language!r}; expected one of {sorted(LANGUAGES)}")
+        raise ValueError(f"language must be one of {sorted(LANGUAGES)}, found {language!r}")
     check_n_options(n_options, 6, "since there are only a few months and days to choose from")
     english, translated = _names("en"), _names(language)
     questions = []
@@ -168,12 +179,16 @@ def permuted_names(questions: Sequence[Question], seed: int = 0) -> list[Questio
     Raises:
         ValueError: The questions are no translations into one language, or the options of one hold
             the answers of all others of its kind.
+
+    Example:
+        >>> real = translation_questions("fr")[0]
+        >>> control = permuted_names(translation_questions("fr"))[0]
+        >>> control.question != real.question, control.options == real.options
+        (True, True)
     """
     kinds = {question.kind for question in questions}
     if len(kinds) != 1 or not all(kind.startswith("translation into ") for kind in kinds):
-        raise ValueError(
-            f"questions are of the kinds {sorted(kinds)}; expected translations into one language"
-        )
+        raise ValueError(f"questions must be translations into one language, found {sorted(kinds)}")
     exchanged = []
     for question in questions:
         strangers = [
@@ -183,8 +198,8 @@ def permuted_names(questions: Sequence[Question], seed: int = 0) -> list[Questio
         ]
         if not strangers:
             raise ValueError(
-                f"questions hold no other {question.group} whose answer is missing from the "
-                f"options of {question.key!r}; give more questions"
+                f"questions must hold another {question.group} whose answer is missing from the "
+                f"options of {question.key!r}, found none. Give more questions."
             )
         salt = ("permuted names", seed, question.key)
         other = hash_order(strangers, *salt, name=lambda stranger: stranger.key)[0]

@@ -12,6 +12,7 @@ from itertools import combinations
 from math import log10
 from typing import Any
 
+from coursekit._checks import as_count
 from coursekit.data.facts.capitals import capital_questions
 from coursekit.data.facts.countries import SOURCE, entity, members, subject
 from coursekit.data.facts.elements import SOURCE as ELEMENTS, element_entity, elements
@@ -103,21 +104,25 @@ def comparison_questions(
     Raises:
         ValueError: Unknown kind or split, n out of range, or a `minimum_ratio` of 1 or less, or so
             large that too few pairs remain.
+
+    Example:
+        >>> pair = comparison_questions("area", 4)[0]
+        >>> pair.question, pair.answer
+        ('Which country has the larger area, Paraguay or Bolivia?', 'Bolivia')
     """
     check_split(split)
     if kind not in MEASURES:
-        raise ValueError(f"kind is {kind!r}; expected one of {sorted(MEASURES)}")
+        raise ValueError(f"kind must be one of {sorted(MEASURES)}, found {kind!r}")
     measure = MEASURES[kind]
     least = measure.minimum_ratio if minimum_ratio is None else minimum_ratio
     if not least > 1:
-        raise ValueError(f"minimum_ratio is {least}; expected more than 1, so that one is larger")
+        raise ValueError(f"minimum_ratio must be above 1, so that one is larger, found {least}")
     entities = {
         key: named
         for key, named in measure.values().items()
         if split == "all" or _side(measure.entity(key), seed) == split
     }
-    if not 1 <= n <= len(entities) // 4:
-        raise ValueError(f"n is {n}; expected 1 to {len(entities) // 4} for kind {kind!r}")
+    n = as_count(n, "n", most=len(entities) // 4)
     pairs: list[_Pair] = []
     for first, second in combinations(sorted(entities), 2):
         large, small = sorted((first, second), key=lambda key: entities[key][1], reverse=True)
@@ -161,8 +166,8 @@ def _spread(pairs: list[_Pair], n: int, salt: tuple[object, ...]) -> list[_Pair]
         free = [pair for pair in part if used.isdisjoint(pair[1:])]
         if not free:
             raise ValueError(
-                f"minimum_ratio and 10 leave {len(pairs)} pairs, too few for n = {n} questions; "
-                "ask for fewer or lower minimum_ratio"
+                f"minimum_ratio must leave enough pairs below 10 for n = {n} questions, found "
+                f"{len(pairs)}. Ask for fewer, or lower minimum_ratio."
             )
         chosen.append(hash_order(free, *salt)[0])
         used.update(chosen[-1][1:])
@@ -185,10 +190,13 @@ def quiz(seed: int = 0, n: int = 10) -> list[Question]:
         n: Number of questions, 4 to 80.
 
     Raises:
-        ValueError: N out of range.
+        TypeError, ValueError: `n` is no whole number, or out of range.
+
+    Example:
+        >>> sorted({question.kind for question in quiz()})
+        ['area', 'capital', 'mass', 'population']
     """
-    if not 4 <= n <= 80:
-        raise ValueError(f"n is {n}; expected 4 to 80, so that each of the four kinds is asked")
+    n = as_count(n, "n", least=4, most=80)  # so that each of the four kinds is asked
     questions = []
     for place, kind in enumerate(MEASURES):
         questions += comparison_questions(kind, (n + 3 - place) // 4, seed)
