@@ -218,8 +218,8 @@ def _divided_by_mean(scores: Scores, others: Scores, name: str) -> Tensor:
     scores, others = _table(scores, "scores"), _table(others, name)
     if scores.shape[1] != others.shape[1]:
         raise ValueError(
-            f"scores has {scores.shape[1]} options, but {name} has {others.shape[1]}: both must be "
-            "scores of the same letters."
+            f"{name} must have the {scores.shape[1]} options of scores, found {others.shape[1]}. "
+            "Give both the scores of the same letters."
         )
     return scores - others.softmax(dim=-1).mean(dim=0).log()
 
@@ -230,8 +230,8 @@ def _table(scores: Scores, name: str) -> Tensor:
         sizes = sorted({row.numel() for row in scores})
         if len(sizes) > 1:
             raise ValueError(
-                f"{name} has questions with {sizes[0]} to {sizes[-1]} options: correct those with "
-                "the same number together."
+                f"{name} must have as many options for every question, found {sizes[0]} to "
+                f"{sizes[-1]}. Correct those with the same number together."
             )
         scores = torch.stack(list(scores)) if scores else torch.empty(0, 0)
     return as_logits(scores, name)

@@ -164,4 +164,4 @@ def _check_samples(samples: Sequence[str]) -> None:
     if isinstance(samples, str):
         raise TypeError("samples must be a list of strings, found one string: write [sample].")
     if len(samples) == 0:
-        raise ValueError("samples is empty: sample at least one answer to the question.")
+        raise ValueError("samples must have at least one answer to the question, found none.")

@@ -173,6 +173,6 @@ def _both_ways(questions: Sequence[str], pairs: Sequence[Pair]) -> list[tuple[st
         if isinstance(pair, str) or len(pair) != 2:
             raise TypeError(f"pairs[{i}] must be two answers, found {pair!r}.")
         if any(canonical(text) is None for text in pair):
-            raise ValueError(f"pairs[{i}] = {pair!r} has an answer that says nothing.")
+            raise ValueError(f"pairs[{i}] must be two answers that say something, found {pair!r}.")
     forth = [(question, a, b) for question, (a, b) in zip(questions, pairs, strict=True)]
     return forth + [(question, b, a) for question, a, b in forth]

@@ -99,16 +99,16 @@ def lettered(question: str, options: Sequence[str], letters: str = ascii_upperca
         raise TypeError("options must be a list of strings, found one string.")
     if not 2 <= len(options) <= len(letters):
         raise ValueError(
-            f"options has {len(options)}; expected at least 2, and at most the {len(letters)} that "
-            "letters names."
+            f"options must be at least 2 and at most the {len(letters)} that letters names, found "
+            f"{len(options)}."
         )
     for i, option in enumerate(options):
         _check_text(option, f"options[{i}]")
     for name, found in (("options", [text.strip() for text in options]), ("letters", letters)):
         if len(set(found)) < len(found):
             raise ValueError(
-                f"{name} has the same entry twice: {list(found)}. A letter must name one answer, "
-                "and an answer have one letter."
+                f"{name} must have every entry once, found {list(found)}. A letter must name one "
+                "answer, and an answer have one letter."
             )
     lines = [f"{letter}. {option}" for letter, option in zip(letters, options, strict=False)]
     return "\n".join([question, *lines])
@@ -156,7 +156,9 @@ def lettered_prompts(
     shots = []
     for i, (question, listed, answer) in enumerate(examples):
         if answer not in listed:
-            raise ValueError(f"examples[{i}] has the answer {answer!r}, not among {list(listed)}.")
+            raise ValueError(
+                f"examples[{i}] must have one of {list(listed)} as its answer, found {answer!r}."
+            )
         text = lettered(question, listed, letters)
         letter = letters[list(listed).index(answer)]
         shots.append((text, letter if answer_with == "letter" else answer))
@@ -170,19 +172,19 @@ def _parts(template: str) -> tuple[str, str, str]:
     for placeholder in (QUESTION, ANSWER):
         if (n := template.count(placeholder)) != 1:
             raise ValueError(
-                f"template = {template!r} has {placeholder} {n} times: write it once, as in "
-                '"Question: {question}\\nAnswer: {answer}".'
+                f"template must have {placeholder} once, found it {n} times in {template!r}. Write "
+                '"Question: {question}\\nAnswer: {answer}", or the like.'
             )
     head, after = template.split(ANSWER)
     if QUESTION not in head:
         raise ValueError(
-            f"template = {template!r} has {ANSWER} before {QUESTION}: the model reads from left to "
-            "right, so the question must come first."
+            f"template must have {QUESTION} before {ANSWER}, found {template!r}: the model reads "
+            "from left to right."
         )
     if not head.endswith(" ") or head[:-1].endswith(" "):
         raise ValueError(
-            f"template = {template!r} must have exactly one space right before {ANSWER}: the space "
-            "becomes part of the answer's first token."
+            f"template must have exactly one space right before {ANSWER}, found {template!r}: the "
+            "space becomes part of the answer's first token."
         )
     before, between = head[:-1].split(QUESTION)
     return before, between, after
@@ -192,4 +194,4 @@ def _check_text(text: str, name: str, may_be_empty: bool = False) -> None:
     if not isinstance(text, str):
         raise TypeError(f"{name} must be a string, found {type(text).__name__}.")
     if not may_be_empty and not text.strip():
-        raise ValueError(f"{name} = {text!r} says nothing: give at least one letter.")
+        raise ValueError(f"{name} must say something, found {text!r}. Give at least one letter.")

@@ -175,7 +175,9 @@ def read_confidences(texts: Sequence[str], scale: float = 100.0) -> StatedConfid
     if isinstance(texts, str):
         raise TypeError("texts must be a list of strings, found one string: write [text].")
     if len(texts) == 0:
-        raise ValueError("texts is empty: give what the model wrote about at least one answer.")
+        raise ValueError(
+            "texts must have what the model wrote about at least one answer, found none."
+        )
     numbers = [parse_confidence(text, scale) for text in texts]
     return StatedConfidences(
         torch.tensor([float("nan") if n is None else n for n in numbers], dtype=torch.double),

@@ -66,7 +66,7 @@ def score_spellings(
                     f"[{spellings!r}]."
                 )
             if len(spellings) == 0:
-                raise ValueError(f"answers[{i}][{j}] is empty: give at least one spelling.")
+                raise ValueError(f"answers[{i}][{j}] must have at least one spelling, found none.")
     flat = [[text for spellings in options for text in spellings] for options in answers]
     # For each flat place, the answer it spells.
     answer_of = [

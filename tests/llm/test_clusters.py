@@ -90,8 +90,8 @@ def test_with_probabilities_a_cluster_weighs_their_sum():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: cluster_by_string([]), ValueError, "samples is empty"),
-        (lambda: agreement("Paris", []), ValueError, "samples is empty"),
+        (lambda: cluster_by_string([]), ValueError, "samples must have at least one answer"),
+        (lambda: agreement("Paris", []), ValueError, "samples must have at least one answer"),
         (lambda: agreement("Paris", "Paris"), TypeError, r"write \[sample\]"),
         (lambda: cluster_by_string("Paris"), TypeError, r"write \[sample\]"),
         (lambda: cluster_by_string(["Paris", 3]), TypeError, "found int: take its .text"),

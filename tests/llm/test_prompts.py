@@ -47,15 +47,35 @@ def test_the_separator_may_be_empty():
     [
         ({"questions": "Why?"}, TypeError, r"write \[question\]"),
         ({"questions": [3]}, TypeError, r"questions\[0\] must be a string, found int"),
-        ({"questions": ["a", " \n"]}, ValueError, r"questions\[1\] = ' \\n' says nothing"),
+        (
+            {"questions": ["a", " \n"]},
+            ValueError,
+            r"questions\[1\] must say something, found ' \\n'",
+        ),
         ({"examples": ["ab"]}, TypeError, r"examples\[0\] must be a pair"),
         ({"examples": [("a", "b", "c")]}, TypeError, r"examples\[0\] must be a pair"),
         ({"examples": [("a", "")]}, ValueError, r"the answer of examples\[0\]"),
         ({"examples": [("a", None)]}, TypeError, r"the answer of examples\[0\] must be a string"),
-        ({"template": "Question: {question}"}, ValueError, r"has \{answer\} 0 times"),
-        ({"template": "{question} {answer} {answer}"}, ValueError, r"has \{answer\} 2 times"),
-        ({"template": "Answer: {answer}"}, ValueError, r"has \{question\} 0 times"),
-        ({"template": "{answer} to {question}"}, ValueError, r"\{answer\} before \{question\}"),
+        (
+            {"template": "Question: {question}"},
+            ValueError,
+            r"must have \{answer\} once, found it 0 times",
+        ),
+        (
+            {"template": "{question} {answer} {answer}"},
+            ValueError,
+            r"must have \{answer\} once, found it 2 times",
+        ),
+        (
+            {"template": "Answer: {answer}"},
+            ValueError,
+            r"must have \{question\} once, found it 0 times",
+        ),
+        (
+            {"template": "{answer} to {question}"},
+            ValueError,
+            r"must have \{question\} before \{answer\}",
+        ),
         ({"template": "{question}\n{answer}"}, ValueError, "exactly one space"),
         ({"template": "{question}  {answer}"}, ValueError, "exactly one space"),
         ({"separator": None}, TypeError, "separator must be a string"),
@@ -74,14 +94,18 @@ def test_options_are_listed_below_their_question():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"question": " "}, ValueError, "question = ' ' says nothing"),
+        ({"question": " "}, ValueError, "question must say something, found ' '"),
         ({"options": "ab"}, TypeError, "options must be a list"),
-        ({"options": ["a"]}, ValueError, "options has 1; expected at least 2"),
+        ({"options": ["a"]}, ValueError, r"options must be at least 2 .* found 1"),
         ({"options": ["a", "b", "c"], "letters": "AB"}, ValueError, "at most the 2"),
         ({"options": ["a", "b", " "]}, ValueError, r"options\[2\]"),
         ({"options": ["a", 2]}, TypeError, r"options\[1\] must be a string"),
-        ({"options": ["Paris", "Lyon", "Paris "]}, ValueError, "options has the same entry twice"),
-        ({"letters": "AAB"}, ValueError, "letters has the same entry twice"),
+        (
+            {"options": ["Paris", "Lyon", "Paris "]},
+            ValueError,
+            "options must have every entry once",
+        ),
+        ({"letters": "AAB"}, ValueError, "letters must have every entry once"),
     ],
 )
 def test_bad_lists_of_options_are_named(arguments, error, message):
@@ -108,10 +132,10 @@ def test_examples_are_listed_as_the_question_is(answer_with, answer):
     ("arguments", "message"),
     [
         ({"options": []}, "one list for each of the 1 questions, found 0"),
-        ({"examples": [("Why?", ["a", "b"], "c")]}, r"examples\[0\] has the answer 'c'"),
+        ({"examples": [("Why?", ["a", "b"], "c")]}, r"examples\[0\] must have one of .* found 'c'"),
         ({"examples": [("Why?", ["a", "b", "c"], "c")], "letters": "AB"}, "at most the 2"),
         ({"answer_with": "word"}, 'must be "letter" or "text", found \'word\''),
-        ({"options": [["a", "a"]]}, "options has the same entry twice"),
+        ({"options": [["a", "a"]]}, "options must have every entry once"),
     ],
 )
 def test_bad_lettered_prompts_are_named(arguments, message):

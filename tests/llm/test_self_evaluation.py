@@ -122,7 +122,7 @@ def test_all_unreadable_is_still_all():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: read_confidences([]), ValueError, "texts is empty"),
+        (lambda: read_confidences([]), ValueError, "texts must have what the model wrote"),
         (lambda: read_confidences("90"), TypeError, r"write \[text\]"),
         (lambda: read_confidences([90]), TypeError, "found int: take its .text"),
         (lambda: parse_confidence("90", scale=0), ValueError, "scale must be a positive"),

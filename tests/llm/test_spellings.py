@@ -63,7 +63,7 @@ def test_no_prompts_give_no_scores(tiny_lm):
     ("answers", "error", "message"),
     [
         ([[" Paris", " Lyon"]], TypeError, r"answers\[0\]\[0\] must be a list of spellings"),
-        ([[[" Paris"], []]], ValueError, r"answers\[0\]\[1\] is empty"),
+        ([[[" Paris"], []]], ValueError, r"answers\[0\]\[1\] must have at least one spelling"),
         ([[[" Paris"], [" Lyon", " Paris"]]], ValueError, "they are not two answers"),
         ([[[" Paris"], [" \n "]]], ValueError, "all whitespace"),
         ([], ValueError, "same length, found 1 and 0"),
