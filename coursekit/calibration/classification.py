@@ -52,6 +52,10 @@ def precision(
 
     Reference:
         C. J. van Rijsbergen, "Information Retrieval", 2nd edition, 1979, chapter 7.
+
+    Example:
+        >>> round(precision([0, 0, 1, 1], [0, 1, 1, 1]), 3)
+        0.75
     """
     counts = _Counts(predicted, labels, average, positive)
     return _average(_ratio(counts.right, counts.predicted), counts, average)
@@ -67,6 +71,10 @@ def recall(
     """Return the fraction of each true class that was found, averaged over classes.
 
     A class that is never true has recall 0. Arguments and errors as in `precision`.
+
+    Example:
+        >>> round(recall([0, 0, 1, 1], [0, 1, 1, 1]), 3)
+        0.833
     """
     counts = _Counts(predicted, labels, average, positive)
     return _average(_ratio(counts.right, counts.true), counts, average)
@@ -83,6 +91,10 @@ def f1_score(
 
     A class that is neither predicted nor true, which only `positive` can be, has F1 = 0.
     Arguments and errors as in `precision`.
+
+    Example:
+        >>> round(f1_score([0, 0, 1, 1], [0, 1, 1, 1], average="binary", positive=1), 3)
+        0.8
     """
     counts = _Counts(predicted, labels, average, positive)
     return _average(_ratio(2 * counts.right, counts.predicted + counts.true), counts, average)

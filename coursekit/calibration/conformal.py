@@ -147,6 +147,10 @@ def coverage(sets: ArrayLike, labels: ArrayLike) -> float:
     Raises:
         ValueError: If an argument has a wrong shape, is empty, or a label is out of range.
         TypeError: If `sets` are not booleans or the labels not integers.
+
+    Example:
+        >>> coverage([[True, True, False], [False, False, True]], [1, 0])
+        0.5
     """
     sets = _as_sets(sets)
     labels = as_labels(labels, sets)
@@ -158,6 +162,10 @@ def mean_set_size(sets: ArrayLike) -> float:
 
     Raises:
         ValueError, TypeError: As `coverage`.
+
+    Example:
+        >>> mean_set_size([[True, True, False], [False, False, True]])
+        1.5
     """
     return _as_sets(sets).sum(1).double().mean().item()
 

@@ -69,6 +69,11 @@ def expected_calibration_error(
         using Bayesian binning", AAAI 2015; C. Guo et al., "On calibration of modern neural
         networks", ICML 2017; A. Kumar, P. Liang, T. Ma, "Verified uncertainty calibration",
         NeurIPS 2019 (l2).
+
+    Example:
+        >>> confidence, correct = [0.9, 0.8, 0.7, 0.6], [True, True, False, True]
+        >>> round(expected_calibration_error(confidence, correct), 3)
+        0.35
     """
     require_choice(norm, ("l1", "l2", "max"), "norm")
     if norm == "l1":  # the sums of the residuals are enough, and faster than counts and means
@@ -109,6 +114,10 @@ def debiased_calibration_error(
         A. Kumar, P. Liang, T. Ma, "Verified uncertainty calibration", NeurIPS 2019, section 5;
         C. A. T. Ferro, T. E. Fricker, "A bias-corrected decomposition of the Brier score",
         Quarterly Journal of the Royal Meteorological Society 138, 2012.
+
+    Example:
+        >>> round(debiased_calibration_error([0.9] * 10, [True] * 5 + [False] * 5), 3)
+        0.364
     """
     bins = reliability_bins(confidence, correct, n_bins, binning)
     by_chance = bins.accuracy * (1 - bins.accuracy) / (bins.count - 1).clamp(min=1)
@@ -137,6 +146,11 @@ def sweep_calibration_error(confidence: ArrayLike, correct: ArrayLike, norm: Nor
         R. Roelofs, N. Cain, J. Shlens, M. C. Mozer, "Mitigating bias in calibration error
         estimation", AISTATS 2022, algorithm 1. There equal confidences may be split between
         bins; here they never are (see `reliability_bins`), so their order does not matter.
+
+    Example:
+        >>> confidence, correct = [0.9, 0.8, 0.7, 0.6], [True, True, False, True]
+        >>> round(sweep_calibration_error(confidence, correct), 3)
+        0.15
     """
     require_choice(norm, ("l1", "l2", "max"), "norm")
     confidence, correct = as_confidence_and_correct(confidence, correct)
@@ -193,6 +207,10 @@ def true_calibration_error(
     Raises:
         ValueError: If an argument has a wrong shape, is empty, out of range or unknown.
         TypeError: If an argument does not hold numbers.
+
+    Example:
+        >>> round(true_calibration_error([0.9, 0.9, 0.6], [0.7, 0.9, 0.6]), 3)
+        0.067
     """
     require_choice(norm, ("l1", "l2", "max"), "norm")
     confidence, truth = _as_confidence_and_truth(confidence, true_probability)
@@ -219,6 +237,10 @@ def probability_error(
     Raises:
         ValueError: If an argument has a wrong shape, is empty, out of range or unknown.
         TypeError: If an argument does not hold numbers.
+
+    Example:
+        >>> round(probability_error([0.9, 0.9, 0.6], [0.7, 0.9, 0.6]), 3)
+        0.067
     """
     require_choice(norm, ("l1", "l2", "max"), "norm")
     confidence, truth = _as_confidence_and_truth(confidence, true_probability)

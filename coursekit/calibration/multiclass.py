@@ -43,6 +43,11 @@ def classwise_calibration_error(
         M. Kull et al., "Beyond temperature scaling", NeurIPS 2019, section 2 (classwise-ECE);
         called SCE in J. Nixon et al., "Measuring calibration in deep learning", CVPR Workshops
         2019.
+
+    Example:
+        >>> probs, labels = [[0.7, 0.2, 0.1], [0.2, 0.5, 0.3]], [0, 2]
+        >>> round(classwise_calibration_error(probs, labels), 3)
+        0.333
     """
     probs, labels = as_probs_and_labels(probs, labels)
     errors = [
@@ -71,6 +76,11 @@ def adaptive_calibration_error(probs: ArrayLike, labels: ArrayLike, n_bins: int 
     Reference:
         J. Nixon, M. Dusenberry, L. Zhang, G. Jerfel, D. Tran, "Measuring calibration in deep
         learning", CVPR Workshops 2019, equation 3.
+
+    Example:
+        >>> probs, labels = [[0.7, 0.2, 0.1], [0.2, 0.5, 0.3]], [0, 2]
+        >>> round(adaptive_calibration_error(probs, labels, n_bins=1), 3)
+        0.233
     """
     probs, labels = as_probs_and_labels(probs, labels)
     errors = []
@@ -108,6 +118,11 @@ def top_k_calibration_error(
     Reference:
         C. Gupta, A. Ramdas, "Top-label calibration and multiclass-to-binary reductions", ICLR
         2022, section 2 (top-K confidence calibration).
+
+    Example:
+        >>> probs, labels = [[0.7, 0.2, 0.1], [0.2, 0.5, 0.3]], [0, 2]
+        >>> round(top_k_calibration_error(probs, labels, k=2), 3)
+        0.15
     """
     probs, labels = as_probs_and_labels(probs, labels)
     k = as_count(k, "k", most=probs.shape[1])

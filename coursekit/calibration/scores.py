@@ -42,6 +42,12 @@ def top_label(probs: ArrayLike, labels: ArrayLike) -> tuple[Tensor, Tensor]:
         ValueError: If an argument has a wrong shape, is empty or not a probability, or a label
             is out of range.
         TypeError: If the labels are not integers.
+
+    Example:
+        >>> probs, labels = [[0.7, 0.2, 0.1], [0.2, 0.5, 0.3]], [0, 2]
+        >>> confidence, correct = top_label(probs, labels)
+        >>> correct.tolist()
+        [True, False]
     """
     probs, labels = as_probs_and_labels(probs, labels)
     confidence, predicted = probs.max(dim=1)
@@ -86,6 +92,11 @@ def negative_log_likelihood(probs: ArrayLike, labels: ArrayLike) -> float:
 
     Reference:
         I. J. Good, "Rational decisions", Journal of the Royal Statistical Society B 14, 1952.
+
+    Example:
+        >>> probs, labels = [[0.7, 0.2, 0.1], [0.2, 0.5, 0.3]], [0, 2]
+        >>> round(negative_log_likelihood(probs, labels), 3)
+        0.78
     """
     probs, labels = as_probs_and_labels(probs, labels)
     of_truth = probs.gather(1, labels[:, None]).double()
@@ -107,6 +118,10 @@ def perplexity(probs: ArrayLike, labels: ArrayLike) -> float:
     Reference:
         F. Jelinek, R. L. Mercer, L. R. Bahl, J. K. Baker, "Perplexity: a measure of the
         difficulty of speech recognition tasks", JASA supplement 62, 1977.
+
+    Example:
+        >>> round(perplexity([[0.25, 0.25, 0.25, 0.25]], [3]), 3)
+        4.0
     """
     nll = negative_log_likelihood(probs, labels)
     return math.exp(nll) if nll < math.log(sys.float_info.max) else math.inf
@@ -124,6 +139,10 @@ def entropy(probs: ArrayLike) -> float:
     Reference:
         C. E. Shannon, "A mathematical theory of communication", Bell System Technical Journal
         27, 1948.
+
+    Example:
+        >>> round(entropy([[0.5, 0.5], [1.0, 0.0]]), 3)
+        0.347
     """
     probs = as_probs(probs)
     total = torch.zeros((), dtype=torch.float64, device=probs.device)
@@ -150,6 +169,10 @@ def kl_divergence(true_probs: ArrayLike, probs: ArrayLike) -> float:
     Reference:
         S. Kullback, R. A. Leibler, "On information and sufficiency", Annals of Mathematical
         Statistics 22, 1951.
+
+    Example:
+        >>> round(kl_divergence([[0.5, 0.5]], [[0.9, 0.1]]), 3)
+        0.511
     """
     probs, true_probs = as_true_probs(probs, true_probs)
     total = torch.zeros((), dtype=torch.float64, device=probs.device)
@@ -175,6 +198,11 @@ def brier_score(probs: ArrayLike, labels: ArrayLike) -> float:
     Reference:
         G. W. Brier, "Verification of forecasts expressed in terms of probability", Monthly
         Weather Review 78, 1950, equation 2.
+
+    Example:
+        >>> probs, labels = [[0.7, 0.2, 0.1], [0.2, 0.5, 0.3]], [0, 2]
+        >>> round(brier_score(probs, labels), 3)
+        0.46
     """
     probs, labels = as_probs_and_labels(probs, labels)
     total = torch.zeros((), dtype=torch.float64, device=probs.device)
@@ -194,6 +222,11 @@ def binary_brier_score(confidence: ArrayLike, correct: ArrayLike) -> float:
     Raises:
         ValueError: If an argument has a wrong shape, is empty, or has values out of range.
         TypeError: If an argument does not hold numbers.
+
+    Example:
+        >>> confidence, correct = [0.9, 0.8, 0.7, 0.6], [True, True, False, True]
+        >>> round(binary_brier_score(confidence, correct), 3)
+        0.175
     """
     confidence, correct = as_confidence_and_correct(confidence, correct)
     return (confidence.double() - correct.double()).square().mean().item()

@@ -49,6 +49,10 @@ def smooth_calibration_error(
         J. Błasiok, P. Nakkiran, "Smooth ECE: principled reliability diagrams via kernel
         smoothing", ICLR 2024 (arXiv 2309.12236), definition 9. Their package relplot stops at
         a bandwidth within 1/1024; here the equation is solved.
+
+    Example:
+        >>> round(smooth_calibration_error([0.9, 0.9, 0.9, 0.9], [1, 1, 1, 0]), 3)
+        0.15
     """
     if bandwidth is not None:
         bandwidth = as_number(bandwidth, "bandwidth", least=1e-3)
@@ -91,6 +95,10 @@ def kernel_calibration_error(
         A. Kumar, S. Sarawagi, U. Jain, "Trainable calibration measures for neural networks from
         kernel mean embeddings", ICML 2018 (MMCE); D. Widmann, F. Lindsten, D. Zachariah,
         "Calibration tests in multi-class classification", NeurIPS 2019 (unbiased).
+
+    Example:
+        >>> round(kernel_calibration_error([0.9, 0.9, 0.9, 0.9], [1, 1, 1, 0]), 3)
+        0.15
     """
     bandwidth = as_number(bandwidth, "bandwidth", least=_SMALLEST_BANDWIDTH)
     confidence, residual = _residuals(confidence, correct)

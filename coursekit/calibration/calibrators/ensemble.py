@@ -35,6 +35,11 @@ class EnsembleAverage(Calibrator):
         B. Lakshminarayanan, A. Pritzel, C. Blundell, "Simple and scalable predictive uncertainty
         estimation using deep ensembles", NeurIPS 2017; pool, then calibrate: R. Rahaman,
         A. H. Thiery, "Uncertainty quantification and deep ensembles", NeurIPS 2021.
+
+    Example:
+        >>> logits = [[[0.0, 2.0]], [[2.0, 0.0]]]  # two models that disagree about one example
+        >>> EnsembleAverage().fit(logits, [1]).predict_proba(logits).tolist()
+        [[0.5, 0.5]]
     """
 
     _fixed_classes = False  # if the calibrator has a fixed number, it says so itself

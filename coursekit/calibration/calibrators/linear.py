@@ -97,6 +97,12 @@ class VectorScaling(_LinearCalibrator):
 
     Reference:
         C. Guo et al., "On calibration of modern neural networks", ICML 2017, section 4.2.
+
+    Example:
+        >>> logits, labels = [[0.0, 4.0], [0.0, 4.0], [0.0, 4.0], [4.0, 0.0]], [1, 1, 0, 0]
+        >>> model = VectorScaling().fit(logits, labels)
+        >>> round(model.predict_proba([[0.0, 4.0]])[0, 1].item(), 2)
+        0.63
     """
 
     def _identity(self, n_classes: int) -> Tensor:
@@ -131,6 +137,12 @@ class MatrixScaling(_LinearCalibrator):
         C. Guo et al., ICML 2017, section 4.2; ODIR: M. Kull, M. Perello-Nieto, M. Kängsepp,
         T. Silva Filho, H. Song, P. Flach, "Beyond temperature scaling: obtaining
         well-calibrated multi-class probabilities with Dirichlet calibration", NeurIPS 2019.
+
+    Example:
+        >>> logits, labels = [[0.0, 4.0], [0.0, 4.0], [0.0, 4.0], [4.0, 0.0]], [1, 1, 0, 0]
+        >>> model = MatrixScaling().fit(logits, labels)
+        >>> round(model.predict_proba([[0.0, 4.0]])[0, 1].item(), 2)
+        0.63
     """
 
     def __init__(self, off_diagonal_penalty: float = 1.0, bias_penalty: float = 0.01) -> None:
@@ -152,6 +164,12 @@ class DirichletCalibration(MatrixScaling):
     It is the right family if, within each class, the predicted probabilities follow a Dirichlet
     distribution. Arguments, attributes, errors and reference as for `MatrixScaling`; a number
     added to all logits of a row changes nothing.
+
+    Example:
+        >>> logits, labels = [[0.0, 4.0], [0.0, 4.0], [0.0, 4.0], [4.0, 0.0]], [1, 1, 0, 0]
+        >>> model = DirichletCalibration().fit(logits, labels)
+        >>> round(model.predict_proba([[0.0, 4.0]])[0, 1].item(), 2)
+        0.63
     """
 
     def _features(self, logits: Tensor) -> Tensor:

@@ -43,6 +43,11 @@ def binary_logits(confidence: ArrayLike) -> Tensor:
     Raises:
         ValueError: If the confidence has a wrong shape, is empty, or has values out of range.
         TypeError: If it does not hold numbers.
+
+    Example:
+        >>> binary_logits([0.5, 0.9]).softmax(1)
+        tensor([[0.5000, 0.5000],
+                [0.1000, 0.9000]], dtype=torch.float64)
     """
     p = as_confidence(confidence).double()
     certain = (p == 0) | (p == 1)
@@ -165,6 +170,12 @@ class PlattScaling(_Logistic):
         J. Platt, "Probabilistic outputs for support vector machines", 1999, whose targets are
         used; one against the rest: B. Zadrozny, C. Elkan, "Transforming classifier scores into
         accurate multiclass probability estimates", KDD 2002.
+
+    Example:
+        >>> logits, labels = [[0.0, 4.0], [0.0, 4.0], [0.0, 4.0], [4.0, 0.0]], [1, 1, 0, 0]
+        >>> model = PlattScaling().fit(logits, labels)
+        >>> round(model.predict_proba([[0.0, 4.0]])[0, 1].item(), 2)
+        0.58
     """
 
     _lower = (None,)
@@ -191,6 +202,12 @@ class BetaCalibration(_Logistic):
         M. Kull, T. Silva Filho, P. Flach, "Beta calibration: a well-founded and easily
         implemented improvement on logistic calibration for binary classifiers", AISTATS 2017.
         Unlike there, the targets are Platt's, so that separable data have an answer.
+
+    Example:
+        >>> logits, labels = [[0.0, 4.0], [0.0, 4.0], [0.0, 4.0], [4.0, 0.0]], [1, 1, 0, 0]
+        >>> model = BetaCalibration().fit(logits, labels)
+        >>> round(model.predict_proba([[0.0, 4.0]])[0, 1].item(), 2)
+        0.58
     """
 
     _lower = (0.0, 0.0)
@@ -208,6 +225,12 @@ class IsotonicCalibration(_OneVsRest):
 
     Reference:
         B. Zadrozny, C. Elkan, KDD 2002; the fit is scikit-learn's `IsotonicRegression`.
+
+    Example:
+        >>> logits, labels = [[0.0, 4.0], [0.0, 4.0], [0.0, 4.0], [4.0, 0.0]], [1, 1, 0, 0]
+        >>> model = IsotonicCalibration().fit(logits, labels)
+        >>> round(model.predict_proba([[0.0, 4.0]])[0, 1].item(), 2)
+        0.67
     """
 
     def _fit_columns(self, log_p: Tensor, log_not_p: Tensor, happened: Tensor) -> None:
@@ -245,6 +268,12 @@ class HistogramBinning(_OneVsRest):
     Reference:
         B. Zadrozny, C. Elkan, "Obtaining calibrated probability estimates from decision trees
         and naive Bayesian classifiers", ICML 2001.
+
+    Example:
+        >>> logits, labels = [[0.0, 4.0], [0.0, 4.0], [0.0, 4.0], [4.0, 0.0]], [1, 1, 0, 0]
+        >>> model = HistogramBinning(n_bins=5).fit(logits, labels)
+        >>> round(model.predict_proba([[0.0, 4.0]])[0, 1].item(), 2)
+        0.67
     """
 
     edges_: list[Tensor]

@@ -59,6 +59,11 @@ class TemperatureScaling(Calibrator):
         C. Guo, G. Pleiss, Y. Sun, K. Weinberger, "On calibration of modern neural networks",
         ICML 2017. The imaginary example follows J. Platt, "Probabilistic outputs for support
         vector machines", 1999, section 2.2.
+
+    Example:
+        >>> logits, labels = [[0.0, 4.0], [0.0, 4.0], [0.0, 4.0], [4.0, 0.0]], [1, 1, 0, 0]
+        >>> round(TemperatureScaling().fit(logits, labels).temperature_, 2)
+        3.64
     """
 
     _fixed_classes = False
