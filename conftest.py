@@ -119,7 +119,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Mark what is quick, let the longest files start first, and settle what nbval compares."""
     longest = [config.rootpath / name for name in LONGEST_FIRST]
     for item in items:
-        if item.path.suffix == ".py" and item.path not in longest:
+        slow = item.path in longest or item.get_closest_marker("slow")
+        if item.path.suffix == ".py" and not slow:
             item.add_marker("quick")
     if hasattr(config, "workerinput"):
         place = {path: at for at, path in enumerate(longest)}

@@ -1,4 +1,8 @@
-"""What several tests share: the embedded model, tiny random ones with its tokenizer, a browser."""
+"""What several tests share: the embedded model, tiny random ones with its tokenizer, a browser.
+
+PyTorch is imported only inside the fixtures: the process that hands the tests out to the workers
+reads this file, too, and they wait for it.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +14,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-import torch
 from hypothesis import HealthCheck, settings
-from transformers import (
-    GPT2Config,
-    GPT2LMHeadModel,
-    LlamaConfig,
-    LlamaForCausalLM,
-)
-
-from coursekit.llm import LanguageModel, load
 
 if TYPE_CHECKING:  # pytest reads this file also where there is no Playwright
     from playwright.sync_api import Browser
+
+    from coursekit.llm import LanguageModel
 
 # One profile for every property, with no verdict by the clock: a busy machine takes its time.
 # In CI hypothesis draws the same examples every time; at night it looks further.
@@ -75,12 +72,17 @@ def displayed(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 @pytest.fixture(scope="session")
 def smollm2() -> LanguageModel:
     """The embedded model, loaded once a session, on the CPU."""
+    from coursekit.llm import load
+
     return load(device="cpu")
 
 
 @pytest.fixture(scope="session", params=["llama", "gpt2"])
 def tiny_lm(request: pytest.FixtureRequest, smollm2: LanguageModel) -> LanguageModel:
     """A random model of two layers that reads SmolLM2's tokens: as exact as a big one, and fast."""
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+
     torch.manual_seed(0)
     vocab_size = smollm2.model.config.vocab_size
     if request.param == "llama":

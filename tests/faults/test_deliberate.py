@@ -37,7 +37,7 @@ FAULTS = [
 ]
 
 
-def tests_of(module: str) -> Path:
+def mirror_of(module: str) -> Path:
     """Where the tests of a module stand."""
     folder, _, name = module.rpartition("/")
     return ROOT / "tests" / folder / f"test_{name.strip('_')}.py"
@@ -54,7 +54,7 @@ def test_a_deliberate_fault_is_noticed(module, right, wrong, tmp_path):
     command = [sys.executable, "-P", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
-        [*command, str(tests_of(module))],
+        [*command, str(mirror_of(module))],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -70,4 +70,4 @@ def test_a_deliberate_fault_has_its_place(module, right, wrong):
     text = (ROOT / "coursekit" / f"{module}.py").read_text(encoding="utf-8")
     assert text.count(right) == 1
     assert wrong not in text
-    assert tests_of(module).exists()
+    assert mirror_of(module).exists()
