@@ -32,6 +32,13 @@ class TaskComparison:
         first: The metrics of the first model, by name.
         second: Those of the second.
         difference: Second minus first, with its paired interval.
+
+    Example:
+        >>> one, other = Interval(0.50, 0.45, 0.55), Interval(0.52, 0.47, 0.57)
+        >>> paired = Interval(0.02, 0.01, 0.03)  # narrower than both
+        >>> found = TaskComparison("Code", {"nll": one}, {"nll": other}, {"nll": paired})
+        >>> 0 in found.difference["nll"]
+        False
     """
 
     title: str
@@ -54,6 +61,12 @@ def compare(
 
     Raises:
         ValueError: If they have no task in common, or a task with other items.
+
+    Example:
+        >>> first, second = (Report({"tasks": {name: {}}}) for name in ("prose", "code"))
+        >>> compare(first, second, ["prose"])
+        Traceback (most recent call last):
+        ValueError: tasks must be some that both reports have (none), found 'prose'
     """
     common = [task for task in first.tasks if task in second.tasks]
     chosen = list(common if tasks is None else tasks)

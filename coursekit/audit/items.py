@@ -35,6 +35,10 @@ class Item:
         entity: What the bootstrap draws and the halves are made of: a document, a country.
         content: What the task needs to read it.
         labels: The groups that it belongs to, such as `{"continent": "Africa"}`.
+
+    Example:
+        >>> Item("capital KE", "KE", {"prompt": "..."}, {"continent": "Africa"})
+        Item(name='capital KE', entity='KE', labels={'continent': 'Africa'})
     """
 
     name: str
@@ -190,7 +194,13 @@ def require_finite(lm: LanguageModel, numbers: Tensor) -> None:
 
 
 def calibration_half(items: Sequence[Item], seed: int) -> set[str]:
-    """Half of the entities, for fitting; as near to half of each first label as can be."""
+    """Half of the entities, for fitting; as near to half of each first label as can be.
+
+    Example:
+        >>> items = [Item(f"{place}", f"entity {place // 2}", None) for place in range(8)]
+        >>> len(calibration_half(items, seed=0))
+        2
+    """
     kinds = defaultdict(set)
     seen: set[str] = set()
     for item in items:
@@ -202,7 +212,12 @@ def calibration_half(items: Sequence[Item], seed: int) -> set[str]:
 
 
 def digest_of(items: Sequence[Item]) -> str:
-    """Return a short name for what was asked: other texts, tokens or questions have another one."""
+    """Return a short name for what was asked: other texts, tokens or questions have another one.
+
+    Example:
+        >>> digest_of([Item("a", "a", "Why?")]) == digest_of([Item("a", "a", "How?")])
+        False
+    """
     content = [[item.name, item.entity, item.labels, item.content] for item in items]
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

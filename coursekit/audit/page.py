@@ -45,7 +45,15 @@ _DARK: dict[Any, str] = {
 
 
 def verdict(report: Report, task: str) -> str:
-    """One sentence about the calibration of a task, no bolder than its interval."""
+    """One sentence about the calibration of a task, no bolder than its interval.
+
+    Example:
+        >>> gap = {"estimate": 0.1, "low": 0.02, "high": 0.2}
+        >>> task = {"title": "Sums", "ece_by_chance": 0.15, "metrics": {"gap": gap, "ece": gap}}
+        >>> print(verdict(Report({"tasks": {"sums": task}}), "sums"))
+        Sums: surer than it is right (+0.100 [+0.020, +0.200]). Its ECE of 0.100 alone would not
+        show it: chance explains up to 0.150.
+    """
     found, metrics = report.task(task), report.metrics(task)
     gap, ece, chance = metrics["gap"], metrics["ece"].estimate, found["ece_by_chance"]
     title = printable(found["title"])

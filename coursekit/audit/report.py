@@ -32,6 +32,13 @@ class Report:
     Attributes:
         data: All of it, as in `report.json` but for the seal; `schema.SCHEMA` says what each entry
             is.
+
+    Example:
+        >>> gap = {"estimate": 0.1, "low": 0.02, "high": 0.2}
+        >>> task = {"title": "Choices", "metrics": {"gap": gap}, "groups": {}}
+        >>> report = Report({"model": {"name": "tiny"}, "tasks": {"choices": task}})
+        >>> print(report.model, report.tasks, report.metrics("choices")["gap"])
+        tiny ['choices'] 0.100 [0.020, 0.200]
     """
 
     data: dict[str, Any] = field(repr=False)
@@ -167,7 +174,12 @@ class Report:
 
 
 def as_intervals(numbers: dict[str, Any]) -> dict[str, Interval]:
-    """Intervals from their form in JSON; what a later version added is left out."""
+    """Intervals from their form in JSON; what a later version added is left out.
+
+    Example:
+        >>> print(as_intervals({"ece": {"estimate": 0.1, "low": 0, "high": 0.2}, "new": 3})["ece"])
+        0.100 [0.000, 0.200]
+    """
     return {
         name: Interval(numbers[name]["estimate"], numbers[name]["low"], numbers[name]["high"])
         for name in INTERVALS

@@ -210,6 +210,9 @@ def require_free(folder: str | Path, resume: bool) -> None:
 
     Raises:
         ValueError: If there is, and `resume` does not ask to go on with it.
+
+    Example:
+        >>> require_free("no/such/folder", resume=False)
     """
     folder = Path(folder)
     finished = (folder / FILE).exists()

@@ -28,7 +28,14 @@ def seal_of(data: Any) -> str:
 
 
 def sealed(data: dict[str, Any]) -> str:
-    """Return data as JSON text with its seal; one line an entry, to be compared by eye."""
+    """Return data as JSON text with its seal; one line an entry, to be compared by eye.
+
+    Example:
+        >>> print(sealed({"a": 1})[:18])
+        {
+         "a": 1,
+         "seal"
+    """
     return json.dumps(data | {SEAL: seal_of(data)}, indent=1, allow_nan=False) + "\n"
 
 

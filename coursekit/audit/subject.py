@@ -88,7 +88,13 @@ def describe(lm: LanguageModel) -> dict[str, Any]:
 
 
 def name_of(lm: LanguageModel) -> str:
-    """Return the name of a model, and of a path its last part: however it was typed, the same."""
+    """Return the name of a model, and of a path its last part: however it was typed, the same.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> [name_of(SimpleNamespace(name=name)) for name in ("org/model", "/home/me/models/mine")]
+        ['org/model', 'mine']
+    """
     path = Path(lm.name).expanduser()
     if lm.name == embedded.NAME or not (os.path.exists(path) or path.is_absolute()):
         return lm.name
