@@ -105,7 +105,7 @@ print(json.dumps({{"lost": lost, "reached": reached}}))
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows cannot fork, nor set a timer")
 @pytest.mark.parametrize("tries", [5, pytest.param(60, marks=pytest.mark.slow)])
-def test_killed_again_and_again_it_ends_with_the_same_weights(tmp_path, tries):
+def test_killed_again_and_again_it_ends_with_the_same_weights(tmp_path, tries, tried):
     steps = 30 * tries  # more than the tries can reach
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
@@ -117,9 +117,7 @@ def test_killed_again_and_again_it_ends_with_the_same_weights(tmp_path, tries):
     )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    print(
-        f"{tries} kills, {sum(told['lost'])} steps lost, at step {told['reached']} after the last"
-    )
+    tried(kills=tries, steps_lost=sum(told["lost"]), steps_reached=told["reached"])
     assert len(told["lost"]) == tries
     assert all(0 <= lost <= 4 for lost in told["lost"]), told  # one interval, at most
     assert tries < told["reached"] < steps
@@ -129,33 +127,20 @@ def test_killed_again_and_again_it_ends_with_the_same_weights(tmp_path, tries):
 # Files
 
 
-def spoiled(whole: bytes, luck: random.Random) -> bytes:
-    """A file of which a bit is flipped, the end is missing, or a stretch is empty or foreign."""
-    place = luck.randrange(len(whole))
-    length = luck.randint(1, 200)
-    how = luck.randrange(4)
-    if how == 0:
-        return whole[:place] + bytes([whole[place] ^ (1 << luck.randrange(8))]) + whole[place + 1 :]
-    if how == 1:
-        return whole[:place]
-    filling = bytes(length) if how == 2 else luck.randbytes(length)
-    return (whole[:place] + filling + whole[place + length :])[: len(whole)]
-
-
 @pytest.mark.parametrize("tries", [200, pytest.param(4000, marks=pytest.mark.slow)])
-def test_a_spoiled_checkpoint_is_refused_with_the_reason(tmp_path, tries):
+def test_a_spoiled_checkpoint_is_refused_with_the_reason(tmp_path, tries, spoil, tried):
     trained(tmp_path)
     path, luck, refused = tmp_path / FILE, random.Random(tries), 0
     whole = path.read_bytes()
     while refused < tries:
-        content = spoiled(whole, luck)
+        content = spoil(whole, luck)
         if content == whole:  # zeros where there were zeros
             continue
         path.write_bytes(content)
         with pytest.raises(ValueError, match=rf"^folder must hold .*, found .*{FILE}"):
             load_gpt(tmp_path)
         refused += 1
-    print(f"{tries} spoiled checkpoints, {refused} refused")
+    tried(spoiled=tries, refused=refused)
 
 
 def test_training_does_not_go_on_from_a_spoiled_checkpoint_nor_overwrite_it(tmp_path):
