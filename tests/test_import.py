@@ -14,11 +14,12 @@ import coursekit
 
 PACKAGE = Path(coursekit.__file__).parent
 
-GROUND = {"_chance", "_checks", "_console", "_files"}
+GROUND = {"_chance", "_checks", "_console", "_faces", "_files"}
 MAY_IMPORT = {
     "_chance": set[str](),
     "_checks": set[str](),
     "_console": set[str](),
+    "_faces": set[str](),
     "_files": set[str](),
     "progress": GROUND,
     "lesson": GROUND | {"progress"},

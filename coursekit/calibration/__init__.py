@@ -6,8 +6,9 @@ torch, nor scikit-learn, nor torchmetrics (which takes seconds) is loaded before
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from coursekit._faces import lazy_face
 
 if TYPE_CHECKING:
     from coursekit.calibration.bins import ReliabilityBins, gap, reliability_bins
@@ -215,14 +216,4 @@ __all__ = [
     "wilson_interval",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value  # found at once from now on
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+__getattr__, __dir__ = lazy_face(__name__, _HOMES)

@@ -6,8 +6,9 @@ looked up when they are first asked for, so importing this room costs nothing.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from coursekit._faces import lazy_face
 
 if TYPE_CHECKING:
     from coursekit.lm.attention import (
@@ -145,12 +146,4 @@ __all__ = [
     "without_duplicates",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+__getattr__, __dir__ = lazy_face(__name__, _HOMES)
