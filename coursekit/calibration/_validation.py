@@ -142,11 +142,11 @@ def as_probs(value: ArrayLike, name: str = "probs") -> Tensor:
     probs = as_rows(value, name)
     _require_unit_interval(probs, name)
     total = probs.sum(dim=1, dtype=torch.promote_types(probs.dtype, torch.float32))
-    deviation = (total - 1).abs().max().item()
-    if deviation > SUM_TOLERANCE:
+    farthest = total[(total - 1).abs().argmax()].item()
+    if abs(farthest - 1) > SUM_TOLERANCE:
         raise ValueError(
-            f"each row of {name} must sum to 1 within {SUM_TOLERANCE:g}, found a row that is off "
-            f"by {deviation:.6g}. Apply softmax over the last axis, in float32 or better; a "
+            f"each row of {name} must sum to 1 within {SUM_TOLERANCE:g}, found a row that sums "
+            f"to {farthest:.9g}. Apply softmax over the last axis, in float32 or better; a "
             f"rounding error goes with {name} / {name}.sum(1, keepdim=True)"
         )
     return probs
