@@ -65,6 +65,10 @@ def _from_numpy(value: Any, name: str) -> Tensor:
             f"{name} must be an array without a mask, found a masked array. Keep the entries that "
             "count, with .compressed() or by an index"
         )
+    if hasattr(value, "toarray"):
+        raise TypeError(
+            f"{name} must be dense, found a sparse {type(value).__name__}. Call .toarray() first"
+        )
     try:
         return torch.from_numpy(np.require(value, requirements=["C", "W"]))
     except (TypeError, ValueError, RuntimeError) as error:

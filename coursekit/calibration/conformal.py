@@ -41,11 +41,12 @@ class ConformalSets:
 
     - `"threshold"`: 1 - p. The sets are the smallest on average. A question on which the model
       is unsure everywhere may get an empty set.
-    - `"adaptive"`: the probability of all classes down to this one, from the most probable on.
-      Easy questions get small sets, hard ones large sets. Without `seed` the class itself counts
-      fully: sets cover more than promised where single classes hold much probability. With
-      `seed` a random share of it counts, as in the paper, and coverage is exact; a set may then
-      be empty.
+    - `"adaptive"`: the probability of all classes more probable than this one, so that a set
+      goes down from the most probable class until it holds more than the quantile. Easy questions
+      get small sets, hard ones large sets, and none is empty. Where the most probable class alone
+      is right as often as promised, sets hold that class and cover more than promised. With
+      `seed` a random share of the class itself counts too, as in the paper, and coverage is
+      exact; a set may then be empty.
 
     With fewer than `level / (1 - level)` held-out examples (9 for 0.9) no finite quantile keeps
     the promise. Then every set holds all classes, which does keep it, and `fit` raises a
@@ -61,13 +62,22 @@ class ConformalSets:
 
     Raises:
         ValueError: If an option is out of range, or `seed` is given to `"threshold"`.
+        TypeError: If `level` is no number, or `seed` no whole number.
 
     Reference:
         M. Sadinle, J. Lei, L. Wasserman, "Least ambiguous set-valued classifiers with bounded
         error levels", Journal of the American Statistical Association 114, 2019 (threshold);
         Y. Romano, M. Sesia, E. Candès, "Classification with valid and adaptive coverage",
-        NeurIPS 2020 (adaptive); V. Vovk, "Conditional validity of inductive conformal
-        predictors", ACML 2012 (the Beta distribution).
+        NeurIPS 2020 (adaptive: there the smallest level at which a class enters is its score,
+        which without randomisation is the probability above it); V. Vovk, "Conditional validity
+        of inductive conformal predictors", ACML 2012 (the Beta distribution).
+
+    Example:
+        >>> held_out = [[0.7, 0.2, 0.1], [0.5, 0.3, 0.2], [0.6, 0.3, 0.1], [0.4, 0.4, 0.2]]
+        >>> sets = ConformalSets(level=0.75).fit(held_out, [0, 1, 0, 1])
+        >>> sets.predict_sets([[0.9, 0.05, 0.05], [0.45, 0.4, 0.15]])
+        tensor([[ True, False, False],
+                [ True,  True, False]])
     """
 
     quantile_: float
@@ -130,11 +140,11 @@ class ConformalSets:
         if self.score == "threshold":
             return 1 - probs
         ordered, order = probs.sort(dim=1, descending=True, stable=True)
-        down_to = ordered.cumsum(1)
+        above = torch.nn.functional.pad(ordered.cumsum(1)[:, :-1], (1, 0))
         if self._generator is not None:
             share = torch.rand(len(probs), 1, dtype=torch.float64, generator=self._generator)
-            down_to -= share.to(probs.device) * ordered
-        return torch.empty_like(down_to).scatter_(1, order, down_to)
+            above += (1 - share.to(probs.device)) * ordered
+        return torch.empty_like(above).scatter_(1, order, above)
 
 
 def coverage(sets: ArrayLike, labels: ArrayLike) -> float:

@@ -30,19 +30,55 @@ def test_threshold_by_hand():
 
 
 def test_adaptive_by_hand():
-    # The truth stands first, second, first, last: mass down to it 0.5, 0.8, 0.6, 1.
+    # The truth stands first, second, first, last: mass above it 0, 0.5, 0, 0.9.
     probs = [[0.5, 0.3, 0.2], [0.3, 0.5, 0.2], [0.1, 0.3, 0.6], [0.2, 0.1, 0.7]]
     sets = ConformalSets(level=0.6, score="adaptive").fit(probs, [0, 0, 2, 1])
-    assert sets.quantile_ == pytest.approx(0.8)
+    assert sets.quantile_ == pytest.approx(0.5)
     found = sets.predict_sets([[0.1, 0.2, 0.7], [0.3, 0.4, 0.3], [0.45, 0.3, 0.25]])
     assert found.tolist() == [[False, False, True], [True, True, False], [True, True, False]]
 
 
+def test_adaptive_sets_of_a_certain_model_that_is_right_hold_its_class():
+    sets = ConformalSets(0.9, "adaptive").fit([[1.0, 0, 0]] * 20, [0] * 20)
+    assert sets.predict_sets([[1.0, 0, 0]]).tolist() == [[True, False, False]]
+
+
+def test_adaptive_sets_of_a_certain_model_that_is_wrong_hold_the_impossible_too():
+    """A fifth of the truths were called impossible; less than everything breaks the promise."""
+    sets = ConformalSets(0.9, "adaptive").fit([[1.0, 0, 0]] * 20, [0] * 16 + [1] * 4)
+    assert sets.predict_sets([[1.0, 0, 0]]).all()
+
+
+@pytest.mark.parametrize("level", [0.3, 0.6, 0.9])
+def test_adaptive_sets_without_a_seed_grow_from_the_top_and_are_never_empty(level):
+    probs, labels = sample(500)
+    fresh, _ = sample(500, seed=1)
+    fitted = ConformalSets(level, "adaptive").fit(probs, labels)
+    sets = fitted.predict_sets(fresh)
+    assert sets.gather(1, fresh.argmax(1, keepdim=True)).all()
+    for row, chosen in zip(fresh, sets, strict=True):
+        held = row[chosen].sum() - row[chosen].min()
+        assert held <= fitted.quantile_ + 1e-12  # without its last class it had not enough
+        assert chosen.all() or row[chosen].sum() > fitted.quantile_ - 1e-12
+        assert chosen.all() or row[chosen].min() >= row[~chosen].max()
+
+
+def test_easy_questions_get_smaller_adaptive_sets_than_hard_ones():
+    fitted = ConformalSets(0.9, "adaptive").fit(*sample(500))
+    easy, hard = fitted.predict_sets(
+        [[0.96, 0.01, 0.01, 0.01, 0.01], [0.24, 0.19, 0.19, 0.19, 0.19]]
+    )
+    assert 1 <= easy.sum() < hard.sum()
+
+
 def test_a_random_share_shrinks_adaptive_sets():
-    probs, labels = sample(2000)
-    fresh, _ = sample(2000, seed=1)
-    whole = ConformalSets(score="adaptive").fit(probs, labels).predict_sets(fresh)
-    share = ConformalSets(score="adaptive", seed=0).fit(probs, labels).predict_sets(fresh)
+    """Where the top class alone is right more often than promised; only chance can then say no."""
+    probs, labels = sample(4000)
+    fresh, truth = sample(4000, seed=1)
+    whole = ConformalSets(0.5, "adaptive").fit(probs, labels).predict_sets(fresh)
+    share = ConformalSets(0.5, "adaptive", seed=0).fit(probs, labels).predict_sets(fresh)
+    assert whole.equal(torch.nn.functional.one_hot(fresh.argmax(1), 5).bool())
+    assert coverage(share, truth) == pytest.approx(0.5, abs=0.03)
     assert mean_set_size(share) < mean_set_size(whole)
 
 
@@ -53,7 +89,8 @@ def test_coverage_follows_its_exact_law(score, seed, level, n):
     m, n_splits = 50, 400
     covered = []
     for split in range(n_splits):
-        probs, labels = sample(n + m, seed=split)
+        # So many classes that the first alone is right less often than any of the levels.
+        probs, labels = sample(n + m, seed=split, n_classes=40)
         sets = Sets(level, score, None if seed is None else split).fit(probs[:n], labels[:n])
         covered.append(round(m * coverage(sets.predict_sets(probs[n:]), labels[n:])))
     rank = math.ceil((n + 1) * level - 1e-9)
@@ -97,9 +134,11 @@ def test_the_order_of_examples_does_not_matter(score):
 @pytest.mark.parametrize("score", ["threshold", "adaptive"])
 def test_exactly_rank_many_of_the_held_out_truths_are_covered(score):
     probs, labels = sample(99)
+    n_right = (probs.argmax(1) == labels).sum().item() if score == "adaptive" else 0
     for level in (0.07, 0.5, 0.9):
         sets = Sets(level, score).fit(probs, labels).predict_sets(probs)
-        assert coverage(sets, labels) * 99 == pytest.approx(100 * level)
+        # An adaptive set always holds the first class.
+        assert coverage(sets, labels) * 99 == pytest.approx(max(100 * level, n_right))
 
 
 @pytest.mark.parametrize(("score", "seed"), KINDS)

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_array
 
 from coursekit.calibration import (
     ConformalSets,
@@ -174,6 +175,7 @@ ODD_TENSORS = {
     "without data": (torch.empty(2, device="meta"), "an ordinary tensor of numbers, found a meta"),
     "nested": (torch.nested.nested_tensor([torch.ones(1), torch.ones(2)]), "found a nested tensor"),
     "eight bits": (torch.ones(2).to(torch.float8_e4m3fn), "16 bits .* found torch.float8_e4m3fn"),
+    "sparse array": (csr_array([[0.9, 0.8]]), r"dense, found a sparse csr_array. Call .toarray"),
     "masked": (np.ma.array([0.9, 0.8], mask=[0, 1]), "without a mask, found a masked array"),
     "objects": (np.array([0.9, None]), "a tensor, an array or a list of numbers, found ndarray"),
     "too long": ([2**70, 1], "a tensor, an array or a list of numbers, found list"),

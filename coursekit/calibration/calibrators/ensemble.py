@@ -45,19 +45,22 @@ class EnsembleAverage(Calibrator):
     _fixed_classes = False  # if the calibrator has a fixed number, it says so itself
 
     def __init__(self, calibrator: Calibrator | None = None) -> None:
-        if not isinstance(calibrator, Calibrator | None):
-            raise TypeError(
-                "calibrator must be a Calibrator such as TemperatureScaling(), or None; "
-                f"found {calibrator!r}"
-            )
         self.calibrator = calibrator
+        self._check_parameters()
+
+    def _check_parameters(self) -> None:
+        if not isinstance(self.calibrator, Calibrator | None):
+            raise TypeError(
+                "calibrator must be a Calibrator such as TemperatureScaling(), or None, "
+                f"found {self.calibrator!r}"
+            )
 
     def _as_table(self, logits: ArrayLike) -> Tensor:
         """Return the logarithm of the average of the models' probabilities `(N, C)`."""
         logits = to_tensor(logits, "logits")
         if logits.ndim != 3 or len(logits) == 0:
             raise ValueError(
-                "logits must have shape (M, N, C), a table for each model; "
+                "logits must have shape (M, N, C), a table for each model, "
                 f"found shape {tuple(logits.shape)}. For one model use logits[None]"
             )
         tables = as_logits(logits.flatten(0, 1)).unflatten(0, logits.shape[:2])

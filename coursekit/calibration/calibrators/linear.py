@@ -8,7 +8,8 @@ $$p_i = \mathrm{softmax}(w \circ z_i + b), \qquad p_i = \mathrm{softmax}(W z_i +
 They can repair errors that differ from class to class, and learn noise just as well: the more
 numbers, the more data. All minimise the negative log-likelihood from the identity onwards. One
 imaginary example, its label spread evenly over the classes, joins the data, as Platt proposed:
-without it a class that never occurs, or always wins, would send its numbers to infinity.
+without it a class that never occurs, or always wins, would send its numbers to infinity. It
+leaves out what a row rules out by a logit such as -1e9; what all rows rule out keeps its logit.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from coursekit.calibration._validation import as_number
+from coursekit.calibration.calibrators._masks import ruled_out
 from coursekit.calibration.calibrators._minimize import minimize
 from coursekit.calibration.calibrators.base import Calibrator, warn
 
@@ -37,13 +40,26 @@ class _LinearCalibrator(Calibrator):
     n_iterations_: int
 
     def _fit(self, logits: Tensor, labels: Tensor) -> None:
-        features = self._features(logits).double()
-        identity = self._identity(logits.shape[1]).to(features.device)
+        masked = ruled_out(logits, labels)
+        kept = ~masked.all(dim=0)  # what every row rules out stays as it is: ruled out
+        features = self._features(logits).double()[:, kept]
+        renumbered = (kept.cumsum(0) - 1)[labels]
+        weight, bias = self._fit_kept(features, renumbered, masked[:, kept])
+        self.weight_ = self._identity(len(kept)).to(features.device)
+        self.weight_[kept if weight.ndim == 1 else kept[:, None] & kept] = weight.flatten()
+        self.bias_ = torch.zeros_like(kept, dtype=torch.float64)
+        self.bias_[kept] = bias
+        if not self.converged_:
+            warn(self, f"no optimum was reached in {self.n_iterations_} iterations")
+
+    def _fit_kept(self, features: Tensor, labels: Tensor, masked: Tensor) -> tuple[Tensor, Tensor]:
+        """Return weight and bias of features `(N, C)`, of which those masked say nothing."""
+        identity = self._identity(features.shape[1]).to(features.device)
         # The optimiser sees the features centred and in units of their own size, which makes its
         # problem round; these are the weight and the bias of the features as they are.
-        centre = features.mean(dim=0)
-        unit = (features - centre).square().mean().sqrt().item() or 1.0
-        smoothing = 1 / (len(labels) + 1)
+        centre = torch.where(masked, 0.0, features).sum(dim=0) / (~masked).sum(dim=0)
+        unit = (features - centre)[~masked].square().mean().sqrt().item() or 1.0
+        targets = _with_imaginary_example(labels, masked)
 
         def unpack(parameters: Tensor) -> tuple[Tensor, Tensor]:
             weight, level = parameters.split([identity.numel(), len(centre)])
@@ -54,14 +70,11 @@ class _LinearCalibrator(Calibrator):
         def loss(parameters: Tensor) -> Tensor:
             weight, bias = unpack(parameters)
             corrected = _apply(features, weight) + bias
-            nll = cross_entropy(corrected, labels, label_smoothing=smoothing)
-            return nll + self._penalty(weight, bias)
+            return cross_entropy(corrected, targets) + self._penalty(weight, bias)
 
         start = torch.cat((unit * identity.flatten(), centre))  # the identity
         found, self.converged_, self.n_iterations_ = minimize(loss, start)
-        self.weight_, self.bias_ = unpack(found)
-        if not self.converged_:
-            warn(self, f"no optimum was reached in {self.n_iterations_} iterations")
+        return unpack(found)
 
     def _predict_proba(self, logits: Tensor) -> Tensor:
         features = self._features(logits)
@@ -81,6 +94,14 @@ class _LinearCalibrator(Calibrator):
 def _apply(features: Tensor, weight: Tensor) -> Tensor:
     """Multiply features `(..., C)` by a factor for each class `(C,)` or a matrix `(C, C)`."""
     return features * weight if weight.ndim == 1 else features @ weight.T
+
+
+def _with_imaginary_example(labels: Tensor, masked: Tensor) -> Tensor:
+    """Return targets `(N, C)`: labels, and one example in N + 1 spread over what is possible."""
+    share = 1 / (len(labels) + 1)
+    spread = (~masked).double()
+    targets = share * spread / spread.sum(dim=1, keepdim=True)
+    return targets.scatter_add_(1, labels[:, None], torch.full_like(targets[:, :1], 1 - share))
 
 
 class VectorScaling(_LinearCalibrator):
@@ -146,11 +167,16 @@ class MatrixScaling(_LinearCalibrator):
     """
 
     def __init__(self, off_diagonal_penalty: float = 1.0, bias_penalty: float = 0.01) -> None:
-        self.off_diagonal_penalty = _as_penalty(off_diagonal_penalty, "off_diagonal_penalty")
-        self.bias_penalty = _as_penalty(bias_penalty, "bias_penalty")
+        self.off_diagonal_penalty = off_diagonal_penalty
+        self.bias_penalty = bias_penalty
+        self._check_parameters()
+
+    def _check_parameters(self) -> None:
+        as_number(self.off_diagonal_penalty, "off_diagonal_penalty", least=0)
+        as_number(self.bias_penalty, "bias_penalty", least=0)
 
     def _penalty(self, weight: Tensor, bias: Tensor) -> Tensor:
-        n_classes = len(bias)
+        n_classes = max(len(bias), 2)
         off_diagonal = weight.square().sum() - weight.diagonal().square().sum()
         return (
             self.off_diagonal_penalty * off_diagonal / (n_classes * (n_classes - 1))
@@ -174,9 +200,3 @@ class DirichletCalibration(MatrixScaling):
 
     def _features(self, logits: Tensor) -> Tensor:
         return torch.log_softmax(logits, dim=1)
-
-
-def _as_penalty(value: float, name: str) -> float:
-    if not 0 <= value < float("inf"):
-        raise ValueError(f"{name} must be a finite number of at least 0, found {value!r}")
-    return float(value)

@@ -20,8 +20,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from coursekit.calibration._validation import ArrayLike, as_confidence, as_count, require_choice
+from coursekit.calibration._validation import ArrayLike, as_confidence, as_n_bins, require_choice
 from coursekit.calibration.bins import Binning, reliability_bins
+from coursekit.calibration.calibrators._masks import ruled_out
 from coursekit.calibration.calibrators._minimize import minimize
 from coursekit.calibration.calibrators.base import Calibrator
 
@@ -69,7 +70,14 @@ class _OneVsRest(Calibrator):
 
     def _fit(self, logits: Tensor, labels: Tensor) -> None:
         columns = _columns_with_function(torch.arange(logits.shape[1], device=logits.device)[None])
-        self._fit_columns(*_log_probabilities(logits), labels[:, None] == columns)
+        masked = ruled_out(logits, labels)
+        n_others = masked.sum(dim=1, keepdim=True) - masked.long()
+        settled = masked | (n_others == logits.shape[1] - 1)
+        self._fit_columns(
+            *_log_probabilities(logits),
+            labels[:, None] == columns,
+            _columns_with_function(settled),
+        )
 
     def _predict_proba(self, logits: Tensor) -> Tensor:
         probs = self._predict_columns(*_log_probabilities(logits))
@@ -79,7 +87,10 @@ class _OneVsRest(Calibrator):
         return torch.where(total > 0, probs / total, 1 / logits.shape[1])
 
     @abstractmethod
-    def _fit_columns(self, log_p: Tensor, log_not_p: Tensor, happened: Tensor) -> None: ...
+    def _fit_columns(
+        self, log_p: Tensor, log_not_p: Tensor, happened: Tensor, settled: Tensor
+    ) -> None:
+        """Learn from what happened `(N, K)`, bool, of which masks had settled some before."""
 
     @abstractmethod
     def _predict_columns(self, log_p: Tensor, log_not_p: Tensor) -> Tensor: ...
@@ -114,10 +125,12 @@ class _Logistic(_OneVsRest):
     #: Lower bounds of the coefficients.
     _lower: tuple[float | None, ...]
 
-    def _fit_columns(self, log_p: Tensor, log_not_p: Tensor, happened: Tensor) -> None:
+    def _fit_columns(
+        self, log_p: Tensor, log_not_p: Tensor, happened: Tensor, settled: Tensor
+    ) -> None:
         features = self._features(log_p, log_not_p)
         fits = [
-            _fit_logistic(features[:, column], happened[:, column], self._lower)
+            _fit_logistic(features[:, column], happened[:, column], settled[:, column], self._lower)
             for column in range(features.shape[1])
         ]
         found, converged, n_iterations = zip(*fits, strict=True)
@@ -135,14 +148,15 @@ class _Logistic(_OneVsRest):
 
 
 def _fit_logistic(
-    features: Tensor, happened: Tensor, lower: tuple[float | None, ...]
+    features: Tensor, happened: Tensor, settled: Tensor, lower: tuple[float | None, ...]
 ) -> tuple[Tensor, bool, int]:
     """Return the coefficients and the intercept `(F + 1,)` of features `(N, F)`."""
     n_happened = int(happened.sum())
     n_other = len(happened) - n_happened
     targets = torch.where(happened, (n_happened + 1) / (n_happened + 2), 1 / (n_other + 2)).double()
+    targets = torch.where(settled, happened.double(), targets)
     # In units of the features' own size the optimiser meets the same problem at any scale.
-    unit = features.square().mean(dim=0).sqrt()
+    unit = features[~settled].square().sum(dim=0).div(len(features)).sqrt()
     unit = torch.where(unit > 0, unit, 1.0)
 
     def loss(parameters: Tensor) -> Tensor:
@@ -233,13 +247,15 @@ class IsotonicCalibration(_OneVsRest):
         0.67
     """
 
-    def _fit_columns(self, log_p: Tensor, log_not_p: Tensor, happened: Tensor) -> None:
+    def _fit_columns(
+        self, log_p: Tensor, log_not_p: Tensor, happened: Tensor, settled: Tensor
+    ) -> None:
         from sklearn.isotonic import IsotonicRegression  # takes a second, and few need it
 
-        p, happened = log_p.exp().cpu().numpy(), happened.double().cpu().numpy()
+        p, outcomes = log_p.exp().cpu().numpy(), happened.double().cpu().numpy()
         self.regressions_ = [
             IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(x, y)
-            for x, y in zip(p.T, happened.T, strict=True)
+            for x, y in zip(p.T, outcomes.T, strict=True)
         ]
 
     def _predict_columns(self, log_p: Tensor, log_not_p: Tensor) -> Tensor:
@@ -280,11 +296,16 @@ class HistogramBinning(_OneVsRest):
     frequency_: list[Tensor]
 
     def __init__(self, n_bins: int = 15, binning: Binning = "uniform") -> None:
-        self.n_bins = as_count(n_bins, "n_bins")
-        require_choice(binning, ("uniform", "quantile"), "binning")
-        self.binning = binning
+        self.n_bins, self.binning = n_bins, binning
+        self._check_parameters()
 
-    def _fit_columns(self, log_p: Tensor, log_not_p: Tensor, happened: Tensor) -> None:
+    def _check_parameters(self) -> None:
+        as_n_bins(self.n_bins)
+        require_choice(self.binning, ("uniform", "quantile"), "binning")
+
+    def _fit_columns(
+        self, log_p: Tensor, log_not_p: Tensor, happened: Tensor, settled: Tensor
+    ) -> None:
         diagrams = [
             reliability_bins(p, y, self.n_bins, self.binning)
             for p, y in zip(log_p.exp().T, happened.T, strict=True)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given
+from sklearn.exceptions import NotFittedError
 
 from coursekit.calibration import (
     BetaCalibration,
@@ -76,7 +77,9 @@ def test_bad_data_is_refused(calibrator, logits, labels, error, message):
 
 @every_calibrator
 def test_prediction_before_fit_is_refused(calibrator):
-    with pytest.raises(RuntimeError, match=f"{calibrator.__name__} has learned nothing yet: call"):
+    with pytest.raises(
+        NotFittedError, match=f"{calibrator.__name__} has learned nothing yet: call"
+    ):
         calibrator().predict_proba([[1.0, 2.0]])
 
 
@@ -255,7 +258,7 @@ def test_own_calibrators_share_the_interface():
         def _predict_proba(self, logits):
             return torch.full_like(logits, self.answer_)
 
-    with pytest.raises(RuntimeError, match="Uniform has learned nothing"):
+    with pytest.raises(NotFittedError, match="Uniform has learned nothing"):
         Uniform().predict_proba([[1.0, 2.0]])
     model = Uniform().fit([[1.0, 2.0]], [0])
     assert model.predict_proba([[1, 2]]).tolist() == [[0.5, 0.5]]
