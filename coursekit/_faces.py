@@ -22,8 +22,8 @@ def lazy_face(
 
     Example:
         >>> import coursekit.lm  # loads nothing
-        >>> coursekit.lm.GPTConfig(vocab_size=10).vocab_size
-        10
+        >>> coursekit.lm.TrainingConfig.__name__
+        'TrainingConfig'
     """
 
     def look_up(name: str) -> Any:
