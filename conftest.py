@@ -52,6 +52,18 @@ LONGEST_FIRST = (
     "tests/exercises/test_running.py",
     "tests/llm/test_choices.py",
     "tests/lm/test_generation.py",
+    "tests/test_train_command.py",
+    "tests/lm/test_tokenization.py",
+    "tests/data/test_languages_base.py",
+    "tests/calibration/calibrators/test_interface.py",
+    "tests/calibration/test_resampling.py",
+    "tests/llm/test_answers.py",
+    "tests/llm/test_next_token.py",
+    "tests/data/test_ordering.py",
+    "tests/audit/test_tasks.py",
+    "tests/audit/test_page.py",
+    "tests/audit/test_comparison.py",
+    "tests/plots/test_style.py",
 )
 
 #: Where PyTorch, NumPy and the tokenizer read how many threads they may start.
