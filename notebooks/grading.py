@@ -2,8 +2,9 @@
 
 Each notebook becomes an assignment of its own. In the teacher's version every exercise holds its
 solution, between the marks that nbgrader cuts out for the students, and is followed by a cell whose
-hidden tests call the exercise's checker: on the inputs that students see their messages for, and on
-others. Where nbgrader is installed, the students' version is made as well. A folder that already
+hidden part hands the answer in. It is judged outside of the student's kernel (`judging.py`), on the
+inputs that students see their messages for and on others, drawn by a seed that only the hidden part
+holds. Where nbgrader is installed, the students' version is made as well. A folder that already
 holds a course is brought up to date: what students handed in and the gradebook stay as they are.
 """
 
@@ -13,6 +14,7 @@ import argparse
 import importlib.util
 import os
 import re
+import secrets
 import sys
 from pathlib import Path
 
@@ -21,21 +23,31 @@ from build import INTERACTIVE, sources, unexecuted
 from nbformat import NotebookNode
 
 from coursekit.chapters import exercises_of, modules, title_of
-from coursekit.exercises.engine import ChoiceExercise, Exercise, FunctionExercise, answer_name
+from coursekit.exercises.engine import ChoiceExercise, Exercise, answer_name
 
 CHECK = re.compile(r"^exercises\.(\w+)\.check\((.*)\)$", re.MULTILINE)
-GRADING_SEED = 1  # students get messages about the inputs without a seed
-CONFIGURATION = '''"""How nbgrader grades this course. Written once; yours to change."""
+# The line of a graded cell that says what is judged, and on which inputs.
+HANDED_IN = re.compile(r'^hand_in\((\w+), "(\w+\.\w+)"\)  # seed (\d+)$', re.MULTILINE)
+CONFIGURATION = f'''"""How nbgrader grades this course. Written once; yours to change."""
 
 import os
+import sys
 import tempfile
+
+sys.path.append({str(Path(__file__).resolve().parent)!r})
+import judging  # noqa: E402 (it stands in that folder)
 
 c = get_config()  # noqa: F821 (nbgrader provides it)
 c.CourseDirectory.course_id = "calibration"
 # The stub that a student starts from stands above each solution; nothing need replace it.
-c.ClearSolutions.code_stub = {"python": ""}
+c.ClearSolutions.code_stub = {{"python": ""}}
 # The longest cell trains or asks a language model.
 c.Execute.timeout = 3600
+# Answers are judged here, not in the students' kernels; without this nobody gets points.
+c.Autograde.autograde_preprocessors = judging.AUTOGRADE
+# A graded cell that a student deleted comes back; of one that was copied, the last counts.
+c.Autograde.sanitize_preprocessors = judging.SANITIZE
+c.OverwriteCells.add_missing_cells = True
 # What students do must not end up in the grader's own record of progress.
 os.environ["COURSEKIT_PROGRESS"] = os.path.join(tempfile.mkdtemp(), "progress.json")
 '''
@@ -49,8 +61,10 @@ def exercises_by_number() -> dict[str, dict[str, Exercise]]:
     }
 
 
-def assignment(notebook: NotebookNode, exercises: dict[str, Exercise]) -> NotebookNode:
-    """The teacher's version of a notebook, which it changes.
+def assignment(
+    notebook: NotebookNode, chapter: str, exercises: dict[str, Exercise], seed: int
+) -> NotebookNode:
+    """The teacher's version of a chapter's notebook, which it changes.
 
     Raises:
         ValueError: if an exercise has no cell of its own, or a cell an exercise that is unknown.
@@ -72,7 +86,7 @@ def assignment(notebook: NotebookNode, exercises: dict[str, Exercise]) -> Notebo
             graded.append(name)
             cell.source = with_solution(cell.source, exercises[name])
             cell.metadata["nbgrader"] = _metadata(name, solution=True)
-            cells.append(graded_cell(exercises[name]))
+            cells.append(graded_cell(chapter, exercises[name], seed))
     if sorted(graded) != sorted(exercises):
         raise ValueError(f"exercises checked in cells: {graded}; expected {list(exercises)} once.")
     notebook.cells = cells
@@ -90,16 +104,17 @@ def with_solution(source: str, exercise: Exercise) -> str:
     return source.replace(stub, f"{stub}\n### BEGIN SOLUTION\n{solution}\n### END SOLUTION")
 
 
-def graded_cell(exercise: Exercise) -> NotebookNode:
-    """The cell that gives points. Its tests are hidden, so that *Run All* reaches the end."""
+def graded_cell(chapter: str, exercise: Exercise, seed: int) -> NotebookNode:
+    """The cell that gives points. What it does is hidden, so that *Run All* reaches the end."""
     points = 1 if isinstance(exercise, ChoiceExercise) else 2
-    name = _answer_name(exercise)
-    tests = [f"exercises.{exercise.name}.grade({name})"]
-    if isinstance(exercise, FunctionExercise):
-        other = f"exercises.{exercise.name}.with_other_inputs({GRADING_SEED})"
-        tests.append(f"{other}.grade({name})")
     comment = f'# {points} point{"s"[: points - 1]} where the check above says "Correct."'
-    hidden = ["### BEGIN HIDDEN TESTS", *tests, "### END HIDDEN TESTS"]
+    hidden = [
+        "### BEGIN HIDDEN TESTS",
+        "from coursekit.exercises.handed_in import hand_in",
+        "",
+        f'hand_in({_answer_name(exercise)}, "{chapter}.{exercise.name}")  # seed {seed}',
+        "### END HIDDEN TESTS",
+    ]
     cell = nbformat.v4.new_code_cell(
         "\n".join([comment, *hidden]), id=f"grade-{exercise.name}"[:64]
     )
@@ -126,8 +141,13 @@ def _metadata(grade_id: str, *, solution: bool = False, points: int | None = Non
     return found if solution else found | {"points": points, "cell_type": "code"}
 
 
-def export(folder: Path, chosen: list[Path]) -> None:
+def export(folder: Path, chosen: list[Path], seed: int | None = None) -> None:
     """Write the teacher's version of some sources and, unless it is there, the configuration.
+
+    Args:
+        folder: Of the course.
+        chosen: The sources of its notebooks.
+        seed: Of the inputs that students do not know; by default another one for each assignment.
 
     Raises:
         SystemExit: if a notebook and its exercises do not fit each other.
@@ -135,7 +155,9 @@ def export(folder: Path, chosen: list[Path]) -> None:
     known = exercises_by_number()
     for path in chosen:
         try:
-            made = assignment(unexecuted(path), known.get(path.name[:2], {}))
+            drawn = secrets.randbelow(2**32) if seed is None else seed
+            exercises = known.get(path.name[:2], {})
+            made = assignment(unexecuted(path), path.stem[3:], exercises, drawn)
         except ValueError as error:
             raise SystemExit(f"{path.name}: {error}") from error
         target = folder / "source" / path.stem / f"{path.stem}.ipynb"
@@ -172,10 +194,15 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="of the nbgrader course; made if need be")
     parser.add_argument("prefix", nargs="*", help="which notebooks, as 00 or 11_next; default all")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        help="of the inputs that students do not know; by default drawn anew for each assignment",
+    )
     options = parser.parse_args(arguments)
     folder = options.folder.resolve()
     chosen = sources(options.prefix)
-    export(folder, chosen)
+    export(folder, chosen, options.seed)
     print(f"{len(chosen)} assignments with solutions: {folder / 'source'}")
     if importlib.util.find_spec("nbgrader") is None:
         print("For the students' version, install nbgrader and run this again:")

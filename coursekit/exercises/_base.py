@@ -46,7 +46,12 @@ class Status(Enum):
 
 @dataclass(frozen=True)
 class Result:
-    """What `check` found: a status, the message shown, and the name of the mistake if known."""
+    """What `check` found: a status, the message shown, and the name of the mistake if known.
+
+    Example:
+        >>> Result(Status.MISTAKE, "Not yet: this is in bits.", "bits").status.value
+        'a known mistake'
+    """
 
     status: Status
     message: str
@@ -62,6 +67,10 @@ class Mistake:
         wrong: For a function, a function with this mistake; for a value, the wrong value, or a
             function of no arguments that gives it.
         message: What went wrong and where to look, at most 400 characters.
+
+    Example:
+        >>> Mistake("bits", 1.585, "This is in bits: use the natural logarithm.").wrong
+        1.585
     """
 
     name: str
@@ -70,10 +79,15 @@ class Mistake:
 
 
 class Exercise:
-    """One exercise of a notebook.
+    """One exercise of a notebook; what kinds there are is in `engine`.
 
     Attributes:
         last_result: What the last `check` found.
+
+    Example:
+        >>> from coursekit.chapters.start_here import exercises
+        >>> exercises.calibrated_or_accurate.check(...)
+        Not attempted yet. Put your answer in place of `...` and run this again.
     """
 
     def __init__(
@@ -143,7 +157,7 @@ class Exercise:
         """Judge the answer apart from all else: the result, and what was printed meanwhile."""
         if answer is None or answer is ...:
             return not_attempted(), ""
-        self._prepare()
+        self.prepare()
         run = run_limited(lambda: self._judge(answer), seconds)
         if not run.finished:
             message = f"your answer did not finish in {seconds:g} s. Does a loop never end?"
@@ -156,7 +170,7 @@ class Exercise:
             return not_yet(message, Status.FAILED), run.printed
         return run.value, run.printed
 
-    def _prepare(self) -> None:
+    def prepare(self) -> None:
         """Compute what the learner's time limit should not pay for."""
 
     def _judge(self, answer: Any) -> Result:
@@ -179,7 +193,12 @@ class Exercise:
 
 
 def not_attempted(returned_none: bool = False) -> Result:
-    """Return the result for an untouched stub."""
+    """Return the result for an untouched stub.
+
+    Example:
+        >>> not_attempted().message
+        'Not attempted yet. Put your answer in place of `...` and run this again.'
+    """
     why = "Your function returns None: fill it in, and `return` the result." * returned_none
     return Result(
         Status.NOT_ATTEMPTED,
@@ -188,7 +207,12 @@ def not_attempted(returned_none: bool = False) -> Result:
 
 
 def not_yet(message: str, status: Status = Status.WRONG, mistake: str | None = None) -> Result:
-    """Return the result for a wrong answer."""
+    """Return the result for a wrong answer.
+
+    Example:
+        >>> not_yet("3 is too large.").message
+        'Not yet: 3 is too large.'
+    """
     return Result(status, f"Not yet: {message}", mistake)
 
 
@@ -203,7 +227,13 @@ def _notebook_of(exercise: Exercise) -> str | None:
 
 
 def print_wrapped(text: str, indent: str = "") -> None:
-    """Print text wrapped at 80 characters; lines after the first are indented."""
+    """Print text wrapped at 80 characters; lines after the first are indented.
+
+    Example:
+        >>> print_wrapped("a) " + "calibrated " * 8, indent="   ")
+        a) calibrated calibrated calibrated calibrated calibrated calibrated calibrated
+           calibrated
+    """
     text = text.encode("utf-8", "backslashreplace").decode()  # a lone surrogate cannot be printed
     for paragraph in text.splitlines():
         print(textwrap.fill(paragraph, WIDTH, subsequent_indent=indent, break_long_words=False))
@@ -213,7 +243,11 @@ def answer_name(source: str) -> str:
     """Return the name that a stub or a solution binds last, at top level.
 
     Raises:
-        ValueError: It binds none.
+        ValueError: If it binds none.
+
+    Example:
+        >>> answer_name("my_entropy = ...")
+        'my_entropy'
     """
     for statement in reversed(ast.parse(source).body):
         match statement:
@@ -221,4 +255,4 @@ def answer_name(source: str) -> str:
                 return name
             case ast.Assign(targets=[ast.Name(id=name)]):
                 return name
-    raise ValueError(f"this source defines no function and assigns no name: {source!r:.80}.")
+    raise ValueError(f"source must define a function or assign a name, found {source!r:.80}.")

@@ -32,7 +32,15 @@ class Call:
 
 
 def call(function: Function, args: tuple[Any, ...]) -> Call:
-    """Call the function on a copy of the arguments; only the time limit stops this."""
+    """Call the function on a copy of the arguments; only the time limit stops this.
+
+    Example:
+        >>> made = call(list.pop, ([1, 2],))
+        >>> made.output, made.changed
+        (2, True)
+        >>> call(lambda x: 1 / x, (0,)).error
+        ZeroDivisionError('division by zero')
+    """
     given = copy.deepcopy(args)
     try:
         output = function(*given)
@@ -46,7 +54,12 @@ def call(function: Function, args: tuple[Any, ...]) -> Call:
 
 
 def is_blank(made: Call, expected: Any) -> bool:
-    """Whether the call shows that the stub, or a `...` in it, is still to be filled in."""
+    """Return whether the call shows that the stub, or a `...` in it, is still to be filled in.
+
+    Example:
+        >>> is_blank(call(lambda x: x + ..., (1,)), expected=2)
+        True
+    """
     if made.error is not None:
         return _says_not_implemented(made.error) or "ellipsis" in str(made.error).lower()
     return has_blank(made.output) or (made.output is None and expected is not None)
@@ -61,7 +74,12 @@ def _says_not_implemented(error: BaseException) -> bool:
 
 
 def misfit(function: Function, args: tuple[Any, ...]) -> str | None:
-    """Why the function cannot take these arguments; None when it can or nobody knows."""
+    """Return why the function cannot take these arguments; None when it can or nobody knows.
+
+    Example:
+        >>> misfit(lambda x: x, (1, 2))
+        'too many positional arguments'
+    """
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
@@ -74,7 +92,12 @@ def misfit(function: Function, args: tuple[Any, ...]) -> str | None:
 
 
 def shown(function: Function, args: tuple[Any, ...]) -> str:
-    """Return the arguments of a call as text: "probs = [0.2, 0.8], label = 1"."""
+    """Return the arguments of a call as text.
+
+    Example:
+        >>> shown(lambda probs, label: 0, ([0.2, 0.8], 1))
+        'probs = [0.2, 0.8], label = 1'
+    """
     try:
         names = list(inspect.signature(function).parameters)
     except (TypeError, ValueError):
@@ -85,7 +108,12 @@ def shown(function: Function, args: tuple[Any, ...]) -> str:
 
 
 def what_was_raised(function: Function, error: BaseException) -> str:
-    """Return the error and its line: "ZeroDivisionError: ... (line 3: `return 1 / 0`)"."""
+    """Return the error and its line, as "ZeroDivisionError: ... (line 3: `return 1 / 0`)".
+
+    Example:
+        >>> what_was_raised(len, TypeError("no length"))
+        'TypeError: no length'
+    """
     text = textwrap.shorten(" ".join(str(error).split()), 160)
     said = f"{type(error).__name__}: {text}" if text else type(error).__name__
     file = getattr(getattr(function, "__code__", None), "co_filename", None)

@@ -269,7 +269,8 @@ def _put_back_torch(torch: Any) -> Callable[[], None]:
     def put_back() -> None:
         vars(torch._tensor_str.PRINT_OPTS).update(options)
         torch.set_default_dtype(dtype)
-        torch.set_deterministic_debug_mode(deterministic)
+        if torch.get_deterministic_debug_mode() != deterministic:  # setting it imports a compiler
+            torch.set_deterministic_debug_mode(deterministic)
         torch.set_num_threads(threads)
         torch.set_rng_state(state)
 

@@ -33,6 +33,9 @@ notebook does not. `tests/exercises/test_all_exercises.py` finds every exercise 
 solution passes, that each mistake gets its own message, that the untouched stub is "not attempted",
 that the notebook has it, and that garbage does no harm.
 
+An answer is judged in a process of its own where one can be had (`_running`): neither what it
+changes nor a figure that it shows is seen afterwards, nor what `close` and `diagnose` note.
+
 A `ValueExercise` asks for a number, its stub is `my_<name> = ...`. A `ChoiceExercise` asks a
 question: the cell is `exercises.<name>.ask()` and `exercises.<name>.check(...)`.
 '''
@@ -98,6 +101,19 @@ class FunctionExercise(Exercise):
         diagnose: `diagnose(function, args, output) -> str | None`: the message for a mistake that
             shows only in how the function behaves; called for every draw, on right outputs too.
         draws: How many hidden inputs.
+
+    Example:
+        >>> double = FunctionExercise(
+        ...     name="double", title="Twice a number", reference=lambda x: 2 * x,
+        ...     inputs=lambda rng: (int(rng.integers(3, 9)),),
+        ...     mistakes=[Mistake("square", lambda x: x * x, "You squared it.")],
+        ...     hints=["Add it to itself."],
+        ...     stub="def my_double(x): ...", solution="def my_double(x): return x + x",
+        ... )
+        >>> double.check(lambda x: x + x)
+        Correct.
+        >>> double.check(lambda x: x ** 2)
+        Not yet: You squared it.
     """
 
     def __init__(
@@ -142,7 +158,10 @@ class FunctionExercise(Exercise):
         drawn = [self.inputs(np.random.default_rng([*self._seed, i])) for i in range(self.draws)]
         return [(args, self.reference(*copy.deepcopy(args))) for args in drawn]
 
-    def _prepare(self) -> None:
+    def prepare(self) -> None:
+        """Draw the hidden inputs, ask the reference, and load what a comparison needs."""
+        import torch  # noqa: F401 (or each copy of this process would load it for itself)
+
         _ = self.cases
 
     def _judge(self, answer: Any) -> Result:
@@ -235,6 +254,15 @@ class ValueExercise(Exercise):
         solution: Source text that binds `my_<name>` to the right value.
         stub: Source text the learner starts from; by default `my_<name> = ...`.
         insight: A sentence or two shown with "Correct."
+
+    Example:
+        >>> third = ValueExercise(
+        ...     name="third", title="A third", answer=1 / 3, tolerance=0.001, hints=["Divide."],
+        ...     mistakes=[Mistake("quarter", 0.25, "That is a quarter.")],
+        ...     solution="my_third = 1 / 3",
+        ... )
+        >>> third.check(0.3)
+        Not yet: 0.3 is too small.
     """
 
     def __init__(
@@ -267,7 +295,8 @@ class ValueExercise(Exercise):
         """The right value."""
         return _value_of(self.answer)
 
-    def _prepare(self) -> None:
+    def prepare(self) -> None:
+        """Compute the right value."""
         _ = self.target
 
     def _judge(self, answer: Any) -> Result:
@@ -301,6 +330,23 @@ class ChoiceExercise(Exercise):
         correct: The letter of the right option.
         explanations: For every letter, why it is right or wrong.
         hints: May be left out.
+
+    Raises:
+        ValueError: If letters of options, explanations and the right answer do not fit together.
+
+    Example:
+        >>> proper = ChoiceExercise(
+        ...     name="proper", question="Which is a proper score?", correct="b",
+        ...     options={"a": "accuracy", "b": "the Brier score", "c": "the ECE"},
+        ...     explanations={"a": "It sees no probability.", "b": "Yes.", "c": "No."},
+        ... )
+        >>> proper.ask()
+        Which is a proper score?
+        a) accuracy
+        b) the Brier score
+        c) the ECE
+        >>> proper.check("a")
+        Not yet: It sees no probability.
     """
 
     def __init__(

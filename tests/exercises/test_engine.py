@@ -557,7 +557,7 @@ def test_all_exercises_by_module(example, monkeypatch):
 def test_answer_name():
     assert answer_name("import torch\ndef f(x):\n    y = 1\n    return y") == "f"
     assert answer_name("a = 1\nb = ...") == "b"
-    with pytest.raises(ValueError, match="no function and assigns no name"):
+    with pytest.raises(ValueError, match="must define a function or assign a name, found"):
         answer_name("print(1)")
 
 

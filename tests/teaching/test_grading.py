@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import ast
+import copy
 import csv
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import build
 import grading
 import nbformat
 import pytest
 
+from coursekit.exercises import _running
 from coursekit.exercises.engine import ChoiceExercise, answer_name
+from coursekit.exercises.handed_in import MIME, judge
 
 KNOWN = grading.exercises_by_number()
 SOURCES = build.sources([])
+SEED = 20
 BOTH_MARKS = ("### BEGIN SOLUTION", "### BEGIN HIDDEN TESTS")
 
 
@@ -26,7 +30,8 @@ BOTH_MARKS = ("### BEGIN SOLUTION", "### BEGIN HIDDEN TESTS")
 def made(request):
     """The teacher's version of a notebook, and its exercises."""
     exercises = KNOWN[request.param.name[:2]]
-    return grading.assignment(build.unexecuted(request.param), exercises), exercises
+    notebook = build.unexecuted(request.param)
+    return grading.assignment(notebook, request.param.stem[3:], exercises, SEED), exercises
 
 
 def marked(notebook, what):
@@ -65,18 +70,35 @@ def test_every_exercise_is_filled_by_the_student_and_graded_once(made):
     assert all(cell.get("outputs", []) == [] for cell in notebook.cells)
 
 
-def test_the_teachers_version_gets_all_points_and_the_students_none(made, monkeypatch, tmp_path):
+@pytest.fixture
+def handed_in(monkeypatch):
+    """Run a graded cell and return what is wrong with what it hands in; "" if nothing is."""
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data[MIME]))
+
+    def verdict(cell, names):
+        with pytest.raises(AssertionError, match="handed in but not judged"):
+            exec(cell.source, names)
+        _, exercise, seed = grading.HANDED_IN.search(cell.source).groups()
+        return judge(shown[-1], exercise, int(seed))
+
+    return verdict
+
+
+def test_the_teachers_version_gets_all_points_and_the_students_none(
+    made, handed_in, monkeypatch, tmp_path
+):
     monkeypatch.setenv("COURSEKIT_PROGRESS", str(tmp_path / "progress.json"))
+    monkeypatch.setattr(_running, "_can_fork", lambda: False)  # faster; nbgrader's tests fork
     notebook, _ = made
     start = imports(notebook)
     tests = marked(notebook, "grade")
     for name, cell in marked(notebook, "solution").items():
         teacher, student = {}, {}
         exec(f"{start}\n{cell.source}", teacher)
-        exec(tests[f"grade_{name}"].source, teacher)
+        assert handed_in(tests[f"grade_{name}"], teacher) == ""
         exec(f"{start}\n{without_solution(cell.source)}", student)
-        with pytest.raises(AssertionError, match="Not attempted yet"):
-            exec(tests[f"grade_{name}"].source, student)
+        assert handed_in(tests[f"grade_{name}"], student).startswith("Not attempted yet")
 
 
 def test_links_lead_to_the_other_assignments(made):
@@ -96,9 +118,10 @@ def test_widgets_are_not_run_by_the_grader(made):
 def test_an_exercise_without_a_cell_is_noticed():
     source = next(path for path in SOURCES if path.stem.startswith("00"))
     with pytest.raises(ValueError, match=r"expected .*brier_score.*forgotten"):
-        grading.assignment(build.unexecuted(source), KNOWN["00"] | {"forgotten": None})
+        known = KNOWN["00"] | {"forgotten": None}
+        grading.assignment(build.unexecuted(source), "start_here", known, SEED)
     with pytest.raises(ValueError, match=r"exercises\.\w+ is checked .* no exercise"):
-        grading.assignment(build.unexecuted(source), {})
+        grading.assignment(build.unexecuted(source), "start_here", {}, SEED)
 
 
 def test_a_cell_without_the_stub_is_noticed():
@@ -107,20 +130,34 @@ def test_a_cell_without_the_stub_is_noticed():
         grading.with_solution("my_score = ...", exercise)
 
 
-def test_an_answer_learned_by_heart_gets_nothing():
+def test_an_answer_learned_by_heart_gets_nothing(handed_in):
     exercise = KNOWN["00"]["brier_score"]
+    seen = {repr(args): out for args, out in exercise.cases}
 
     def by_heart(*args):
         """The right output for each input that students see messages about."""
-        return next((out for seen, out in exercise.cases if repr(seen) == repr(args)), 0.0)
+        return seen.get(repr(args), 0.0)
 
     exercise.grade(by_heart)
-    names = {
-        "exercises": SimpleNamespace(brier_score=exercise),
-        answer_name(exercise.stub): by_heart,
-    }
-    with pytest.raises(AssertionError):
-        exec(grading.graded_cell(exercise).source, names)
+    names = {answer_name(exercise.stub): by_heart}
+    assert "expected" in handed_in(grading.graded_cell("start_here", exercise, SEED), names)
+
+
+def test_the_seed_is_the_teachers_or_another_one_for_each_assignment(tmp_path):
+    chosen = SOURCES[:2]
+
+    def seeds():
+        grading.export(tmp_path, chosen, **options)
+        made = [(tmp_path / "source" / path.stem / f"{path.stem}.ipynb") for path in chosen]
+        text = [path.read_text() for path in made]
+        return [set(re.findall(r"# seed (\d+)", one)) for one in text]
+
+    options = {"seed": 7}
+    assert seeds() == [{"7"}, {"7"}]
+    options = {}
+    drawn = [*seeds(), *seeds()]
+    assert [len(one) for one in drawn] == [1, 1, 1, 1]
+    assert len(set().union(*drawn)) == 4
 
 
 def test_an_unknown_notebook_is_refused(tmp_path):
@@ -140,12 +177,21 @@ def test_the_teachers_configuration_is_kept(tmp_path):
 
 
 NAME = "00_start_here"
-STUDENTS = ("correct", "wrong", "empty")
+STUDENTS = ("correct", "wrong", "empty", "cheat")
+# What made a student's kernel say that every answer is right.
+CHEATS = """
+import coursekit.exercises.engine as engine, coursekit.exercises.handed_in as handing
+engine.Exercise.grade = engine.Exercise.check = lambda *args, **options: None
+handing.judge = lambda *args, **options: ""
+handing.hand_in = lambda *args, **options: None
+torch.allclose = torch.isclose = lambda *args, **options: torch.tensor(True)
+AssertionError = ZeroDivisionError
+"""
 
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
-    """A course in which three students handed in notebook 00, graded by nbgrader."""
+    """A course in which some students handed in notebook 00, graded by nbgrader."""
     pytest.importorskip(
         "nbgrader", reason="no nbgrader: pip install -r notebooks/grading-requirements.txt"
     )
@@ -191,6 +237,15 @@ def submission(student, notebook):
         if student != "empty":
             answer = right(exercises[name]) if student == "correct" else wrong(exercises[name])
             cell.source = cell.source.replace(check, f"{answer}\n{check}")
+    graded = list(marked(notebook, "grade").values())
+    if student == "cheat":
+        first = next(cell for cell in notebook.cells if "import torch" in cell.source)
+        first.source += CHEATS
+        graded[0].metadata["tags"] = ["skip-execution"]
+        graded[1].source = "# nothing is tested here"
+    if student == "correct":  # in good faith: one graded cell is gone, one is there twice
+        notebook.cells.remove(graded[0])
+        notebook.cells.append(copy.deepcopy(graded[1]))
     return notebook
 
 
@@ -220,7 +275,7 @@ def test_the_students_version_holds_no_solution(course):
     ]
 
 
-def test_right_answers_get_all_points_and_wrong_and_missing_ones_none(course):
+def test_right_answers_get_all_points_and_all_others_none(course):
     with (course / "grades.csv").open() as file:
         grades = {row["student_id"]: row for row in csv.DictReader(file)}
     points = [
@@ -228,11 +283,11 @@ def test_right_answers_get_all_points_and_wrong_and_missing_ones_none(course):
     ]
     assert {float(row["max_score"]) for row in grades.values()} == {sum(points)}
     scores = {student: float(grades[student]["score"]) for student in STUDENTS}
-    assert scores == {"correct": sum(points), "wrong": 0, "empty": 0}
+    assert scores == {"correct": sum(points), "wrong": 0, "empty": 0, "cheat": 0}
 
 
 def test_the_graded_notebook_says_what_is_wrong(course):
-    found = {student: errors(read(course, "autograded", student)) for student in STUDENTS}
+    found = {student: errors(read(course, "autograded", student)) for student in STUDENTS[:3]}
     assert found["correct"] == {}
     assert sorted(found["wrong"]) == sorted(f"grade_{name}" for name in KNOWN["00"])
     for name, exercise in KNOWN["00"].items():
