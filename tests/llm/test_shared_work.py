@@ -133,8 +133,21 @@ def test_the_class_of_a_model_is_not_believed(byte_lm):
     class Deaf(GPT2LMHeadModel):
         """A model that takes a mask, and does not heed it."""
 
-        def forward(self, *args, attention_mask=None, position_ids=None, **rest):
-            return super().forward(*args, **rest)
+        def forward(
+            self,
+            input_ids,
+            attention_mask=None,
+            position_ids=None,
+            past_key_values=None,
+            logits_to_keep=0,
+            **rest,
+        ):
+            return super().forward(
+                input_ids,
+                past_key_values=past_key_values,
+                logits_to_keep=logits_to_keep,
+                **rest,
+            )
 
     torch.manual_seed(0)
     config = GPT2Config(vocab_size=V, n_embd=16, n_layer=1, n_head=2, initializer_range=0.5)
