@@ -9,6 +9,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from coursekit.llm._border import is_out_of_memory
+from coursekit.llm._quiet import quiet
 
 
 def admit(
@@ -62,7 +63,7 @@ def _require_causal(model: PreTrainedModel, device: torch.device, name: str) -> 
     rows = _n_tokens(model)
     one = torch.tensor([[0, 1, 2, 0, 1]], device=device) % rows
     other = torch.tensor([[0, 1, 2, 1, 2]], device=device) % rows
-    with evaluating(model):
+    with quiet(), evaluating(model):
         # Two calls of one shape: whatever is computed in the same way comes out the same, bit by
         # bit. Only a mixture of experts, which batches by what it reads, may tremble a little.
         first, second = _logits(model, one, name), _logits(model, other, name)

@@ -89,6 +89,14 @@ def test_a_saved_folder_is_loaded_with_its_own_weights(folder):
     assert all(torch.equal(weights[key], saved[key]) for key in saved)
 
 
+def test_loading_a_folder_prints_nothing(folder, capfd, recwarn):
+    edit(folder / "config.json", pad_token_id=0)  # a token that the check for causality reads
+    capfd.readouterr()
+    load(str(folder), device="cpu")
+    assert capfd.readouterr() == ("", "")
+    assert not recwarn.list
+
+
 def test_dtype_is_that_of_the_weights(folder):
     assert load(str(folder), device="cpu", dtype=torch.float64).model.dtype == torch.float64
     save(GPT2LMHeadModel.from_pretrained(folder).half(), folder)
