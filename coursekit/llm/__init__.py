@@ -14,6 +14,7 @@ from coursekit.llm.choice_scores import (
 )
 from coursekit.llm.choices import answer_lengths, score_choices
 from coursekit.llm.clusters import agreement, canonical, cluster_by_string, semantic_entropy
+from coursekit.llm.embedded import ModelUnavailableError
 from coursekit.llm.meaning import cluster_by_meaning, meaning_by_question, meaning_by_ratio
 from coursekit.llm.next_token import (
     NextTokenPredictions,
@@ -21,7 +22,7 @@ from coursekit.llm.next_token import (
     next_token_predictions,
     token_windows,
 )
-from coursekit.llm.pretrained import LanguageModel, ModelUnavailableError, load
+from coursekit.llm.pretrained import LanguageModel, load
 from coursekit.llm.prompts import few_shot_prompts, lettered, lettered_prompts
 from coursekit.llm.self_evaluation import (
     PTrue,
