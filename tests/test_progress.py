@@ -89,6 +89,7 @@ def test_threads_keep_each_others_entries(file):
             for guess in (
                 {"probability": float("nan"), "outcome": True},
                 {"probability": 7, "outcome": True},
+                {"probability": -0.1, "outcome": True},
                 {"probability": 0.7, "outcome": "yes"},
                 {"probability": 0.7},
                 3,
