@@ -1,8 +1,8 @@
 """Passages that a model trained on the web has read many times, and sentences it cannot have read.
 
-The famous ones are openings in the public domain, or texts made to be copied; each is quoted on a
-great many pages. The fresh ones were written for this course. Neither tells where a model's text
-came from; together they show whether it has read what everybody quotes.
+The famous ones are openings, and one monologue, in the public domain, or a text made to be copied;
+each is quoted on a great many pages. The fresh ones were written for this course. Neither tells
+where a model's text came from; together they show whether it has read what everybody quotes.
 """
 
 from __future__ import annotations

