@@ -32,7 +32,8 @@ def brier_interval(confidence: ArrayLike, correct: ArrayLike, level: float = 0.9
 
     Reference:
         E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
-        JASA 22, 1927; L. Kish, "Survey Sampling", 1965, section 11.7 (size of a weighted sample).
+        Journal of the American Statistical Association 22, 1927; L. Kish, "Survey sampling", 1965,
+        section 11.7 (size of a weighted sample).
 
     Example:
         >>> interval = brier_interval([0.9] * 10, [True] * 10)

@@ -116,8 +116,8 @@ def top_k_calibration_error(
         ValueError, TypeError: As `top_label`; or if an option is out of range or unknown.
 
     Reference:
-        C. Gupta, A. Ramdas, "Top-label calibration and multiclass-to-binary reductions", ICLR
-        2022, section 2 (top-K confidence calibration).
+        K. Gupta et al., "Calibration of neural networks using splines", ICLR 2021 (there called
+        within-top-r).
 
     Example:
         >>> probs, labels = [[0.7, 0.2, 0.1], [0.2, 0.5, 0.3]], [0, 2]

@@ -117,7 +117,8 @@ def perplexity(probs: ArrayLike, labels: ArrayLike) -> float:
 
     Reference:
         F. Jelinek, R. L. Mercer, L. R. Bahl, J. K. Baker, "Perplexity: a measure of the
-        difficulty of speech recognition tasks", JASA supplement 62, 1977.
+        difficulty of speech recognition tasks", Journal of the Acoustical Society of America 62,
+        1977.
 
     Example:
         >>> round(perplexity([[0.25, 0.25, 0.25, 0.25]], [3]), 3)

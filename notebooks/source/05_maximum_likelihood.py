@@ -116,8 +116,8 @@ for t in range(8):
 #
 # $w_i$ is the $i$-th word, $N$ the number of words. Nothing is assumed here: every law of $N$ words
 # can be written like this. Seen as a function of the *model*, with the data fixed, this number is
-# called the **likelihood** (似然). **Maximum likelihood** (最大似然): choose the model that makes it
-# as large as possible.
+# called the **likelihood**. **Maximum likelihood**: choose the model that makes it as large as
+# possible.
 #
 # **Predict first.** Computers hold numbers down to about $10^{-308}$, a little below that with less
 # precision.

@@ -752,8 +752,10 @@ expect("beam search", of_beam, 0.89, within=0.06)
 # Each single true text is far less probable than the beam's, and yet true texts all lie near the
 # entropy rate and none lies where beam search ends. It is like throwing a loaded coin a thousand
 # times: all heads is the most probable single sequence, and nobody has ever seen it. Maximising
-# probability can be right where one good answer is wanted, as in *translation*. It is wrong for a
-# text that should look like those the model learned from.
+# probability is wrong for a text that should look like those the model learned from. Even where one
+# good answer is wanted, as in *translation*, a beam does well partly because it misses the maximum:
+# the most probable translation of all was the empty one for half of the sentences in the study of
+# Stahlberg and Byrne.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### The winner's curse
@@ -1270,6 +1272,9 @@ widget.rule_explorer(words, contexts)
 # - J. E. Smith, R. L. Winkler, *The optimizer's curse*, Management Science 52, 2006.
 # - C. Meister, R. Cotterell, T. Vieira, *If beam search is the answer, what was the question?*,
 #   EMNLP 2020.
+# - F. Stahlberg, B. Byrne, *On NMT search errors and model errors: cat got your tongue?*,
+#   EMNLP-IJCNLP 2019; B. Eikema, W. Aziz, *Is MAP decoding all you need? The inadequacy of the mode
+#   in neural machine translation*, COLING 2020.
 # - C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, *On calibration of modern neural networks*, ICML 2017.
 # - A. Radford, J. Wu, R. Child, D. Luan, D. Amodei, I. Sutskever, *Language models are unsupervised
 #   multitask learners*, 2019.

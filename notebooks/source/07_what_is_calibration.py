@@ -1106,7 +1106,7 @@ expect("gap, south, rain", gap_of["south", "rain"], 0.03, within=0.02)
 #   of the American Statistical Association 102, 2007.
 # - J. Vaicenavicius et al., *Evaluating model calibration in classification*, AISTATS 2019: the
 #   kinds of multi-class calibration.
-# - U. Hebert-Johnson, M. Kim, O. Reingold, G. Rothblum, *Multicalibration: calibration for the
+# - Ú. Hébert-Johnson, M. Kim, O. Reingold, G. Rothblum, *Multicalibration: calibration for the
 #   (computationally-identifiable) masses*, ICML 2018: calibrated in every group.
 
 # %% tags=["nbval-ignore-output"]

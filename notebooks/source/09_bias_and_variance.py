@@ -926,9 +926,9 @@ exercises.what_to_do.check(...)
 # - T. Heskes, *Bias/variance decompositions for likelihood-based estimators*, Neural Computation
 #   10, 1998: the split of the KL divergence.
 # - A. Krogh, J. Vedelsby, *Neural network ensembles, cross validation, and active learning*, NIPS
-#   1995.
+#   1994.
 # - B. Lakshminarayanan, A. Pritzel, C. Blundell, *Simple and scalable predictive uncertainty
-#   estimation using deep ensembles*, NIPS 2017.
+#   estimation using deep ensembles*, NeurIPS 2017.
 # - M. Belkin, D. Hsu, S. Ma, S. Mandal, *Reconciling modern machine-learning practice and the
 #   classical bias-variance trade-off*, PNAS 116, 2019: double descent.
 # - D. J. C. MacKay, L. C. Bauman Peto, *A hierarchical Dirichlet language model*, Natural Language

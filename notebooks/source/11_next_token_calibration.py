@@ -309,8 +309,8 @@ expect("share of calibrated models with a larger ECE", reached_by_chance, at_lea
 # not mean accurate.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# **Negative control: a wrong temperature.** Divide the logits by 0.7, as many chat programs do to
-# make their text safer. The order of the tokens stays, so the accuracy does too, but every
+# **Negative control: a wrong temperature.** Divide the logits by 0.7, as one may do to make a text
+# safer. The order of the tokens stays, so the accuracy does too, but every
 # distribution gets sharper than the model's belief.
 
 # %%

@@ -318,8 +318,8 @@ expect("a token over the whole: lower end", better.low, at_least=0.0)
 # %% [markdown]
 # The least calibrated of the three probabilities has the best order: *calibration and order are two
 # virtues*, and only the first is cheap to add. And semantic entropy, which looks at all the
-# samples, is no better here than counting those that agree. It was made for long answers that say
-# the same in other words; names of cities leave little to paraphrase.
+# samples, is no better here than counting those that agree. What it adds is to count answers
+# together that say the same in other words; names of cities leave little to paraphrase.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Exercise 3: semantic entropy
@@ -912,9 +912,9 @@ def promised(confidence, correct, limit, doubt=0.1, start=20):
 # %% [markdown]
 # The second rule begins at the 20 surest answers and goes down. At each step it asks what the true
 # risk could be, given the errors seen: the upper end of a one-sided 90 % interval (Clopper and
-# Pearson). At the first step where that exceeds the limit, it stops. Because the steps have an order
+# Pearson, 1934). At the first step where that exceeds the limit, it stops. Because the steps have an order
 # that was fixed beforehand, the chance to break the limit stays at most 10 % (*fixed-sequence
-# testing*).
+# testing*, Angelopoulos et al., 2021).
 
 # %%
 limit, token_sure = 0.3, sure["likelihood a token"]
@@ -1144,6 +1144,10 @@ widget.abstention_explorer({name: sure[name] for name in probabilities}, right)
 # - Y. Geifman, R. El-Yaniv, *Selective classification for deep neural networks*, NeurIPS 2017.
 # - A. N. Angelopoulos, S. Bates, *Conformal prediction: a gentle introduction*, Foundations and
 #   Trends in Machine Learning 16, 2023.
+# - C. J. Clopper, E. S. Pearson, *The use of confidence or fiducial limits illustrated in the case
+#   of the binomial*, Biometrika 26, 1934; A. N. Angelopoulos, S. Bates, E. J. Candès, M. I. Jordan,
+#   L. Lei, *Learn then test: calibrating predictive algorithms to achieve risk control*,
+#   arXiv:2110.01052, 2021 (fixed-sequence testing).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## And you?

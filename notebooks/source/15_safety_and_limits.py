@@ -374,10 +374,9 @@ widget.canary_explorer(models, secrets.tolist(), repetitions.tolist())
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Groups: the same confidence, another truth
 #
-# Two words that Chinese keeps apart and English does not: **偏差**, statistical bias, is how far an
-# average lies from the truth (notebook 09). **偏见**, social bias, is to treat people differently for
-# the group they belong to. They meet here: a model whose confidence means less for some parts of the
-# world than for others.
+# English has one word for two things: *statistical* **bias** is how far an average lies from the truth
+# (notebook 09); *social* **bias** is to treat people differently for the group they belong to. They
+# meet here: a model whose confidence means less for some parts of the world than for others.
 #
 # SmolLM2 chooses among four capitals, for 161 countries, asked in three ways. For each country we
 # take the mean over the three prompts, so that no claim hangs on one of them.
@@ -404,7 +403,9 @@ overall = cal.bootstrap_interval(torch.mean, gap)
 expect("gap over all countries and prompts", overall.estimate, 0.15, within=0.04)
 
 # %% [markdown]
-# Nine groups: six continents, and three thirds of the countries by number of inhabitants.
+# Nine groups: six continents, and three thirds of the countries by number of inhabitants. Of the 193
+# members of the United Nations 32 are not asked, most of them since their name gives the capital away:
+# 26 % of North America, 7 % of Oceania. What is compared are the harder questions of each.
 
 # %%
 continent = [question.group for question in questions]
@@ -530,7 +531,7 @@ expect("gap, most people", gap[groups["most people"]].mean(), 0.04, within=0.04)
 #
 # "The nurse said that ..." Nothing tells who the nurse is. If a model finds "she" more likely here
 # than after "The plumber said that", the difference comes from the model, that is, from its text. This
-# is 偏见 measured directly, and it needs no statistic about the world: the sentences differ in one word.
+# is social bias measured directly, and it needs no statistic about the world: the sentences differ in one word.
 #
 # Each of 18 occupations stands in the same 8 templates. We read the probabilities of " he", " she" and
 # " they" as the next token.
@@ -1162,10 +1163,12 @@ expect("hallucination: confidence about what was never read", unread, 0.5, withi
 # - R. Rudinger et al., *Gender bias in coreference resolution*, NAACL 2018; J. Zhao et al., *Gender bias
 #   in coreference resolution: evaluation and debiasing methods*, NAACL 2018.
 # - J. Kaplan et al., *Scaling laws for neural language models*, arXiv:2001.08361, 2020; J. Hoffmann et
-#   al., *Training compute-optimal large language models*, NeurIPS 2022.
+#   al., *Training compute-optimal large language models*, arXiv:2203.15556, 2022.
 # - I. J. Good, *The population frequencies of species and the estimation of population parameters*,
 #   Biometrika 40, 1953; A. T. Kalai, S. S. Vempala, *Calibrated language models must hallucinate*, STOC
 #   2024.
+# - G. K. Zipf, *Human behavior and the principle of least effort*, Addison-Wesley 1949.
+# - M. Abadi et al., *Deep learning with differential privacy*, CCS 2016.
 # - L. Ben Allal et al., *SmolLM2: when Smol goes big*, arXiv:2502.02737, 2025.
 
 # %% [markdown] slideshow={"slide_type": "slide"}

@@ -66,10 +66,11 @@ NOT_MEMBERS = {
 # Members without one undisputed capital. A country is left out where the head of government works
 # outside the capital, or where sources differ after a move or during one, or where powers are
 # divided between cities that are all called capitals, or where the status is disputed. Three
-# borderline cases stay. The Netherlands: Amsterdam is the capital by the constitution, and The Hague, the seat
-# of government, is nowhere called so. South Korea: many ministries are in Sejong, but president and
-# parliament in Seoul. Burundi: ministries remain in Bujumbura, but the law that names Gitega (2019)
-# is nowhere in doubt. That no law names a capital is no reason by itself (Bern, Tokyo, London).
+# borderline cases stay. The Netherlands: Amsterdam is the capital by the constitution, and The
+# Hague, the seat of government, is nowhere called so. South Korea: many ministries are in Sejong,
+# but president and parliament in Seoul. Burundi: ministries remain in Bujumbura, but the law that
+# names Gitega (2019) is nowhere in doubt. That no law names a capital is no reason by itself (Bern,
+# Tokyo, London).
 NO_SINGLE_CAPITAL = {
     "BJ": "Porto-Novo by the constitution, the government sits in Cotonou",
     "BO": "Sucre by the constitution, the government sits in La Paz",
