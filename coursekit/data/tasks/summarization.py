@@ -8,6 +8,9 @@ scikit-learn and SciPy, whose versions are pinned. Three warnings:
 - **One summary of many.** A line may be wrong for not being the author's, and still be good.
 - **Words give it away.** The line often repeats words of the text: count them before you praise
   a model (notebook 14 does).
+
+Licences: Python's docstrings are the Python Software Foundation's (PSF License 2), those of
+scikit-learn and SciPy their developers' (BSD 3-Clause). What you print of them stays under these.
 """
 
 from __future__ import annotations

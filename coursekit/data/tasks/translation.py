@@ -1,9 +1,10 @@
 """Translation with checked labels: names of countries, languages, months and days.
 
-The names come from the Unicode CLDR, which native speakers vote on. Compared with a second source,
-the translations of ISO 3166-1 and ISO 639-3 in `pycountry` (November 2026), they agree on more than
-nine in ten; the rest were read one by one and are variants of spelling or of form, with both in use
-("biélorusse" and "bélarusse"). The test of this module repeats the comparison.
+The names come from the Unicode CLDR (Unicode License V3), which native speakers vote on. Compared
+with a second source, the translations of ISO 3166-1 and ISO 639-3 in `pycountry` (November 2026),
+they agree on more than nine in ten; the rest were read one by one and are variants of spelling or
+form, with both in use ("biélorusse" and "bélarusse"). The test of this module repeats the
+comparison.
 
 Some names are no test of translation: "Madagascar" is "Madagascar" in French. A name that any of
 the languages writes like English is asked in none of them, so that every language asks for the same
