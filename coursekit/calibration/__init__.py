@@ -36,12 +36,19 @@ if TYPE_CHECKING:
         consistency_bands,
         ece_null_distribution,
     )
+    from coursekit.calibration.corp import (
+        CalibrationLine,
+        CorpReliability,
+        calibration_line,
+        corp_reliability,
+    )
     from coursekit.calibration.decompositions import (
         ScoreDecomposition,
         TruthDecomposition,
         brier_decomposition,
         known_truth_decomposition,
     )
+    from coursekit.calibration.ece_intervals import ece_interval
     from coursekit.calibration.errors import (
         debiased_calibration_error,
         expected_calibration_error,
@@ -60,6 +67,7 @@ if TYPE_CHECKING:
         classwise_calibration_error,
         top_k_calibration_error,
     )
+    from coursekit.calibration.planning import answers_needed
     from coursekit.calibration.scores import (
         accuracy,
         binary_brier_score,
@@ -108,12 +116,14 @@ _NAMES = {
         "consistency_bands",
         "ece_null_distribution",
     ),
+    "corp": ("CalibrationLine", "CorpReliability", "calibration_line", "corp_reliability"),
     "decompositions": (
         "ScoreDecomposition",
         "TruthDecomposition",
         "brier_decomposition",
         "known_truth_decomposition",
     ),
+    "ece_intervals": ("ece_interval",),
     "errors": (
         "debiased_calibration_error",
         "expected_calibration_error",
@@ -127,6 +137,7 @@ _NAMES = {
         "classwise_calibration_error",
         "top_k_calibration_error",
     ),
+    "planning": ("answers_needed",),
     "scores": (
         "accuracy",
         "binary_brier_score",
@@ -152,10 +163,12 @@ _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
     "BetaCalibration",
+    "CalibrationLine",
     "CalibrationTest",
     "Calibrator",
     "ConformalSets",
     "ConsistencyBands",
+    "CorpReliability",
     "DirichletCalibration",
     "EnsembleAverage",
     "HistogramBinning",
@@ -175,6 +188,7 @@ __all__ = [
     "VocabularyCalibration",
     "accuracy",
     "adaptive_calibration_error",
+    "answers_needed",
     "auroc",
     "binary_brier_score",
     "binary_logits",
@@ -182,11 +196,14 @@ __all__ = [
     "brier_decomposition",
     "brier_interval",
     "brier_score",
+    "calibration_line",
     "calibration_test",
     "classwise_calibration_error",
     "consistency_bands",
+    "corp_reliability",
     "coverage",
     "debiased_calibration_error",
+    "ece_interval",
     "ece_null_distribution",
     "effective_sample_size",
     "entropy",

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -23,7 +22,7 @@ from torch import Tensor
 from coursekit.calibration import (
     Interval,
     ReliabilityBins,
-    bootstrap_interval,
+    ece_interval,
     ece_null_distribution,
     effective_sample_size,
     expected_calibration_error,
@@ -62,19 +61,21 @@ class ReliabilityData(BinnedData):
 
     Attributes:
         histogram: As many bins of equal width, whatever `bins` are.
-        ece: The expected calibration error; with a single prediction or group there is nothing
-            to resample, and the ends of its interval are NaN.
+        ece: The expected calibration error, as these bins show it.
+        debiased_ece: The same without what chance adds, with an interval for the true one (see
+            `ece_interval`); NaN if all predictions belong to a single group.
         ece_if_calibrated: What a calibrated model with these confidences would stay below, in
             a share `level` of all samples.
 
     Example:
         >>> data = reliability_data([0.9, 0.8, 0.7, 0.6], [1, 1, 0, 1], n_bins=2)
-        >>> round(data.ece.estimate, 2)
-        0.0
+        >>> round(data.ece, 2), data.debiased_ece.estimate
+        (0.0, 0.0)
     """
 
     histogram: ReliabilityBins
-    ece: Interval
+    ece: float
+    debiased_ece: Interval
     ece_if_calibrated: float
 
 
@@ -123,13 +124,19 @@ def reliability_data(
         confidence, correct, n_bins=n_bins, binning=binning, groups=groups, level=level
     )
     group = None if groups is None else as_group_index(groups, len(confidence))
-    ece = partial(expected_calibration_error, n_bins=n_bins, binning=binning)
-    if len(confidence) > 1 and (group is None or group.max() > 0):
-        interval = bootstrap_interval(
-            ece, confidence, correct, groups=group, level=level, n_resamples=n_resamples, seed=seed
+    if group is None or group.max() > 0:
+        interval = ece_interval(
+            confidence,
+            correct,
+            n_bins,
+            binning,
+            groups=group,
+            level=level,
+            n_simulations=n_resamples,
+            seed=seed,
         )
     else:
-        interval = Interval(ece(confidence, correct), math.nan, math.nan, level)
+        interval = Interval(math.nan, math.nan, math.nan, level)
     null = ece_null_distribution(confidence, n_bins, binning, n_simulations=n_resamples, seed=seed)
     return ReliabilityData(
         bins=points.bins,
@@ -137,7 +144,8 @@ def reliability_data(
         high=points.high,
         level=level,
         histogram=reliability_bins(confidence, correct, n_bins),
-        ece=interval,
+        ece=expected_calibration_error(confidence, correct, n_bins, binning),
+        debiased_ece=interval,
         ece_if_calibrated=null.quantile(level).item(),
     )
 
@@ -157,9 +165,10 @@ def reliability_diagram(
 ) -> Axes:
     """Draw accuracy against confidence, with intervals, and the histogram of confidence.
 
-    The second line of the title gives the ECE with its bootstrap interval. Because an estimate
-    of the ECE is never zero and its interval sits too high (see `bootstrap_interval`), a note
-    in the corner says which ECE a calibrated model would show by chance alone.
+    Under the title stand the ECE of these bins and, as chance alone makes it larger
+    than 0, what is left without chance, with an interval for the true one (`ece_interval`): 0
+    lies inside where chance may explain all. A note in the corner says which ECE a calibrated
+    model would show.
 
     Args:
         confidence: Predicted probabilities `(N,)`.
@@ -168,13 +177,13 @@ def reliability_diagram(
         binning: `"uniform"`, `"quantile"` or `"discrete"`, see
             `coursekit.calibration.reliability_bins`.
         groups: To which group each prediction belongs `(N,)`, such as its document. Then the
-            bootstrap draws whole groups, and the Wilson interval of a bin's accuracy counts
+            interval lets whole groups vary, and the Wilson interval of a bin's accuracy counts
             its `effective_sample_size`.
         level: Nominal coverage of all intervals.
         title: First line of the title.
         ax: Where to draw; the histogram then lies inside, along the bottom. Without it a new
             figure is made, with the histogram below.
-        n_resamples: Number of bootstrap resamples and of simulations of a calibrated model.
+        n_resamples: Number of samples that are simulated, of a calibrated model and of others.
         seed: Seed of the random numbers.
 
     Returns:
@@ -242,8 +251,10 @@ def _independent_counts(
 
 
 def _summary(data: ReliabilityData) -> str:
-    interval = "" if math.isnan(data.ece.low) else f" [{data.ece.low:.3f}, {data.ece.high:.3f}]"
-    return f"ECE = {data.ece.estimate:.3f}{interval}, N = {data.bins.count.sum():,}"
+    shown = f"ECE = {data.ece:.3f}, N = {data.bins.count.sum():,}"
+    if math.isnan(data.debiased_ece.low):
+        return shown
+    return f"{shown}\nwithout chance: {data.debiased_ece}"
 
 
 def _draw_points(ax: Axes, data: BinnedData) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from scipy.stats import binomtest
+from scipy.stats import binomtest, sem, t
 
 from coursekit.calibration import (
     Interval,
@@ -283,3 +283,41 @@ def test_effective_sample_size_stays_in_its_limits():
     assert effective_sample_size([1, 0, 1, 0], ["a"] * 4) == 1
     # Outcomes that balance inside each group vary less than independent ones: N at most.
     assert effective_sample_size([1, 0, 1, 0], ["a", "a", "b", "b"]) == 4
+
+
+def test_students_interval_of_a_mean_is_the_textbook_one():
+    values = [0.2, 0.5, 0.9, 0.4, 0.6, 0.1, 0.7, 0.3]
+    found = bootstrap_interval(mean, torch.tensor(values).double(), method="t")
+    low, high = t.interval(0.95, 7, np.mean(values), sem(values))
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-9)
+
+
+def test_students_interval_leaves_out_whole_groups():
+    values = torch.tensor([0.0, 1.0, 2.0, 5.0]).double()
+    once = bootstrap_interval(mean, values, method="t")
+    copies = values.repeat_interleave(5)
+    grouped = bootstrap_interval(mean, copies, groups=np.arange(20) // 5, method="t")
+    assert (grouped.low, grouped.high) == pytest.approx((once.low, once.high))
+
+
+def test_of_few_values_students_interval_covers_the_truth_and_percentiles_do_not():
+    samples = torch.randn(400, 8, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    covered = {
+        method: sum(
+            0 in bootstrap_interval(torch.mean, one, method=method, n_resamples=200, seed=i)
+            for i, one in enumerate(samples)
+        )
+        for method in ("percentile", "t")
+    }
+    assert covered["t"] > 360  # 380 are expected, with a standard deviation of 4.4
+    assert covered["percentile"] < covered["t"] - 10
+
+
+def test_agreeing_answers_have_wilsons_interval_by_either_method():
+    values = torch.ones(10, dtype=torch.float64)
+    assert bootstrap_interval(mean, values, method="t") == bootstrap_interval(mean, values)
+
+
+def test_an_unknown_method_is_refused():
+    with pytest.raises(ValueError, match="method must be one of 'percentile', 't', found 'bca'"):
+        bootstrap_interval(mean, torch.ones(3), method="bca")

@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy.stats import binomtest
 
-from coursekit.calibration import expected_calibration_error, reliability_bins
+from coursekit.calibration import ece_interval, expected_calibration_error, reliability_bins
 from coursekit.plots import new_axes, reliability_data, reliability_diagram
 
 #: Two used bins out of four: mean confidence 0.4 and 0.9, accuracy 1/2 and 2/3.
@@ -42,8 +42,9 @@ def test_numbers_are_those_of_the_calibration_package():
     bins = reliability_bins(confidence, correct, 8, "quantile")
     assert torch.equal(data.bins.count, bins.count)
     assert torch.equal(data.histogram.count, reliability_bins(confidence, correct, 8).count)
-    assert data.ece.estimate == expected_calibration_error(confidence, correct, 8, "quantile")
-    assert data.ece.low < data.ece.high
+    assert data.ece == expected_calibration_error(confidence, correct, 8, "quantile")
+    found = ece_interval(confidence, correct, 8, "quantile", n_simulations=50)
+    assert data.debiased_ece == found
 
 
 @pytest.mark.parametrize("level", [0.8, 0.95])
@@ -65,7 +66,8 @@ def test_copies_within_a_group_do_not_narrow_the_intervals():
     assert grouped.low.tolist() == pytest.approx(once.low.tolist())
     assert grouped.high.tolist() == pytest.approx(once.high.tolist())
     assert (naive.high - naive.low < 0.5 * (grouped.high - grouped.low)).all()
-    assert grouped.ece.low == pytest.approx(once.ece.low, rel=0.15)
+    ends = [(data.debiased_ece.low, data.debiased_ece.high) for data in (grouped, once)]
+    assert ends[0] == pytest.approx(ends[1], abs=0.03)
 
 
 def test_chance_is_what_calibrated_models_show():
@@ -78,12 +80,19 @@ def test_chance_is_what_calibrated_models_show():
     assert 20 < above < 90  # expected 50, and the limit itself is an estimate
 
 
-def test_one_prediction_has_an_error_but_no_interval():
+def test_one_prediction_tells_next_to_nothing():
     data = reliability_data([0.8], [1])
-    assert data.ece.estimate == pytest.approx(0.2)
-    assert math.isnan(data.ece.low)
-    title = reliability_diagram([0.8], [1]).get_title("left")
-    assert title == "ECE = 0.200, N = 1"
+    assert data.ece == pytest.approx(0.2)
+    assert data.debiased_ece.low == 0
+    assert data.debiased_ece.high > 0.7
+
+
+def test_one_group_has_an_error_but_no_interval():
+    data = reliability_data([0.8, 0.8], [1, 1], groups=["a", "a"])
+    assert data.ece == pytest.approx(0.2)
+    assert math.isnan(data.debiased_ece.low)
+    title = reliability_diagram([0.8, 0.8], [1, 1], groups=["a", "a"]).get_title("left")
+    assert title == "ECE = 0.200, N = 2"
 
 
 @pytest.mark.parametrize("inset", [False, True])
@@ -108,7 +117,10 @@ def test_what_is_drawn_is_what_was_computed(inset):
 def test_title_labels_and_legend():
     ax = reliability_diagram(CONFIDENCE, CORRECT, title="Capitals", level=0.9, **FEW)
     data = reliability_data(CONFIDENCE, CORRECT, level=0.9, **FEW)
-    assert ax.get_title("left").split("\n") == ["Capitals", f"ECE = {data.ece}, N = 5"]
+    assert ax.get_title("left").split("\n") == [
+        "Capitals",
+        f"ECE = {data.ece:.3f}, without chance {data.debiased_ece}, N = 5",
+    ]
     assert ax.get_ylabel() == "accuracy (fraction correct)"
     assert ax.figure.axes[1].get_xlabel() == "confidence (predicted probability)"
     labels = [text.get_text() for text in ax.get_legend().get_texts()]

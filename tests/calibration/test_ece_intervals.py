@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from coursekit.calibration import calibration_test, ece_interval, expected_calibration_error
+
+
+def forecasts(n, gap, seed):
+    """Confidences spread over (0.5, 1), and answers that are right less often, by `gap`."""
+    rng = np.random.default_rng(seed)
+    confidence = 0.5 + 0.5 * rng.random(n)
+    return confidence, rng.random(n) < confidence - gap
+
+
+@pytest.mark.parametrize(("n", "gap"), [(100, 0.0), (100, 0.1), (500, 0.0), (500, 0.1)])
+def test_interval_covers_the_truth_as_often_as_it_says(n, gap):
+    found = [ece_interval(*forecasts(n, gap, i), n_simulations=100, seed=i) for i in range(120)]
+    missed = sum(gap not in interval for interval in found)
+    assert missed <= 14  # 6 are expected, with a standard deviation of 2.4
+    if gap == 0:
+        assert sum(interval.low == 0 for interval in found) == 120 - missed
+    else:  # an interval that is always [0, 1] would cover, too
+        assert np.mean([interval.high - interval.low for interval in found]) < 3 / n**0.5
+
+
+def test_estimate_is_less_biased_than_the_ece():
+    samples = [forecasts(100, 0.0, i) for i in range(50)]
+    debiased = np.mean([ece_interval(*s, n_simulations=100).estimate for s in samples])
+    assert debiased < 0.5 * np.mean([expected_calibration_error(*s) for s in samples])
+
+
+def test_zero_is_inside_exactly_when_the_test_of_calibration_does_not_reject():
+    agree = 0
+    for i in range(40):
+        sample = forecasts(200, 0.05, i)
+        p_value = calibration_test(*sample, binning="uniform", norm="l1").p_value
+        agree += (0 in ece_interval(*sample)) == (p_value > 0.025)
+    assert agree >= 38  # both simulate: on the border they may differ
+
+
+def test_answers_that_are_all_right_do_not_make_certain():
+    found = ece_interval([1.0] * 100, [1] * 100)
+    assert found.estimate == found.low == 0
+    # An accuracy of 0.963 gives a hundred right answers in 2.5 % of all samples.
+    assert found.high == pytest.approx(1 - 0.025**0.01, abs=0.005)
+
+
+def test_a_wrong_answer_of_full_confidence_shuts_out_zero():
+    assert ece_interval([1.0] * 10, [1] * 9 + [0]).low > 0
+
+
+def test_agreement_better_than_chance_does_not_close_the_interval():
+    confidence = np.repeat([0.1, 0.3, 0.5, 0.7, 0.9], 10)
+    correct = np.concatenate([np.arange(10) < 10 * p for p in (0.1, 0.3, 0.5, 0.7, 0.9)])
+    assert ece_interval(confidence, correct).high > 0.05
+
+
+def test_copies_within_a_group_do_not_narrow_the_interval():
+    confidence, correct = forecasts(200, 0.15, 0)
+    once = ece_interval(confidence, correct)
+    groups = np.arange(2000) // 10
+    copied = ece_interval(confidence.repeat(10), correct.repeat(10), groups=groups)
+    naive = ece_interval(confidence.repeat(10), correct.repeat(10))
+    assert copied.low == pytest.approx(once.low, abs=0.03)
+    assert copied.high == pytest.approx(once.high, abs=0.03)
+    assert naive.high - naive.low < 0.6 * (copied.high - copied.low)
+
+
+def test_level_seed_and_binning_are_used():
+    sample = forecasts(300, 0.1, 3)
+    narrow, wide = ece_interval(*sample, level=0.5), ece_interval(*sample, level=0.99)
+    assert wide.low < narrow.low < narrow.estimate < narrow.high < wide.high
+    assert ece_interval(*sample, seed=1) == ece_interval(*sample, seed=1)
+    assert ece_interval(*sample, seed=1) != ece_interval(*sample, seed=2)
+    one_bin, value_by_value = (
+        ece_interval([0.2, 0.8] * 200, [1, 0, 0, 1] * 100, 1, binning)
+        for binning in ("uniform", "discrete")
+    )
+    assert one_bin.estimate == 0  # what is too high cancels what is too low
+    assert value_by_value.estimate == pytest.approx(0.3, abs=0.01)
+
+
+def test_one_group_is_refused():
+    with pytest.raises(ValueError, match="groups must name at least 2 different groups, found 1"):
+        ece_interval([0.5, 0.6], [0, 1], groups=["a", "a"])
+    with pytest.raises(ValueError, match="n_simulations must be"):
+        ece_interval([0.5, 0.6], [0, 1], n_simulations=0)
