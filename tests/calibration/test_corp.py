@@ -81,7 +81,7 @@ def test_line_is_that_of_scikit_learn():
 def test_line_through_two_points_in_closed_form():
     """With two confidences the line goes through both: the accuracies are fitted exactly."""
     found = calibration_line([0.2] * 10 + [0.9] * 10, [1] * 3 + [0] * 7 + [1] * 8 + [0] * 2)
-    x, y = torch.tensor([0.2, 0.9]).double().logit(), torch.tensor([0.3, 0.8]).double().logit()
+    x, y = (torch.tensor(two, dtype=torch.float64).logit() for two in ([0.2, 0.9], [0.3, 0.8]))
     slope = (y[1] - y[0]) / (x[1] - x[0])
     assert found.slope.estimate == pytest.approx(slope.item(), abs=1e-8)
     assert found.intercept.estimate == pytest.approx((y[0] - slope * x[0]).item(), abs=1e-8)

@@ -119,7 +119,8 @@ def test_title_labels_and_legend():
     data = reliability_data(CONFIDENCE, CORRECT, level=0.9, **FEW)
     assert ax.get_title("left").split("\n") == [
         "Capitals",
-        f"ECE = {data.ece:.3f}, without chance {data.debiased_ece}, N = 5",
+        f"ECE = {data.ece:.3f}, N = 5",
+        f"without chance: {data.debiased_ece}",
     ]
     assert ax.get_ylabel() == "accuracy (fraction correct)"
     assert ax.figure.axes[1].get_xlabel() == "confidence (predicted probability)"
