@@ -39,6 +39,7 @@ LONGEST_FIRST = (
     "tests/site/test_in_browser.py",
     "tests/site/test_slides.py",
     "tests/exercises/test_all_exercises.py",
+    "tests/exercises/test_adversaries.py",
     "tests/llm/test_embedded.py",
     "tests/audit/test_command.py",
     "tests/notebooks/test_rules.py",

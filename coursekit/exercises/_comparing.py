@@ -2,7 +2,8 @@
 
 Numbers agree when |found - expected| <= atol + rtol |expected|, the rule of `torch.allclose`; whole
 numbers have rtol = 0. Python numbers, NumPy numbers and tensors of shape () count as the same kind,
-and so do tensors and arrays, lists and tuples. NaN agrees with NaN only.
+and so do tensors and arrays, lists and tuples; a tensor will do for a list of the same numbers.
+NaN agrees with NaN only.
 """
 
 from __future__ import annotations
@@ -62,6 +63,8 @@ class _Difference:
 def _differences(expected: Any, found: Any, rtol: float, atol: float) -> Iterator[_Difference]:
     """Give the differences in order; of a tensor's elements, the first and how many there are."""
     expected, found = _plain(expected), _plain(found)
+    if kind(expected) == "list" and kind(found) == "tensor":
+        found = found.tolist()
     if kind(expected) != kind(found):
         yield _Difference(f"expected {a_kind(expected)}, found {a_kind(found)}")
         return

@@ -31,7 +31,8 @@ the stub and `exercises.mean_confidence.check(my_mean_confidence)`, and offers `
 `.solution()`. Stub and solution are source text that binds the same name and imports what the
 notebook does not. `tests/exercises/test_all_exercises.py` finds every exercise and proves that the
 solution passes, that each mistake gets its own message, that the untouched stub is "not attempted",
-that the notebook has it, and that garbage does no harm.
+that the notebook has it, and that garbage does no harm. `tests/exercises/adversaries/` has more
+wrong answers, of which none may pass, and right ones of another make, which must.
 
 An answer is judged in a process of its own where one can be had (`_running`): neither what it
 changes nor a figure that it shows is seen afterwards, nor what `close` and `diagnose` note.
@@ -92,6 +93,8 @@ class FunctionExercise(Exercise):
             ones (a few rows) make good messages. Each call gets its own copy.
         mistakes: Wrong functions that learners write. Recognised by what they return, so on the
             hidden inputs each must differ from the reference and from the others.
+        edges: More inputs, the same in every check: what belongs to the subject and chance would
+            seldom draw, such as zeros, a border, one element, another shape.
         hints: From a nudge to nearly the answer.
         stub: Source text the learner starts from. Running it untouched must return `...` or None,
             or fail because of a `...` in it.
@@ -131,6 +134,7 @@ class FunctionExercise(Exercise):
         close: Callable[[Any, Any], bool] = same,
         diagnose: Callable[[Callable[..., Any], tuple[Any, ...], Any], str | None] | None = None,
         draws: int = 3,
+        edges: Sequence[tuple[Any, ...]] = (),
     ) -> None:
         super().__init__(
             name=name, title=title, stub=stub, solution=solution, hints=hints, insight=insight
@@ -141,6 +145,7 @@ class FunctionExercise(Exercise):
         self.close = close
         self.diagnose = diagnose
         self.draws = draws
+        self.edges = tuple(edges)
         self._seed = [zlib.crc32(name.encode())]
 
     def with_other_inputs(self, seed: int) -> Self:
@@ -156,7 +161,8 @@ class FunctionExercise(Exercise):
         import numpy as np
 
         drawn = [self.inputs(np.random.default_rng([*self._seed, i])) for i in range(self.draws)]
-        return [(args, self.reference(*copy.deepcopy(args))) for args in drawn]
+        given = (*drawn, *self.edges)
+        return [(args, self.reference(*copy.deepcopy(args))) for args in given]
 
     def prepare(self) -> None:
         """Draw the hidden inputs, ask the reference, and load what a comparison needs."""

@@ -111,6 +111,19 @@ def test_other_answers_get_a_message_that_fits(answer, status, words):
     assert len(result.message) < 400
 
 
+def test_edges_are_tried_in_every_check_after_what_was_drawn():
+    edge = (torch.tensor([0.0]),)
+    exercise = function_exercise(edges=[edge])
+    only_three = result_of(exercise, lambda x: 2 * x if len(x) == 3 else x + 1)
+    assert only_three.status is Status.WRONG
+    assert "at [0]: expected 0, found 1.\nThe input was x = [0]" in only_three.message
+    assert result_of(exercise, lambda x: x.mul_(2)).status is Status.WRONG  # its copy, not the edge
+    for one in (exercise, exercise.with_other_inputs(1)):
+        assert len(one.cases) == 4
+        assert one.cases[-1][0] == edge
+        assert one.cases[-1][1].tolist() == [0.0]
+
+
 def test_the_shortest_input_is_shown():
     sizes = iter([50, 2, 20])
     exercise = function_exercise(inputs=lambda rng: (list(range(next(sizes))),))

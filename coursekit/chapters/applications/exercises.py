@@ -100,6 +100,12 @@ items_for_a_group = ValueExercise(
             "either side.",
         ),
         Mistake(
+            name="two standard errors",
+            wrong=256,
+            message="You took 2 standard errors either way: near enough in the head. Here take the "
+            "1.96 of a 95 % interval.",
+        ),
+        Mistake(
             name="whole width",
             wrong=984,
             message="That makes the whole interval 0.05 wide. Here each side may be 0.05.",
@@ -148,6 +154,13 @@ gap_by_task = FunctionExercise(
         for k in range(3)
     ],
     inputs=_three_tasks,
+    edges=[
+        (
+            torch.tensor([0.0, 1.0, 0.9, 1.0, 0.7], dtype=torch.float64),
+            torch.tensor([False, True, False, False, True]),
+            torch.tensor([2, 0, 2, 1, 2]),
+        ),
+    ],
     mistakes=[
         Mistake(
             name="divided by all",
@@ -228,6 +241,14 @@ nll_with_own_temperature = FunctionExercise(
         / len(labels)
     ),
     inputs=_scores_of_tasks,
+    edges=[
+        (
+            torch.tensor([[2.0, -1.0], [0.5, 3.0], [1.0, 0.0], [-2.0, 4.0]]),
+            torch.tensor([0, 1, 1, 0]),
+            torch.tensor([2, 0, 1, 2]),
+            torch.tensor([0.5, 2.0, 3.0]),
+        ),
+    ],
     mistakes=[
         Mistake(
             name="every task counts the same",
@@ -332,6 +353,13 @@ overlap = FunctionExercise(
     title="How much two lines overlap: F1 of their words",
     reference=_word_overlap,
     inputs=_two_lines,
+    edges=[
+        ("the the the", "the list"),
+        ("sort a list", "return values"),  # nothing in common
+        ("values of the list", "the list"),
+        ("list the values", "values the list"),
+        ("The a list", "an ant in the list"),
+    ],
     mistakes=[
         Mistake(
             name="precision",
@@ -349,6 +377,16 @@ overlap = FunctionExercise(
             ),
             message="That is the recall: the share of the true words that were written. Whoever "
             "writes a dictionary gets 1. Combine it with the precision.",
+        ),
+        Mistake(
+            name="counted without a limit",
+            wrong=lambda written, true: (
+                2
+                * sum(word in true.split() for word in written.split())
+                / len(written.split() + true.split())
+            ),
+            message='You counted every written word that is in the true line: "the the the" then '
+            "finds one and the same word three times. Each true word can be met only once.",
         ),
         Mistake(
             name="words as a set",

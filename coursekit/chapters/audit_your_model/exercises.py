@@ -88,6 +88,14 @@ merged_ece = FunctionExercise(
     title="The ECE of all predictions, from the sums of two processes",
     reference=_ece,
     inputs=_two_shards,
+    edges=[
+        (  # a bin that nobody met, and more bins
+            torch.tensor([[4, 0, 2, 1, 0, 3, 0, 8], [0, 0, 2, 5, 0, 1, 9, 2]]),
+            torch.tensor([[1, 0, 2, 0, 0, 3, 0, 5], [0, 0, 1, 5, 0, 0, 6, 2]]),
+            torch.tensor([[0.6, 0, 1.0, 0.5, 0, 1.9, 0, 7.5], [0, 0, 1.1, 2.4, 0, 0.7, 7.5, 1.9]]),
+        ),
+        (torch.tensor([[2], [3]]), torch.tensor([[2], [0]]), torch.tensor([[1.0], [1.0]])),
+    ],
     mistakes=[
         Mistake(
             name="mean of two errors",
@@ -146,6 +154,11 @@ paired_error = FunctionExercise(
     title="The standard error of a difference between two models on the same items",
     reference=lambda first, second: float((second - first).std() / len(first) ** 0.5),
     inputs=_paired_losses,
+    edges=[
+        (torch.tensor([1.0, 4.0]), torch.tensor([1.5, 3.5])),
+        (torch.tensor([0.5, 9.0, 2.0, 0.0, 3.0]), torch.tensor([0.0, 9.5, 2.0, 1.0, 3.2])),
+        (torch.tensor([1.0, 2.0, 5.0]), torch.tensor([1.5, 2.5, 5.5])),  # the same difference
+    ],
     mistakes=[
         Mistake(
             name="two separate errors",
@@ -158,6 +171,14 @@ paired_error = FunctionExercise(
             wrong=lambda first, second: float((second - first).std()),
             message="That is how much the difference varies from item to item. The mean of N items "
             "varies less: divide by the square root of N.",
+        ),
+        Mistake(
+            name="population formula",
+            wrong=lambda first, second: float(
+                (second - first).std(correction=0) / len(first) ** 0.5
+            ),
+            message="Your spread divides by N, as NumPy's .std() does. The mean was estimated from "
+            "the same items, so divide by N - 1: torch's default, `ddof=1` in NumPy.",
         ),
         Mistake(
             name="divided by N",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
+import numpy as np
 import torch
 
 from coursekit.data.questions import normalise
@@ -94,12 +96,29 @@ agreement_of_samples = FunctionExercise(
     title="The share of the samples that give an answer",
     reference=lambda answer, samples: _share(answer, samples, normalise),
     inputs=_answer_and_samples,
+    edges=[
+        (
+            "Porto",
+            ["Lagos", "Bergen", "BERGEN.", "bergen", "Porto"],
+        ),  # most samples say something else
+        ("Porto", ["Prague", "Porto Alegre", "the Porto", "port"]),
+        ("São Tomé", ["Sao Tome.", "são tomé!", "Tome"]),
+        ("Sofia", ["Lagos"]),
+    ],
     mistakes=[
         Mistake(
             name="raw strings",
             wrong=lambda answer, samples: _share(answer, samples, lambda text: text),
             message="You compared the strings as they are, so that 'PORTO.' does not agree with "
             "'Porto'. Normalise both before you compare.",
+        ),
+        Mistake(
+            name="most common sample",
+            wrong=lambda answer, samples: (
+                Counter(map(normalise, samples)).most_common(1)[0][1] / len(samples)
+            ),
+            message="You took the share of the most common sample, whatever it says. Asked for is "
+            "the share that gives this `answer`, and most samples may give another.",
         ),
         Mistake(
             name="among different answers",
@@ -151,6 +170,7 @@ length_normalised_confidence = FunctionExercise(
     title="The length-normalised likelihood of an answer, as a probability",
     reference=lambda log_probs, text: math.exp(float(log_probs.sum()) / len(log_probs)),
     inputs=_token_log_probs,
+    edges=[(torch.tensor([-1.2]), "Rome"), (torch.tensor([0.0, 0.0, -9.0]), "New York")],
     mistakes=[
         Mistake(
             name="not normalised",
@@ -204,6 +224,7 @@ entropy_of_clusters = FunctionExercise(
         torch.distributions.Categorical(probs=_counts(clusters)).entropy()
     ),
     inputs=_clusters,
+    edges=[([0, 0, 0],), ([7, 7, 2, 2, 9],), ([4, 1, 4, 4, 0, 3, 2, 1, 4, 4],)],
     mistakes=[
         Mistake(
             name="over samples",
@@ -263,6 +284,10 @@ unparsed_confidence = FunctionExercise(
     title="The Brier score of stated confidences, of which some could not be read",
     reference=lambda stated, correct: _brier(stated, correct, 0.5),
     inputs=_stated_and_correct,
+    edges=[
+        ([0.0, None, 1.0, None], torch.tensor([False, True, True, True])),  # 0 is a number, too
+        ([0.9, 0.0], torch.tensor([True, True])),
+    ],
     mistakes=[
         Mistake(
             name="dropped",
@@ -342,11 +367,22 @@ def _smallest(scores, rank):
     return float(scores.sort().values[rank - 1])
 
 
+def _higher_at_the_corrected_level(scores, level):
+    corrected = math.ceil((len(scores) + 1) * level) / len(scores)
+    return float(np.quantile(scores.numpy(), corrected, method="higher"))
+
+
 conformal_quantile = FunctionExercise(
     name="conformal_quantile",
     title="The conformal quantile of calibration scores",
     reference=lambda scores, level: _smallest(scores, math.ceil((len(scores) + 1) * level)),
     inputs=_scores_and_level,
+    edges=[
+        (torch.tensor([0.9, 0.3, 0.5, 0.1, 0.8, 0.2, 0.7, 0.6]), 0.75),
+        (torch.tensor([0.6, 0.2, 0.9, 0.4, 0.1, 0.7, 0.3]), 0.6),
+        (torch.arange(24).flip(0) / 24, 0.9),
+        (torch.tensor([0.4, 0.9, 0.1]), 0.6),
+    ],
     mistakes=[
         Mistake(
             name="without the correction",
@@ -359,6 +395,19 @@ conformal_quantile = FunctionExercise(
             wrong=lambda scores, level: float(scores.quantile(level)),
             message="torch.quantile interpolates between two scores, and knows nothing of the new "
             "one. Take a score itself: the ceil((n + 1) * level)-th smallest.",
+        ),
+        Mistake(
+            name="higher at the level",
+            wrong=lambda scores, level: float(scores.quantile(level, interpolation="higher")),
+            message='method="higher" does pick one of the scores, but for n of them: it knows '
+            "nothing of the new one. Take the ceil((n + 1) * level)-th smallest yourself.",
+        ),
+        Mistake(
+            name="higher at the corrected level",
+            wrong=_higher_at_the_corrected_level,
+            message='Your level is right, ceil((n + 1) * level) / n, but method="higher" counts '
+            "from 0 to n - 1 and so lands one score too high. Take the k-th smallest itself, or "
+            'method="inverted_cdf".',
         ),
         Mistake(
             name="lower tail",

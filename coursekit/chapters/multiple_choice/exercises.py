@@ -74,6 +74,10 @@ letter_probs = FunctionExercise(
     title="The probabilities of the letters, given that the answer is one of them",
     reference=lambda log_probs, ids: log_probs[ids].exp() / log_probs[ids].exp().sum(),
     inputs=_letters_case,
+    edges=[
+        (torch.tensor([-0.5, -9.0, -3.0, -2.0, -4.0, -2.5, -6.0]), torch.tensor([3, 1, 6, 2, 5])),
+        (torch.tensor([-1.0, -2.0, -3.0]), torch.tensor([2, 0])),
+    ],
     mistakes=[
         Mistake(
             name="not renormalised",
@@ -126,6 +130,10 @@ answer_probs = FunctionExercise(
         / sum(part.exp().prod() for part in tokens)
     ),
     inputs=_token_log_probs,
+    edges=[
+        ([torch.tensor([-0.1] * 6), torch.tensor([-1.0]), *torch.tensor([[-0.4, -0.9]] * 3)],),
+        ([torch.tensor([-2.0, 0.0])],),
+    ],
     mistakes=[
         Mistake(
             name="softmax of means",
@@ -138,6 +146,12 @@ answer_probs = FunctionExercise(
             wrong=lambda tokens: torch.stack([part[0] for part in tokens]).softmax(dim=0),
             message="You read the first token of each answer only: answers that begin alike would "
             "tie, and the rest of the word would cost nothing.",
+        ),
+        Mistake(
+            name="not renormalised",
+            wrong=lambda tokens: torch.stack([part.exp().prod() for part in tokens]),
+            message="Those are the products, among all texts that the model may write. Here the "
+            "answer is one of these, so divide by their sum: the probabilities must sum to one.",
         ),
         Mistake(
             name="sum of probabilities",
@@ -182,6 +196,10 @@ contextual = FunctionExercise(
         probs / torch.stack(list(content_free)).sum(dim=0) * len(content_free)
     ),
     inputs=_probs_and_content_free,
+    edges=[
+        (torch.tensor([[0.7, 0.2, 0.1]]), torch.tensor([[0.5, 0.2, 0.3]])),  # one empty question
+        (torch.tensor([[0.6, 0.4], [0.0, 1.0]]), torch.tensor([[0.1, 0.9]])),
+    ],
     mistakes=[
         Mistake(
             name="mean over the options",
@@ -247,6 +265,13 @@ over_orders = FunctionExercise(
     title="Mean log-probability of every option, over several orders of the list",
     reference=_by_option,
     inputs=_scores_by_place,
+    edges=[
+        (
+            torch.tensor([[-0.2, -2.0, -4.0], [-3.0, -0.5, -1.2]]),
+            torch.tensor([[1, 2, 0], [2, 0, 1]]),
+        ),
+        (torch.tensor([[-0.7, -1.5, -2.5, -3.0]]), torch.tensor([[1, 2, 3, 0]])),
+    ],
     mistakes=[
         Mistake(
             name="not mapped back",
@@ -291,6 +316,10 @@ divided_by_prior = FunctionExercise(
         torch.tensor(rng.normal(-4.0, 1.5, size=(3, 4))),
         torch.tensor(rng.normal(-7.0, 1.5, size=(3, 4))),
     ),
+    edges=[
+        (torch.tensor([[-40.0, -42.0]]), torch.tensor([[-60.0, -59.0]])),
+        (torch.zeros(2, 5), torch.tensor([[-1.0, -2.0, -3.0, -4.0, -5.0], [-2.0] * 5])),
+    ],
     mistakes=[
         Mistake(
             name="subtracted probabilities",

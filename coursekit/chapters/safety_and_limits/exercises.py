@@ -84,6 +84,10 @@ exposure = FunctionExercise(
     title="The exposure of a secret among all candidates, in bits",
     reference=_exposure,
     inputs=_candidates,
+    edges=[
+        (torch.tensor([-1.0, -2.0, -5.0, -3.0]), 0),  # the most probable one
+        (torch.tensor([-1.0, -2.0, -5.0, -3.0, -4.0]), 2),  # the least
+    ],
     mistakes=[
         Mistake(
             name="natural logarithm",
@@ -193,6 +197,11 @@ holm = FunctionExercise(
     title="P-values corrected for their number, by Holm's method",
     reference=_holm,
     inputs=_p_values,
+    edges=[
+        (torch.tensor([0.7, 0.04, 0.9]),),  # some would be above 1
+        (torch.tensor([0.01, 0.3, 0.01, 0.0, 0.01]),),
+        (torch.tensor([0.02]),),
+    ],
     mistakes=[
         Mistake(
             name="Bonferroni",
@@ -259,6 +268,10 @@ against_control = FunctionExercise(
         torch.tensor(rng.normal(1.0, 0.5, size=5)),
         torch.tensor(rng.normal(0.6, 0.5, size=(3, 5))),
     ),
+    edges=[
+        (torch.tensor([2.0, -1.0]), torch.tensor([[1.0, 0.5], [0.0, 2.0], [-3.0, 1.0], [0.4, 7]])),
+        (torch.tensor([1.5]), torch.tensor([[0.5]])),
+    ],
     mistakes=[
         Mistake(
             name="no control",
@@ -318,6 +331,14 @@ scaling_exponent = FunctionExercise(
     title="The exponent with which a loss falls toward its floor",
     reference=lambda sizes, losses, floor: -_slope(sizes.log10(), (losses - floor).log10()),
     inputs=_losses,
+    edges=[
+        (
+            torch.tensor([10.0, 100.0, 200.0, 5_000.0, 1e6], dtype=torch.float64),
+            torch.tensor([9.0, 6.5, 4.0, 3.2, 2.1], dtype=torch.float64),
+            2.0,
+        ),
+        (torch.tensor([1.0, 4.0]), torch.tensor([6.0, 3.0]), 0.0),
+    ],
     mistakes=[
         Mistake(
             name="floor forgotten",
@@ -361,6 +382,7 @@ good_turing = FunctionExercise(
     inputs=lambda rng: (
         torch.tensor([0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 3, *rng.integers(4, 9, size=6)]),
     ),
+    edges=[(torch.tensor([0, 5, 2]),), (torch.tensor([1, 1]),), (torch.tensor([30, 1, 0, 1, 1]),)],
     mistakes=[
         Mistake(
             name="share of the facts",

@@ -70,6 +70,11 @@ def _tensor(rng, *shape):
     return torch.tensor(rng.normal(size=shape))
 
 
+def _fixed(*shape):
+    """Return a tensor with no pattern, always the same."""
+    return torch.arange(math.prod(shape), dtype=torch.float64).add(1).square().sin().view(shape)
+
+
 def _attend(scores, value):
     return scores.softmax(dim=-1) @ value
 
@@ -80,10 +85,16 @@ attend = FunctionExercise(
     reference=lambda query, key, value: F.scaled_dot_product_attention(query, key, value),
     # As many queries as keys, so that every mistake still has the right shape.
     inputs=lambda rng: (2 * _tensor(rng, 4, 3), _tensor(rng, 4, 3), _tensor(rng, 4, 2)),
+    edges=[
+        (3 * _fixed(2, 5), _fixed(3, 5), _fixed(3, 4)),
+        (_fixed(1, 2), _fixed(1, 2), _fixed(1, 1)),
+    ],
     mistakes=[
         Mistake(
             name="softmax over the queries",
-            wrong=lambda query, key, value: (query @ key.T / math.sqrt(3)).softmax(dim=0) @ value,
+            wrong=lambda query, key, value: (
+                (query @ key.T / math.sqrt(query.shape[-1])).softmax(dim=0) @ value
+            ),
             message="You took the softmax over the queries (dim=0): columns sum to one. Each query "
             "spends a weight of one on the keys, so rows must sum to one: dim=-1.",
         ),
@@ -95,13 +106,15 @@ attend = FunctionExercise(
         ),
         Mistake(
             name="divided by d",
-            wrong=lambda query, key, value: _attend(query @ key.T / 3, value),
+            wrong=lambda query, key, value: _attend(query @ key.T / query.shape[-1], value),
             message="You divided by d. The standard deviation of a dot product grows with the "
             "square root of d; dividing by d makes the weights almost equal.",
         ),
         Mistake(
             name="keys ask, queries answer",
-            wrong=lambda query, key, value: _attend(key @ query.T / math.sqrt(3), value),
+            wrong=lambda query, key, value: _attend(
+                key @ query.T / math.sqrt(query.shape[-1]), value
+            ),
             message="You multiplied key by query^T: row t is then how much the others look at "
             "token t. Row t must belong to query t: query @ key.T.",
         ),
@@ -140,6 +153,11 @@ causal_weights = FunctionExercise(
     title="Attention weights that do not see the future",
     reference=_causal_rows,
     inputs=lambda rng: (_tensor(rng, 4, 4),),
+    edges=[
+        (torch.tensor([[-300.0, 40.0], [0.0, 1.0]], dtype=torch.float64),),  # finds masks that leak
+        (_fixed(1, 1),),
+        (3 * _fixed(6, 6),),
+    ],
     mistakes=[
         Mistake(
             name="mask after the softmax",
@@ -194,6 +212,7 @@ split_heads = FunctionExercise(
     title="Cut the width into heads",
     reference=lambda x, n_heads: torch.stack(x.chunk(n_heads, dim=-1)),
     inputs=lambda rng: (_tensor(rng, 4, 6), 2),
+    edges=[(_fixed(3, 6), 3), (_fixed(2, 4), 1), (_fixed(1, 4), 4)],
     mistakes=[
         Mistake(
             name="view without transpose",
@@ -245,6 +264,10 @@ cached_step = FunctionExercise(
         *(_tensor(rng, 1, width) for width in (3, 3, 2)),
         *(_tensor(rng, 5, width) for width in (3, 2)),
     ),
+    edges=[
+        (3 * _fixed(1, 5), _fixed(1, 5), _fixed(1, 4), _fixed(7, 5), _fixed(7, 4)),
+        (_fixed(1, 2), _fixed(1, 2), _fixed(1, 1), torch.zeros(0, 2), torch.zeros(0, 1)),
+    ],
     mistakes=[
         Mistake(
             name="forgets the new token",
@@ -317,6 +340,7 @@ find_previous_token_head = FunctionExercise(
     title="The head that looks most at the previous token",
     reference=_previous_by_loop,
     inputs=_causal_heads,
+    edges=[(2 * _fixed(2, 6, 4, 4),), (_fixed(1, 1, 2, 2),)],
     mistakes=[
         Mistake(
             name="looks at itself",

@@ -16,6 +16,11 @@ brier_score = FunctionExercise(
         rng.integers(50, 101, size=8) / 100,
         np.array([1, 0, 1, 1, 0, 1, 0, 1])[rng.permutation(8)],
     ),
+    edges=[
+        (np.array([0.0, 1.0, 1.0, 0.2]), np.array([0, 1, 0, 1])),  # quite sure, right and wrong
+        (np.array([0.7, 0.9]), np.array([0, 0])),
+        (np.array([0.3]), np.array([1])),
+    ],
     mistakes=[
         Mistake(
             name="not squared",

@@ -85,6 +85,12 @@ apply_merge = FunctionExercise(
     title="Replace each occurrence of a pair by its new token, from left to right",
     reference=merge,
     inputs=_ids_with_runs,
+    edges=[
+        ([], (1, 2), 3),
+        ([1], (1, 1), 2),
+        ([3, 4, 4, 3, 3, 4], (3, 4), 7),  # two tokens that differ, in both orders
+        ([11, 1, 1, 12, 1, 1, 1, 1], (1, 1), 256),  # several digits, and a run of four
+    ],
     mistakes=[
         Mistake(
             name="overlapping pairs",
@@ -148,6 +154,7 @@ count_pairs = FunctionExercise(
     title="Count neighbouring tokens in words that occur several times",
     reference=_weighted_pairs,
     inputs=_words,
+    edges=[({},), ({("a",): 3},), ({("a", "a", "a"): 1, ("b", "a"): 2},)],
     mistakes=[
         Mistake(
             name="frequency ignored",
@@ -237,17 +244,42 @@ def _first_occurrence(word, merges):
     return tokens
 
 
+def _leftmost(word, merges):
+    tokens, i = list(word), 0
+    while i < len(tokens) - 1:
+        if (tokens[i], tokens[i + 1]) in merges:
+            tokens[i : i + 2] = [tokens[i] + tokens[i + 1]]
+            i = 0
+        else:
+            i += 1
+    return tokens
+
+
 replay_merges = FunctionExercise(
     name="replay_merges",
     title="Encode a word: replay the merges, oldest first",
     reference=_replay,
     inputs=_word_and_merges,
+    edges=[
+        ("a", [("a", "b")]),
+        ("aaaaa", [("a", "a"), ("aa", "aa")]),
+        ("cab", [("x", "y"), ("a", "b")]),  # a merge that the word does not need
+        ("abcd", [("a", "b"), ("ab", "c"), ("c", "d")]),  # a longer token is the older one
+        ("abc", [("b", "c"), ("a", "b"), ("ab", "c")]),  # a, bc spell abc, but are not that pair
+        ("xyz", [("y", "z"), ("x", "yz"), ("x", "y")]),
+    ],
     mistakes=[
         Mistake(
             name="longest match",
             wrong=_longest_match,
             message="You took the longest known token from the left. That is WordPiece's rule. "
             "BPE replays its merges in the order of training, so an older merge wins.",
+        ),
+        Mistake(
+            name="leftmost pair",
+            wrong=_leftmost,
+            message="You joined the leftmost pair that any merge knows. The age of a merge comes "
+            "first, the place in the word second: join the oldest merge wherever it stands.",
         ),
         Mistake(
             name="newest first",
@@ -296,6 +328,11 @@ bits_per_byte = FunctionExercise(
         int(rng.integers(200, 400)),
         int(rng.integers(900, 1500)),
     ),
+    edges=[
+        (0.0, 5, 9),
+        (9.0, 4, 4),
+        (2.5, 30, 20),
+    ],  # certain; byte by byte; more tokens than bytes
     mistakes=[
         Mistake(
             name="per token",

@@ -1,0 +1,156 @@
+"""15 Safety and limits."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+
+
+def rank(log_probs, secret):
+    return int((log_probs > log_probs[secret]).sum()) + 1
+
+
+def stepped(p, factors, running=True, limit=True):
+    order = p.argsort()
+    scaled = p[order] * factors
+    scaled = scaled.cummax(0).values if running else scaled
+    result = torch.empty_like(p)
+    result[order] = scaled.clamp(max=1) if limit else scaled
+    return result
+
+
+def down(p):
+    return torch.arange(len(p), 0, -1)
+
+
+def hochberg(p):
+    order = p.argsort()
+    result = torch.empty_like(p)
+    scaled = (p[order] * down(p)).flip(0).cummin(0).values.flip(0)
+    result[order] = scaled.clamp(max=1)
+    return result
+
+
+def sidak(p):
+    order = p.argsort()
+    result = torch.empty_like(p)
+    result[order] = (1 - (1 - p[order]) ** down(p)).cummax(0).values
+    return result
+
+
+def holm_by_loop(p):
+    adjusted, largest = [0.0] * len(p), 0.0
+    for done, i in enumerate(sorted(range(len(p)), key=lambda i: float(p[i]))):
+        largest = max(largest, min(1.0, (len(p) - done) * float(p[i])))
+        adjusted[i] = largest
+    return adjusted
+
+
+def slope(x, y):
+    return float(((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).square().sum())
+
+
+WRONG = {
+    "exposure": {
+        "of 64": lambda lp, s: 6 - math.log2(rank(lp, s)),
+        "rank": lambda lp, s: rank(lp, s),
+        "minus the logarithm of the rank": lambda lp, s: -math.log2(rank(lp, s)),
+        "others only": lambda lp, s: math.log2(max(len(lp) - 1, 1)) - math.log2(rank(lp, s)),
+        "share": lambda lp, s: rank(lp, s) / len(lp),
+        "whole bits": lambda lp, s: math.floor(math.log2(len(lp) / rank(lp, s))),
+        "place": lambda lp, s: math.log2(len(lp)) - math.log2(s + 1),
+        "never the best": lambda lp, s: math.log2(len(lp)) - math.log2(max(rank(lp, s), 2)),
+        "base ten": lambda lp, s: math.log10(len(lp) / rank(lp, s)),
+    },
+    "holm": {
+        "above one": lambda p: stepped(p, down(p), limit=False),
+        "of eight": lambda p: stepped(p, 8 - torch.arange(len(p))),
+        "Hochberg": hochberg,
+        "Sidak": sidak,
+        "one less": lambda p: stepped(p, (down(p) - 1).clamp(min=1)),
+        "largest first": lambda p: stepped(p, down(p).flip(0)),
+        "each by its place": lambda p: (p * down(p)).clamp(max=1),
+        "smallest for all": lambda p: (p.min() * len(p)).clamp(max=1).expand(len(p)),
+        "ties are one": lambda p: stepped(
+            p, torch.tensor([len((p >= x).nonzero()) for x in p.sort().values]), running=False
+        ),
+    },
+    "against_control": {
+        "three neutral words": lambda o, n: float((o - n[:3].mean(0)).mean()),
+        "divided by five": lambda o, n: float((o - n.mean(0)).sum() / 5),
+        "sum": lambda o, n: float((o - n.mean(0)).sum()),
+        "median": lambda o, n: float((o - n.median(0).values).mean()),
+        "each template": lambda o, n: o - n.mean(0),
+        "odds": lambda o, n: float(o.exp().mean() / n.exp().mean()),
+        "in its spread": lambda o, n: float((o - n.mean(0)).mean() / (1 + n.std(correction=0))),
+        "sum of the neutral words": lambda o, n: float((o - n.sum(0)).mean()),
+    },
+    "scaling_exponent": {
+        "first and last": lambda s, l, f: float(
+            -((l - f)[-1] / (l - f)[0]).log() / (s[-1] / s[0]).log()
+        ),
+        "other axis first": lambda s, l, f: -1 / slope((l - f).log(), s.log()),
+        "two bases": lambda s, l, f: -slope(s.log(), (l - f).log10()),
+        "through the origin": lambda s, l, f: float(
+            -(s.log() * (l - f).log()).sum() / s.log().square().sum()
+        ),
+        "lowest loss as floor": lambda s, l, f: -slope(s[:-1].log(), (l[:-1] - l[-1]).abs().log()),
+        "mean of steps": lambda s, l, f: float(-((l - f).log().diff() / s.log().diff()).mean()),
+        "spread": lambda s, l, f: float((l - f).log().std() / s.log().std()),
+        "four sizes": lambda s, l, f: -slope(s[:4].log(), (l - f)[:4].log()),
+        "last three": lambda s, l, f: -slope(s[-3:].log(), (l - f)[-3:].log()),
+    },
+    "good_turing": {
+        "four": lambda c: 4 / float(c.sum()),
+        "of the known facts": lambda c: float((c == 1).sum() / (c > 0).sum().clamp(min=1)),
+        "complement": lambda c: 1 - float((c == 1).sum() / c.sum()),
+        "sum of the rare": lambda c: float(c[c <= 2].sum() / c.sum()),
+        "one added": lambda c: float(((c == 1).sum() + 1) / (c.sum() + 1)),
+        "twice over once": lambda c: float(2 * (c == 2).sum() / (c == 1).sum().clamp(min=1)),
+        "never none": lambda c: max(1, int((c == 1).sum())) / int(c.sum()),
+        "not all": lambda c: min(0.9, float((c == 1).sum() / c.sum())),
+    },
+}
+RIGHT = {
+    "exposure": {
+        "sorted": lambda log_probs, secret: math.log2(
+            len(log_probs)
+            / (sorted(log_probs.tolist(), reverse=True).index(log_probs[secret].item()) + 1)
+        ),
+        "numpy": lambda lp, s: -np.log2(np.mean(lp.numpy() >= lp.numpy()[s])),
+        "loop": lambda lp, s: math.log(len(lp), 2) - math.log(sum(x >= lp[s] for x in lp), 2),
+        "argsort": lambda lp, s: math.log2(
+            len(lp) / (lp.argsort(descending=True).tolist().index(s) + 1)
+        ),
+    },
+    "holm": {
+        "loop": lambda p: torch.tensor(holm_by_loop(p)),
+        "numpy": lambda p: np.array(holm_by_loop(p)),
+        "limit last": lambda p: stepped(p, down(p)),
+        "single precision": lambda p: stepped(p.float(), down(p)),
+        "list": (holm_by_loop, "found a list"),
+    },
+    "against_control": {
+        "difference of means": lambda o, n: float(o.mean() - n.mean()),
+        "loop": lambda odds, words: (
+            sum(float(o) - sum(map(float, w)) / len(w) for o, w in zip(odds, words.T)) / len(odds)
+        ),
+        "numpy": lambda o, n: np.mean(o.numpy() - n.numpy().mean(axis=0)),
+    },
+    "scaling_exponent": {
+        "polyfit": lambda s, l, f: -np.polyfit(np.log10(s.numpy()), np.log10(l.numpy() - f), 1)[0],
+        "lstsq": lambda s, l, f: (
+            -torch.linalg.lstsq(
+                torch.stack([s.log(), torch.ones_like(s)], 1), (l - f).log()[:, None]
+            ).solution[0, 0]
+        ),
+        "base two": lambda s, l, f: -slope(s.log2(), (l - f).log2()),
+    },
+    "good_turing": {
+        "loop": lambda counts: sum(c == 1 for c in counts.tolist()) / sum(counts.tolist()),
+        "numpy": lambda c: np.sum(c.numpy() == 1) / np.sum(c.numpy()),
+        "tensor": lambda c: c.eq(1).sum() / c.sum(),
+    },
+}
