@@ -94,6 +94,12 @@ most_new_tokens = FunctionExercise(
         [rng.integers(100, size=n).tolist() for n in rng.permutation([3, 5, 9])],
         int(rng.integers(30, 60)),
     ),
+    edges=[
+        ([[0, 0, 5, 0], [7, 8]], 10),  # 0 is a token
+        ([[9], [1, 2, 3, 1, 2, 3]], 6),  # no room left
+        ([[9, 1, 1], [1, 1, 1, 1, 1], [2]], 12),
+        ([[4, 4, 4]], 20),
+    ],
     mistakes=[
         Mistake(
             name="prompt not counted",
@@ -141,6 +147,10 @@ tempered_probs = FunctionExercise(
         torch.tensor(rng.normal(scale=1.5, size=(3, 5))),
         float(rng.choice([0.5, 0.7, 1.6])),
     ),
+    edges=[
+        (torch.tensor([[0.3, -0.2]]), 0.1),
+        (torch.tensor([[1.0, -2.0, 0.0, 3.0], [0.0, 0.0, 0.0, 0.0]]), 1.0),
+    ],
     mistakes=[
         Mistake(
             name="multiplied",
@@ -189,7 +199,7 @@ def _nucleus(probs, p, crossing=True, normalised=True):
         total += float(probs[i])
     law = torch.zeros_like(probs)
     law[kept] = probs[kept]
-    return law / law.sum() if normalised and kept else law
+    return law / law.sum() if normalised else law
 
 
 def _probs_and_p(rng):
@@ -204,6 +214,11 @@ top_p_probs = FunctionExercise(
     title="Top-p: the probabilities that the nucleus is sampled with",
     reference=_nucleus,
     inputs=_probs_and_p,
+    edges=[
+        (torch.tensor([0.125, 0.5, 0.125, 0.25]), 0.75),  # reached exactly
+        (torch.tensor([0.125, 0.5, 0.125, 0.25]), 0.3),
+        (torch.tensor([0.04, 0.9, 0.06]), 1.0),
+    ],
     mistakes=[
         Mistake(
             name="crossing word dropped",
@@ -269,6 +284,17 @@ beam_step = FunctionExercise(
     title="One step of beam search",
     reference=_beam_step,
     inputs=_totals_and_log_probs,
+    edges=[
+        (
+            torch.tensor([-0.5, -2.0]),
+            torch.tensor([[0.22, 0.4, 0.18, 0.2], [0.15, 0.05, 0.3, 0.5]]).log(),
+        ),
+        (
+            torch.tensor([-1.0, -1.2]),
+            torch.tensor([[0.5, 0.4, 0.1], [0.7, 0.2, 0.1]]).log(),
+        ),
+        (torch.tensor([-3.0]), torch.tensor([[0.2, 0.7, 0.1]]).log()),
+    ],
     mistakes=[
         Mistake(
             name="greedy in each text",
@@ -319,6 +345,13 @@ expected_surprise = FunctionExercise(
         torch.tensor(rng.dirichlet([1.0] * 4, size=3)).clamp_min(0.01),
         torch.tensor(rng.dirichlet([1.0] * 4, size=3)).clamp_min(0.01),
     ),
+    edges=[
+        (torch.tensor([[1.0, 0.0]]), torch.tensor([[0.2, 0.8]])),  # drawn greedily
+        (
+            torch.tensor([[0.5, 0.3, 0.1, 0.1, 0.0], [0.2, 0.2, 0.2, 0.2, 0.2]]),
+            torch.tensor([[0.4, 0.3, 0.1, 0.1, 0.1], [0.6, 0.1, 0.1, 0.1, 0.1]]),
+        ),
+    ],
     mistakes=[
         Mistake(
             name="the wrong law draws",

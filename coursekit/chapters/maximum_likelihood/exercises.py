@@ -92,6 +92,13 @@ loss_of_a_text = FunctionExercise(
     title="The loss of a text, from a model's logits",
     reference=_nll,
     inputs=_logits_and_ids,
+    edges=[
+        (torch.tensor([[[2.0, 0.0, -1.0], [0.0, 0.0, 0.0]]]), torch.tensor([[1, 2]])),
+        (
+            torch.arange(28, dtype=torch.float64).square().sin().view(2, 2, 7),
+            torch.tensor([[6, 0], [3, 3]]),
+        ),
+    ],
     mistakes=[
         Mistake(
             name="no shift",
@@ -165,6 +172,10 @@ bigram_by_counting = FunctionExercise(
     title="The most likely bigram model: counts, divided by the right total",
     reference=_bigram,
     inputs=_words,
+    edges=[
+        (torch.tensor([0, 1, 0, 0]), 2),
+        (torch.tensor([5, 4, 3, 2, 1, 0, 0, 5, 3, 1, 1]), 6),
+    ],
     mistakes=[
         Mistake(
             name="columns",
@@ -220,6 +231,13 @@ kl_from_the_truth = FunctionExercise(
     title="The divergence of a model from the truth, in nats",
     reference=lambda p, q: torch.nn.functional.kl_div(q.log(), p, reduction="batchmean"),
     inputs=_two_laws,
+    edges=[
+        (torch.tensor([[0.5, 0.5]]), torch.tensor([[0.52, 0.48]])),
+        (
+            torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8], [0.3, 0.3, 0.4], [0.6, 0.3, 0.1]]),
+            torch.tensor([[0.7, 0.2, 0.1], [0.2, 0.2, 0.6], [0.1, 0.8, 0.1], [0.6, 0.2, 0.2]]),
+        ),
+    ],
     mistakes=[
         Mistake(
             name="other direction",
@@ -288,6 +306,20 @@ belief_update = FunctionExercise(
     title="One day of forward filtering",
     reference=_updated,
     inputs=_belief_and_rules,
+    edges=[
+        (  # sure of the state, and a word that one state never says
+            torch.tensor([1.0, 0.0]),
+            torch.tensor([[0.9, 0.1], [0.4, 0.6]]),
+            torch.tensor([[0.995, 0.0, 0.005], [0.2, 0.3, 0.5]]),
+            2,
+        ),
+        (
+            torch.tensor([0.3, 0.7]),
+            torch.tensor([[0.5, 0.5], [0.0, 1.0]]),
+            torch.tensor([[1.0, 0.0], [0.6, 0.4]]),
+            1,
+        ),
+    ],
     mistakes=[
         Mistake(
             name="not normalised",

@@ -91,6 +91,7 @@ sinusoidal_table = FunctionExercise(
     title="The sinusoidal table: sines in even columns, cosines in odd ones",
     reference=_sinusoidal,
     inputs=lambda rng: (int(rng.integers(3, 6)), 2 * int(rng.integers(2, 5))),
+    edges=[(1, 2), (9, 2), (2, 12)],
     mistakes=[
         Mistake(
             name="all sines first",
@@ -174,6 +175,10 @@ rotate = FunctionExercise(
         torch.tensor(rng.normal(size=(3, 4))),
         torch.tensor(rng.uniform(0.3, 1.2, size=(3, 2))),
     ),
+    edges=[
+        (torch.tensor([[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]]), torch.tensor([[0.0, 2.5, -1.0]])),
+        (torch.tensor([[1.0, 0.0], [0.5, -2.0]]), torch.tensor([[7.0], [3.0]])),
+    ],
     mistakes=[
         Mistake(
             name="both plus",
@@ -253,6 +258,11 @@ alibi_weights = FunctionExercise(
         torch.tensor(rng.normal(size=(2, 5))),
         torch.tensor(rng.uniform(0.2, 0.9, size=2)),
     ),
+    edges=[
+        (torch.tensor([[0.5, -1.0, 2.0]] * 3), torch.tensor([0.0, 0.25, 2.0])),
+        (torch.tensor([[0.0, 3.0, -1.0, 1.0, 0.5, -2.0, 0.2]]), torch.tensor([0.5])),
+        (torch.tensor([[4.0]]), torch.tensor([0.5])),
+    ],
     mistakes=[
         Mistake(
             name="positive",

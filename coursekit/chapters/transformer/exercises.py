@@ -85,6 +85,14 @@ layer_norm = FunctionExercise(
     title="Layer normalisation by hand",
     reference=lambda x, gain, bias: nn.functional.layer_norm(x, x.shape[-1:], gain, bias, 1e-5),
     inputs=_rows_gain_bias,
+    edges=[
+        (torch.tensor([[3.0, -1.0]]), torch.tensor([0.5, 2.0]), torch.tensor([1.0, 0.0])),
+        (
+            torch.tensor([[2.0] * 7, [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]]),  # one of no spread
+            torch.linspace(-1, 1, 7),
+            torch.linspace(0, 3, 7),
+        ),
+    ],
     mistakes=[
         Mistake(
             name="over the tokens",
@@ -261,6 +269,7 @@ gpt_parameters = FunctionExercise(
     title="The number of parameters of GPT-2, from its shape",
     reference=_count,
     inputs=_shape,
+    edges=[(50_257, 1_024, 1_600, 48), (10, 7, 3, 1)],  # GPT-2 XL, 1,557,611,200; and a dwarf
     close=lambda expected, got: int(expected) == got,
     mistakes=[
         Mistake(
@@ -331,6 +340,7 @@ reading_flops = FunctionExercise(
     inputs=lambda rng: tuple(
         int(rng.integers(low, high)) for low, high in ((50, 99), (4, 9), (2, 6), (20, 40))
     ),
+    edges=[(50_257, 768, 12, 1_024), (10, 3, 1, 1)],
     close=lambda expected, got: int(expected) == got,
     mistakes=[
         Mistake(
@@ -391,6 +401,7 @@ query_weight = FunctionExercise(
     title="The queries' weight for an nn.Linear, from GPT-2's c_attn",
     reference=lambda weight: weight.T[: len(weight)],
     inputs=lambda rng: (torch.tensor(rng.normal(size=(4, 12))),),
+    edges=[(torch.arange(27).view(3, 9).cos(),), (torch.tensor([[1.0, 2.0, 3.0]]),)],
     mistakes=[
         Mistake(
             name="not transposed",
