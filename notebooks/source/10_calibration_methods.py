@@ -15,18 +15,22 @@
 #
 # A model that was trained too long on too little is too sure of itself. Can its probabilities be
 # repaired afterwards, without training it again? Many methods promise that, from one number
-# (temperature scaling) to thousands (matrix scaling). Here they all treat the same patient, and
-# because we know the *true* next-word probabilities, we can see what each of them really heals.
+# (temperature scaling) to thousands (matrix scaling). Here they all treat the same patient. Because
+# we know the *true* next-word probabilities, we can split what is wrong with it into
+# **miscalibration**, which a calibrator can mend, and **information that is missing**, which it
+# cannot; and then ask whether the illness could have been prevented.
 #
 # **You will be able to**
 # - derive, fit and check a temperature;
-# - choose among Platt, temperature, vector, matrix, Dirichlet, beta and isotonic calibration,
-#   histogram binning and ensembles by what they keep, what they need and what they heal;
-# - recognise a diagram that looks healed over a distribution that is not;
-# - fit on one split, report on another, and say what goes wrong otherwise;
-# - tell when calibration cannot help.
+# - split a divergence from the truth into miscalibration and missing information, and say which of
+#   them a method takes away;
+# - choose among Platt, temperature, vector, matrix, Dirichlet, beta and isotonic calibration and
+#   histogram binning by what they keep, what they need and what they heal; build two of them;
+# - compare repair with prevention: early stopping, weight decay, label smoothing, ensembles,
+#   cross-fitting;
+# - fit on one split, report on another, and say what goes wrong otherwise.
 #
-# **Time:** about 75 minutes; all cells together run in about a minute and a half on two cores.
+# **Time:** about 80 minutes; all cells together run in about a minute and a half.
 #
 # **On the map:** the last notebook of Part II. Before it: what calibration is (07), how it is
 # measured (08), bias and variance (09). After it: a real language model (11).
@@ -34,7 +38,7 @@
 # %%
 import torch
 import torch.nn.functional as F
-from scipy.optimize import minimize_scalar
+from scipy.optimize import isotonic_regression, minimize_scalar
 
 from coursekit import calibration as cal, expect, plots, predict
 from coursekit.chapters.calibration_methods import exercises, figures
@@ -72,6 +76,11 @@ exercises.which_score_finds_a_temperature.check(...)
 #
 # Three splits, disjoint by sequence: **training** makes the patient, **calibration** fits the
 # repairs, **test** judges them. Nothing is ever fitted on the test split.
+#
+# Three names for all that follows. $p$ is the **true distribution** of the next word; the model's
+# **forecast** $q$ is the distribution that it states; the Kullback-Leibler **divergence**
+# $\mathrm{KL}(p \,\|\, q) = \sum_w p(w) \ln \frac{p(w)}{q(w)}$ says how far the second is from the
+# first, averaged over all contexts.
 
 # %%
 language = grammar()
@@ -88,15 +97,12 @@ print(f"{n_words} words; {len(calibration_labels):,} to calibrate, {len(labels):
 
 
 # %%
-def trained_gpt(tokens, steps, seed=0, label_smoothing=0.0):
-    """A small GPT after so many steps of 16 sequences."""
-    generator = torch.Generator().manual_seed(seed)
-    shape = GPTConfig(vocab_size=n_words, context=64, width=64, n_layers=2, n_heads=4)
-    model = GPT(shape, generator)
-    config = TrainingConfig(
-        steps=steps, batch_size=16, seed=seed, label_smoothing=label_smoothing, evaluate_every=steps
-    )
-    train(model, tokens, config, progress=False)
+def trained_gpt(tokens, steps, seed=0, watch=None, **settings):
+    """A small GPT after so many steps of 16 sequences; `watch` sees it every 100 steps."""
+    shape = GPTConfig(vocab_size=n_words, context=64, width=64, n_layers=1, n_heads=4)
+    model = GPT(shape, torch.Generator().manual_seed(seed))
+    config = TrainingConfig(steps=steps, batch_size=16, seed=seed, **settings)
+    train(model, tokens, config, evaluate=watch, progress=False)
     return model
 
 
@@ -105,30 +111,40 @@ def logits_on(model, tokens):
     return sequence_logits(model, tokens).flatten(0, 1)
 
 
-patient = trained_gpt(training, steps=600)
-z_test, z_calibration = logits_on(patient, test), logits_on(patient, calibration)
+def case_history(seed, **settings):
+    """A patient, and its logits on calibration and test words at steps 100, 200, ... 600."""
+    seen = []
+
+    def watch(model):
+        seen.append((logits_on(model, calibration), logits_on(model, test)))
+        return {}
+
+    return trained_gpt(training, 600, seed, watch, **settings), seen
 
 
 # %% [markdown]
-# How ill is it? We judge by scores that see the outcomes (NLL, ECE) and by one that sees the truth:
-# the divergence $\mathrm{KL}(p \,\|\, q) = \sum_w p(w) \ln \frac{p(w)}{q(w)}$ of the stated law $q$
-# from the true law $p$, averaged over all contexts.
+# One patient might be an odd case. So we make three, which differ in nothing but the seed, treat the
+# first, and come back to the others before we believe anything.
+
+# %%
+cases = [case_history(seed) for seed in range(3)]
+patient, history = cases[0]
+z_calibration, z_test = history[-1]
+
+
+# %% [markdown]
+# How ill is it? We judge by scores that see the outcomes (NLL, ECE) and by one that sees the truth,
+# the divergence.
 
 
 # %%
 def judge(probs):
     """NLL, Brier score, KL from the truth, and the ECE with its interval by sequence."""
-    ece = cal.bootstrap_interval(
-        cal.expected_calibration_error,
-        *cal.top_label(probs, labels),
-        groups=sequence,
-        n_resamples=100,
-    )
     return {
         "NLL": cal.negative_log_likelihood(probs, labels),
         "Brier": cal.brier_score(probs, labels),
         "KL": cal.kl_divergence(truth, probs),
-        "ECE": ece,
+        "ECE": cal.ece_interval(*cal.top_label(probs, labels), groups=sequence),
         "accuracy": cal.top_label(probs, labels)[1].double().mean().item(),
     }
 
@@ -136,9 +152,9 @@ def judge(probs):
 ill = judge(z_test.softmax(dim=-1))
 entropy = cal.negative_log_likelihood(truth, labels)
 expect("NLL of the truth on the test words", entropy, 1.39, within=0.02)
-expect("NLL of the patient", ill["NLL"], 2.4, within=0.3)
-expect("KL of the patient", ill["KL"], 1.0, within=0.25)
-expect("ECE of the patient", ill["ECE"].estimate, 0.25, within=0.06)
+expect("NLL of the patient", ill["NLL"], 2.6, within=0.3)
+expect("KL of the patient", ill["KL"], 1.2, within=0.3)
+expect("ECE of the patient", ill["ECE"].estimate, 0.28, within=0.06)
 
 # %%
 ax = plots.reliability_diagram(
@@ -186,7 +202,7 @@ ax = plots.temperature_curve(temperatures, losses, best, "Calibration split: one
 plots.show(
     ax,
     alt="Negative log-likelihood on the calibration split against the temperature: a curve with a "
-    "single minimum near temperature 2, well below its value at temperature 1.",
+    "single minimum a little above temperature 2, well below its value at temperature 1.",
 )
 
 # %% [markdown]
@@ -205,7 +221,7 @@ q = scaling.predict_proba(z_calibration.double())
 expected_logit = (q * z_calibration).sum(dim=-1).mean()
 logit_of_what_came = z_calibration.gather(1, calibration_labels[:, None]).mean()
 
-expect("temperature", scaling.temperature_, 2.0, within=0.35)
+expect("temperature", scaling.temperature_, 2.1, within=0.35)
 expect("SciPy's temperature against ours", found.x - scaling.temperature_, 0, within=1e-4)
 expect("expected logit minus that of the truth", expected_logit - logit_of_what_came, 0, 1e-4)
 
@@ -213,8 +229,8 @@ expect("expected logit minus that of the truth", expected_logit - logit_of_what_
 with_temperature = scaling.predict_proba(z_test)
 after = judge(with_temperature)
 guess.resolve(after["ECE"].estimate < 0.06)
-expect("ECE after temperature scaling", after["ECE"].estimate, 0.035, within=0.025)
-expect("NLL after temperature scaling", after["NLL"], 1.92, within=0.15)
+expect("ECE after temperature scaling", after["ECE"].estimate, at_most=0.06)
+expect("NLL after temperature scaling", after["NLL"], 2.0, within=0.15)
 
 # %%
 ax = plots.reliability_diagram(
@@ -259,55 +275,119 @@ guess = predict(
 
 # %%
 guess.resolve(after["KL"] < 0.25 * ill["KL"])
-expect("share of the ECE that is left", after["ECE"].estimate / ill["ECE"].estimate, at_most=0.3)
-expect("share of the KL that is left", after["KL"] / ill["KL"], 0.53, within=0.15)
+expect("share of the ECE that is left", after["ECE"].estimate / ill["ECE"].estimate, at_most=0.25)
+expect("share of the KL that is left", after["KL"] / ill["KL"], 0.5, within=0.12)
 
-confidence, correct = cal.top_label(with_temperature, labels)
-true_chance = truth.gather(1, with_temperature.argmax(dim=1, keepdim=True))[:, 0]
-distance = (confidence - true_chance).abs().mean()
-expect("mean distance of confidence from the true chance", distance, 0.16, within=0.04)
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### What the rest is made of
+#
+# A diagram asks about one event, "the top word comes". Let $c$ be the confidence and $t$ the true
+# probability of that event. The divergence first of this event, then of everything else, is the whole
+# divergence (its *chain rule*), and the part of the event splits once more:
+#
+# $$\mathrm{KL}(p \,\|\, q) = \underbrace{\mathrm{KL}(a(c) \,\|\, c)}_{\text{miscalibration}} +
+# \underbrace{\mathrm{KL}(t \,\|\, a(c))}_{\text{information missing}} +
+# \underbrace{(1 - t)\, \mathrm{KL}(p_{\text{rest}} \,\|\, q_{\text{rest}})}_{\text{the other words}},$$
+#
+# in the mean over contexts. Here $a(c)$ is the mean of $t$ among all contexts with confidence $c$:
+# what a calibrated model would say there. The first part is what the diagram shows. The second is
+# what the *confidence does not tell apart*: contexts that get the same number although their truths
+# differ (Kull and Flach 2015; Perez-Lebel et al. 2023 call it the *grouping loss*). The third part no
+# diagram of the top word looks at.
+
+
+# %%
+def event(chance):
+    """Probabilities (N, 2) that an event stays out or comes, from its chance (N,)."""
+    return torch.stack((1 - chance, chance), dim=1)
+
+
+def mean_chance(confidence, chance):
+    """a(c): the mean true chance at each confidence, as the closest rising staircase."""
+    level, place, count = confidence.unique(return_inverse=True, return_counts=True)
+    mean_there = torch.zeros_like(level).index_add(0, place, chance) / count
+    found = isotonic_regression(mean_there.numpy(), weights=count.double().numpy())
+    return torch.tensor(found.x)[place]
+
+
+def parts(probs):
+    """The three parts of KL: miscalibration, information missing, the other words; in nats."""
+    confidence, top = probs.double().max(dim=1, keepdim=True)
+    confidence, chance = confidence[:, 0], truth.double().gather(1, top)[:, 0]
+    honest = mean_chance(confidence, chance)
+    of_event = cal.kl_divergence(event(chance), event(confidence))
+    missing = cal.known_truth_decomposition(event(honest), event(chance)).grouping
+    of_others = cal.kl_divergence(truth, probs) - of_event
+    return torch.tensor([of_event - missing, missing, of_others])
+
 
 # %% [markdown]
-# An ECE of a few hundredths, and yet a typical confidence is 16 points away from the true
-# probability of its word. Both are true: the diagram compares *averages* over all contexts that
-# share a confidence, and in an average too sure and too modest cancel. Where? Ask the grammar how
-# likely the likeliest next word truly is: where it is below 0.3 anything may come, where it is above
-# 0.9 the word is as good as forced (a closing bracket, say).
-
+# **Controls first.** A split that cannot come out differently says nothing. Two forecasters whose
+# parts we know: the truth itself, which must get three zeros; and the *unigram*, which says at every
+# place how often each word occurs. It knows nothing of the context, and is calibrated: no
+# miscalibration, all the rest. And the third part, computed on its own.
 
 # %%
-def mean(values):
-    return values.double().mean().item()
+counts = training.flatten().bincount(minlength=n_words) + 0.5
+unigram = (counts / counts.sum()).double().expand(len(labels), -1)
+of_unigram, of_truth = parts(unigram), parts(truth)
+expect("all parts of the truth together", of_truth.abs().sum(), 0, within=1e-6)
+expect("unigram: miscalibration", of_unigram[0], at_most=0.001)
+expect("unigram: information missing", of_unigram[1], 0.22, within=0.02)
 
-
-right, sure = {}, {}
-likeliest = truth.amax(dim=1)  # known before the word comes, so we may group by it
-for low, high in [(0, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.9), (0.9, 1)]:
-    inside = (likeliest > low) & (likeliest <= high)
-    groups, name = sequence[inside], f"{low} to {high}"
-    right[name] = cal.bootstrap_interval(mean, correct[inside], groups=groups, n_resamples=200)
-    sure[name] = cal.bootstrap_interval(mean, confidence[inside], groups=groups, n_resamples=200)
+confidence, top = with_temperature.double().max(dim=1, keepdim=True)
+p_rest, q_rest = (x.double().scatter(1, top, 0.0) for x in (truth, with_temperature))
+p_given, q_given = p_rest / p_rest.sum(1, True), q_rest / q_rest.sum(1, True)
+other = torch.xlogy(p_rest, p_given) - torch.xlogy(p_rest, q_given)
+apart = other.nansum(dim=1).mean() - parts(with_temperature)[2]
+expect("the other words, computed on their own, minus the rest", apart, 0, within=1e-5)
 
 # %%
-ax = plots.accuracy_and_confidence(right, sure, "After the temperature: two opposite errors")
-ax.set_ylabel("true probability of the\nlikeliest next word")
+z_all = [seen[-1] for _, seen in cases]
+before = torch.stack([parts(z.softmax(dim=-1)) for _, z in z_all])  # (3 patients, 3 parts)
+scaled = [
+    cal.TemperatureScaling().fit(z_fit, calibration_labels).predict_proba(z) for z_fit, z in z_all
+]
+divided = torch.stack([parts(probs) for probs in scaled])
+ax = figures.divergence_parts(
+    {"as it is": before, "temperature": divided},
+    "Three patients: what the temperature takes away",
+)
 plots.show(
     ax,
-    alt="Accuracy and mean confidence after temperature scaling, with intervals, in five groups by "
-    "the true probability of the likeliest word. Below 0.5 confidence lies above accuracy, "
-    "around 0.6 they agree, above 0.7 confidence lies far below accuracy.",
+    alt="Two bars of the divergence from the truth. As it is: more than one nat, a fifth of it "
+    "miscalibration, a tenth information missing, most of it in the other words. After the "
+    "temperature: half as long, the miscalibration gone, the missing information nearly as before. "
+    "The dots of three patients lie close together.",
 )
 
 # %%
-gap = {name: sure[name].estimate - right[name].estimate for name in sure}
-expect("confidence minus accuracy, 0.3 to 0.5", gap["0.3 to 0.5"], 0.09, within=0.04)
-expect("confidence minus accuracy, 0.7 to 0.9", gap["0.7 to 0.9"], -0.08, within=0.06)
-expect("confidence minus accuracy, 0.9 to 1", gap["0.9 to 1"], -0.23, within=0.08)
+left = divided / before  # (3 patients, 3 parts)
+expect("miscalibration left, most of three patients", left[:, 0].max(), at_most=0.06)
+expect("missing information left, least of three", left[:, 1].min(), at_least=0.7)
+expect("missing at the top word, nats: unigram", of_unigram[1], 0.22, within=0.02)
+expect("the patients after the temperature", divided[:, 1].mean(), 0.11, within=0.02)
 
 # %% [markdown]
-# One temperature for all contexts is a compromise. Where the language leaves a choice the patient
-# still claims too much; where the word is forced it was right to be sure, and now it is too modest.
-# *The diagram looks healed, the distribution is not, and only the known truth can tell.*
+# The temperature is an excellent *calibrator*: of the miscalibration it leaves next to nothing. Of
+# the information that is missing it leaves nearly all. That is no failure of this one method. A
+# rising map of the confidence cannot pull apart what got the same confidence. *A healed diagram says
+# that the model knows how much it knows. It does not say that it knows much:* the diagram of the
+# unigram is as good.
+#
+# A warning about the split itself. Applied to the whole forecast, all its numbers at once, it finds
+# no two contexts alike, so that a map of whole forecasts could in theory repair everything, and all
+# of the divergence counts as miscalibration:
+
+# %%
+strict = cal.known_truth_decomposition(with_temperature, truth)
+expect("missing, if contexts are grouped by their whole forecast", strict.grouping, at_most=0.001)
+expect("miscalibration then, against all of the KL", strict.calibration / after["KL"], 1, 0.01)
+
+# %% [markdown]
+# That map has as many entries as contexts, and no calibration split could fit it. "Information is
+# missing" always means: from what the calibrator looks at. So methods that look at more than the
+# confidence may win more back, as we shall see.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Exercise 2: what was healed?
@@ -319,18 +399,19 @@ exercises.what_healed.check(...)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## More numbers: the other methods, a line each
 #
-# $p$ is the model's probability of a class, $z$ its logits, $\sigma$ the logistic function.
+# In this table $q$ is the model's probability of a class, $z$ its logits, $\sigma$ the logistic
+# function.
 #
 # | method | what it learns | numbers for V classes |
 # | --- | --- | --- |
 # | temperature | $\mathrm{softmax}(z / T)$ | 1 |
-# | Platt | $\sigma(a \ln \frac{p}{1-p} + c)$ for each class, then divide by the sum | 2 V |
-# | beta | $\sigma(a \ln p - b \ln (1-p) + c)$ for each class, then divide | 3 V |
+# | Platt | $\sigma(a \ln \frac{q}{1-q} + c)$ for each class, then divide by the sum | 2 V |
+# | beta | $\sigma(a \ln q - b \ln (1-q) + c)$ for each class, then divide | 3 V |
 # | vector | $\mathrm{softmax}(w \circ z + b)$ | 2 V |
 # | matrix | $\mathrm{softmax}(W z + b)$, with a penalty | V² + V |
-# | Dirichlet | $\mathrm{softmax}(W \ln p + b)$, with a penalty | V² + V |
-# | histogram binning | the frequency in each bin of $p$, for each class | bins times V |
-# | isotonic | any rising staircase of $p$, for each class | as many as the data allow |
+# | Dirichlet | $\mathrm{softmax}(W \ln q + b)$, with a penalty | V² + V |
+# | histogram binning | the frequency in each bin of $q$, for each class | bins times V |
+# | isotonic | any rising staircase of $q$, for each class | as many as the data allow |
 #
 # All of them share one interface, `fit(logits, labels)` and `predict_proba(logits)`. For one event
 # (the top word is right, or not) histogram binning is only this:
@@ -353,11 +434,29 @@ expect("largest difference from the class, bin by bin", difference, 0, within=1e
 
 # %%
 def my_histogram_binning(confidence, correct, new, n_bins):
-    """Learn from confidence (N,) and correct (N,); answer for new (M,)."""
+    """Learn from confidence (N,) and correct (N,) how often each bin was right; answer
+    for new (M,). Bins have equal width and hold their upper border."""
     ...
 
 
 exercises.histogram_binning.check(my_histogram_binning)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 4: isotonic calibration
+#
+# Isotonic regression chooses its steps itself: of all staircases that rise with the confidence, the
+# one closest to the outcomes. Start with the outcomes in the order of confidence, and wherever a
+# block is not below the next one, *pool* the two into their common mean.
+
+
+# %%
+def my_staircase(came):
+    """Return the rising numbers (N,) closest, in squares, to the outcomes came (N,):
+    0 or 1, in the order of rising confidence."""
+    ...
+
+
+exercises.staircase.check(my_staircase)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## All treat the same patient
@@ -397,18 +496,16 @@ for name, scores in verdict.items():
     print(f"{name:>18} {numbers} {scores['accuracy']:9.3f}   {scores['ECE']:.3f}")
 
 # %%
-by_chance = cal.ece_null_distribution(confidence, n_simulations=200).quantile(0.95)
+by_chance = cal.ece_null_distribution(confidence[:, 0], n_simulations=200).quantile(0.95)
 expect("ECE that chance alone exceeds 5 % of the time", by_chance, at_most=0.012)
 for name in ("temperature", "Platt", "beta", "isotonic", "vector"):
     expect(f"ECE, {name}", verdict[name]["ECE"].estimate, at_most=0.065)
-expect("ECE, matrix", verdict["matrix"]["ECE"].estimate, 0.07, within=0.025)
+expect("ECE, matrix", verdict["matrix"]["ECE"].estimate, 0.07, within=0.02)
 expect("isotonic: the NLL is infinite", verdict["isotonic"]["NLL"] == float("inf"), True)
-expect("matrix: KL", verdict["matrix"]["KL"], 0.31, within=0.08)
-expect("temperature: KL", verdict["temperature"]["KL"], 0.53, within=0.15)
+expect("matrix: KL", verdict["matrix"]["KL"], 0.38, within=0.1)
+expect("temperature: KL", verdict["temperature"]["KL"], 0.61, within=0.15)
 
 # %% [markdown]
-# Three things to see:
-#
 # - **By ECE nearly all repairs look alike**, a few hundredths, where chance alone would explain
 #   about 0.01; matrix scaling looks the worst of them.
 # - **Isotonic regression and histogram binning have an infinite NLL.** Where the calibration split
@@ -417,22 +514,33 @@ expect("temperature: KL", verdict["temperature"]["KL"], 0.53, within=0.15)
 # - **The divergence tells another story.** A temperature halves it, the methods with more numbers
 #   remove more, and matrix scaling, last by ECE, comes closest to the truth.
 #
-# *Modify:* import `DirichletCalibration` and add it to `methods`. On log-probabilities instead of
-# logits, does it find anything that matrix scaling did not?
-
+# The split says why:
 
 # %%
-finite = {name: scores for name, scores in verdict.items() if scores["KL"] < float("inf")}
-points = {name: (scores["ECE"], scores["KL"]) for name, scores in finite.items()}
-ax = figures.ece_against_divergence(
-    points, "as it is", "What the diagram sees, and what it does not"
-)
+shares = {name: parts(probs)[None] for name, probs in repaired.items()}
+ax = figures.divergence_parts(shares, "One patient, eight repairs: what is left of the divergence")
 plots.show(
     ax,
-    alt="Scatter of methods: horizontal the ECE with interval, vertical the divergence from the "
-    "truth. The patient lies far to the upper right. All repairs lie on the left, but at different "
-    "heights: temperature highest, matrix scaling lowest.",
+    alt="Stacked bars of the divergence from the truth for each method. Matrix scaling is shortest, "
+    "then beta, vector, Platt, temperature; the patient is by far the longest. Miscalibration is "
+    "a sliver in all repairs; they differ in the information missing and in the other words. "
+    "Isotonic and histogram binning: infinite.",
 )
+
+# %%
+missing = {name: three[0, 1] for name, three in shares.items()}
+for name in ("Platt", "vector", "beta", "matrix"):
+    less = missing[name] / missing["temperature"]
+    expect(f"information missing, {name} over temperature", less, at_most=0.85)
+    expect(f"miscalibration of the top word, {name}", shares[name][0, 0], at_most=0.03)
+
+# %% [markdown]
+# All repairs calibrate about equally well. What sets them apart is *information*: a map for each word
+# uses more of the forecast than the confidence, and 5,040 labelled words have something to teach
+# about each of them.
+#
+# *Modify:* import `DirichletCalibration` and add it to `methods`. On log-probabilities instead of
+# logits, does it find anything that matrix scaling did not?
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Is the difference real?
@@ -446,40 +554,53 @@ def loss_of(probs):
     return -probs.gather(1, labels[:, None])[:, 0].double().log()
 
 
+def mean(values):
+    return values.double().mean().item()
+
+
+def paired(probs, other):
+    """Difference of the mean losses on the test words, with its interval by sequence."""
+    difference = loss_of(probs) - loss_of(other)
+    return cal.bootstrap_interval(mean, difference, groups=sequence, n_resamples=500)
+
+
 lead = {}
 for name in ("Platt", "vector", "beta", "matrix"):
-    difference = loss_of(repaired[name]) - loss_of(with_temperature)
-    lead[name] = cal.bootstrap_interval(mean, difference, groups=sequence, n_resamples=500)
+    lead[name] = paired(repaired[name], with_temperature)
     expect(f"{name} minus temperature: upper end", lead[name].high, at_most=0)
-expect("matrix minus temperature, nats a word", lead["matrix"].estimate, -0.20, within=0.08)
+expect("matrix minus temperature, nats a word", lead["matrix"].estimate, -0.23, within=0.06)
 
 # %% [markdown]
-# Every interval lies below zero: here more numbers are better. Why should matrix scaling, so often
-# warned of in the literature, do so well? Because with 5,040 labelled words it does more than
-# calibrate: it *learns the language* from the calibration split, which is almost half as large as
-# what the patient was trained on. Look at the accuracies in the table: they rise, too. That is help of
-# another kind, and it has its price.
+# Every interval lies below zero: here more numbers are better. Matrix scaling, so often warned of in
+# the literature, does more than calibrate: with 5,040 labelled words it *learns the language* from a
+# calibration split almost half as large as what the patient was trained on. Look at the accuracies in
+# the table: they rise, too. That is help of another kind, and it has its price.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What each method needs
 #
-# Fit on less and less: 80, 40, 10 and 2 sequences, three draws each.
+# Fit on less and less: 80, 40, 10 and 2 sequences, two draws each. (Matrix scaling, slow to fit, gets
+# two draws of the two small sizes and one of the others.)
 
 # %%
-draws = [language.sample(80, seed=seed) for seed in (901, 902, 903)]
+draws = [language.sample(80, seed=seed) for seed in (901, 902)]
 families = {
     "temperature": cal.TemperatureScaling,
-    "vector": cal.VectorScaling,
     "Platt": cal.PlattScaling,
+    "vector": cal.VectorScaling,
+    "matrix": cal.MatrixScaling,
 }
 sizes = [2, 10, 40, 80]
-test_loss = {name: torch.zeros(len(draws), len(sizes)) for name in families}
+test_loss = {name: torch.full((len(draws), len(sizes)), torch.nan) for name in families}
+test_loss["matrix"][0, 3] = verdict["matrix"]["NLL"]  # fitted above on the same words
 
 for d, draw in enumerate(draws):
     z_draw, y_draw = logits_on(patient, draw), draw[:, 1:].flatten()
     for s, size in enumerate(sizes):
         n = size * (draw.shape[1] - 1)
         for name, family in families.items():
+            if name == "matrix" and (size == 80 or (size == 40 and d > 0)):
+                continue
             fitted = family().fit(z_draw[:n], y_draw[:n])
             probs = fitted.predict_proba(z_test)
             test_loss[name][d, s] = cal.negative_log_likelihood(probs, labels)
@@ -494,24 +615,28 @@ ax = figures.score_against_data(
 )
 plots.show(
     ax,
-    alt="Test loss against words in the calibration split on a logarithmic axis, for temperature, "
-    "vector and Platt scaling, three draws each. Temperature is flat from 126 words on. The "
-    "others start higher and fall below it with hundreds of words or more.",
+    alt="Test loss against words in the calibration split on a logarithmic axis, a mark for each "
+    "draw. Temperature is flat near 2 from 126 words on. Platt and vector scaling start higher and "
+    "fall below it. Matrix scaling starts near 5, twice the loss of the untreated patient, and ends "
+    "lowest of all.",
 )
 
 # %%
-least = {name: losses[:, 0].median().item() for name, losses in test_loss.items()}
-most = {name: losses[:, -1].median().item() for name, losses in test_loss.items()}
-expect("temperature, 2 sequences against 80", least["temperature"] - most["temperature"], 0, 0.05)
+least = {name: losses[:, 0].mean().item() for name, losses in test_loss.items()}
+most = {name: losses[:, -1].nanmean().item() for name, losses in test_loss.items()}
+expect("temperature, 2 sequences against 80", least["temperature"] - most["temperature"], 0, 0.06)
 expect(
     "vector minus temperature, 2 sequences", least["vector"] - least["temperature"], at_least=0.1
 )
 expect("vector minus temperature, 80", most["vector"] - most["temperature"], at_most=-0.05)
+expect("matrix minus the untreated, 2 sequences", least["matrix"] - ill["NLL"], at_least=1)
+expect("matrix minus vector, 80", most["matrix"] - most["vector"], at_most=-0.05)
 
 # %% [markdown]
 # A temperature is as good after 126 words as after 5,040: one number is soon known. Vector scaling
-# starts worse and overtakes it. The bias-variance trade of notebook 09, once more: *few numbers, a
-# lasting bias; many numbers, a variance that data must pay for.*
+# starts worse and overtakes it. Matrix scaling, with few words, is by far worse than doing nothing,
+# and with thousands the best of all. The bias-variance trade of notebook 09, once more: *few
+# numbers, a lasting bias; many numbers, a variance that data must pay for.*
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What each method keeps
@@ -554,9 +679,9 @@ z_training, training_labels = logits_on(patient, training), training[:, 1:].flat
 on_training = cal.TemperatureScaling().fit(z_training, training_labels)
 guess.resolve(on_training.temperature_ > 1.5)
 wrong_split = judge(on_training.predict_proba(z_test))
-expect("temperature fitted on the training split", on_training.temperature_, 0.74, within=0.1)
-expect("test ECE of the patient as it is", ill["ECE"].estimate, 0.25, within=0.06)
-expect("test ECE with that temperature", wrong_split["ECE"].estimate, 0.33, within=0.07)
+expect("temperature fitted on the training split", on_training.temperature_, at_most=0.9)
+worse = wrong_split["ECE"].estimate - ill["ECE"].estimate
+expect("test ECE with that temperature, minus without", worse, at_least=0.02)
 
 # %% [markdown]
 # On what it has learned by heart the patient is right even more often than it is sure, and the fit
@@ -564,47 +689,194 @@ expect("test ECE with that temperature", wrong_split["ECE"].estimate, 0.33, with
 # model has not seen, so only those can measure what helps.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ### Exercise 4: where to fit
+# ### Exercise 5: where to fit
 
 # %%
 exercises.where_to_fit.ask()
 exercises.where_to_fit.check(...)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Many patients: ensembles
+# ## How the illness came
 #
-# Train the same model from other random weights, on the *same* 200 sequences, and average the
-# probabilities (Lakshminarayanan et al. 2017). Where the members merely remember, they remember
-# different things, and the average hesitates.
+# Why did the patient become ill at all? We kept what it said after 100, 200, ... 600 steps.
+# **Predict first:** during those steps it became too sure. Did it also *lose information*?
 
 # %%
-members = [patient] + [trained_gpt(training, steps=600, seed=seed) for seed in (1, 2, 3)]
-tables = torch.stack([logits_on(member, test) for member in members])
-tables_calibration = torch.stack([logits_on(member, calibration) for member in members])
-
-average = cal.EnsembleAverage().fit(tables_calibration, calibration_labels)
-both = cal.EnsembleAverage(cal.TemperatureScaling()).fit(tables_calibration, calibration_labels)
-verdict["4 averaged"] = judge(average.predict_proba(tables))
-verdict["4, then temperature"] = judge(both.predict_proba(tables))
+my_probability = ...
+guess = predict(
+    "overfitting-loses-information",
+    "From step 200 to step 600, the information missing at the top word at least doubles.",
+    my_probability,
+)
 
 # %%
-expect("ECE of four averaged", verdict["4 averaged"]["ECE"].estimate, 0.10, within=0.04)
-expect("KL of four averaged", verdict["4 averaged"]["KL"], 0.42, within=0.1)
-expect("KL of four averaged, then temperature", verdict["4, then temperature"]["KL"], 0.34, 0.08)
-expect("their temperature", both.calibrator.temperature_, 1.42, within=0.2)
+course = torch.stack(
+    [torch.stack([parts(z.softmax(dim=-1)) for _, z in seen]) for _, seen in cases]
+)  # (3 patients, 6 stages, 3 parts)
+steps = [100, 200, 300, 400, 500, 600]
+guess.resolve(bool((course[:, 5, 1] > 2 * course[:, 1, 1]).all()))
+ax = figures.parts_by_step(steps, course, "How the illness came to three patients")
+plots.show(
+    ax,
+    alt="The three parts of the divergence against training steps, three runs close together. "
+    "Miscalibration is nearly 0 until step 300, then rises. The missing information and the other "
+    "words fall to step 200 and rise afterwards, the first to more than three times its lowest value, "
+    "the second to five times.",
+)
+
+# %%
+growth = course[:, 5, 1] / course[:, 1, 1]
+expect("missing information, step 600 over step 200, least of three", growth.min(), at_least=2)
+expect("KL at step 200, mean of three patients", course[:, 1].sum(dim=1).mean(), 0.2, within=0.04)
 
 # %% [markdown]
-# Four patients together are less ill than any of them: the average has a lower divergence than the
-# best temperature gave to one, *without a single calibration label*, because it is better in each
-# context and not only on the average. Its ECE alone would have told the opposite story. And averaging
-# first, then a temperature, is better than either.
+# Overtraining did not only make the model boast about what it knows. It knew *more* at step 200: what
+# it learned by heart since then has overwritten what it had learned of the language. No calibrator
+# brings that back.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Prevention: label smoothing
+# ## Prevention against repair
 #
-# Why not train a modest model to begin with? Label smoothing replaces each training label, with
-# probability $\varepsilon$, by any of the $V$ words. Maximum likelihood then aims not at the truth
-# $p$ but at
+# A contest at **equal data**. Every contestant may use the same 280 labelled sequences, 200 of the
+# training and 80 of the calibration split, as it likes:
+#
+# | contestant | how it uses the data |
+# | --- | --- |
+# | temperature, matrix | train 600 steps on 200, fit the calibrator on 80 |
+# | average of 3 | average three patients' probabilities, then a temperature |
+# | weight decay | train 600 steps on 200 with strong decay, then a temperature |
+# | label smoothing | train 600 steps on 200 with softened labels (below), then a temperature |
+# | early stopping | of the stages above, take the one that a temperature, fitted on the 80, makes best there |
+# | all for training | train on all 280, but only for 200 steps |
+# | cross-fitting | four models of 200 steps, each without one fold of the 280, averaged |
+#
+# The 200 steps of the last two come from the stages above, so from the calibration split. The decay
+# of 6 was the best there of 0.3, 1, 3, 6, 10 and 20, on one seed. Everything is repeated with
+# other seeds, except what takes all three patients anyway.
+#
+# **Predict first:**
+
+# %%
+my_probability = ...
+guess = predict(
+    "early-stopping-beats-matrix",
+    "Early stopping comes closer to the truth than the best calibrator of the finished patient.",
+    my_probability,
+)
+
+
+# %%
+def with_own_temperature(seen):
+    """Test probabilities of logits (calibration, test), after a temperature fitted on the first."""
+    fitted = cal.TemperatureScaling().fit(seen[0], calibration_labels)
+    return fitted.predict_proba(seen[1])
+
+
+def best_stage(seen):
+    """The stage with the lowest calibration NLL after a temperature: refine, then calibrate."""
+
+    def refined(stage):
+        fitted = cal.TemperatureScaling().fit(stage[0], calibration_labels)
+        return cal.negative_log_likelihood(fitted.predict_proba(stage[0]), calibration_labels)
+
+    return min(seen, key=refined)
+
+
+def last_logits(model):
+    return logits_on(model, calibration), logits_on(model, test)
+
+
+stopped = [with_own_temperature(best_stage(seen)) for _, seen in cases]
+decayed = [last_logits(trained_gpt(training, 600, seed, weight_decay=6.0)) for seed in (0, 1)]
+smooth = [last_logits(trained_gpt(training, 600, seed, label_smoothing=0.1)) for seed in (0, 1)]
+everything = torch.cat((training, calibration))
+short = [logits_on(trained_gpt(everything, 200, seed), test).softmax(-1) for seed in range(3)]
+
+# %% [markdown]
+# **Cross-fitting.** A model may not be calibrated on what it has read. But each word can be judged by
+# a model that has *not* read it: split the 280 sequences into four folds, train four models, each
+# without one fold, and let each speak about the fold it has not seen. All data train, and all data
+# calibrate.
+
+# %%
+fold = torch.arange(len(everything)) % 4
+unread = torch.zeros(len(everything), everything.shape[1] - 1, n_words)
+fold_models = []
+for k in range(4):
+    model = trained_gpt(everything[fold != k], 200, seed=k)
+    unread[fold == k] = sequence_logits(model, everything[fold == k])
+    fold_models.append(logits_on(model, test))
+
+crossed = cal.TemperatureScaling().fit(unread.flatten(0, 1), everything[:, 1:].flatten())
+by_folds = torch.stack([crossed.predict_proba(z) for z in fold_models]).mean(dim=0)
+expect("temperature fitted on words that the models have not read", crossed.temperature_, 1.06, 0.1)
+
+# %%
+tables_calibration, tables = (torch.stack(z) for z in zip(*z_all, strict=True))
+average = cal.EnsembleAverage().fit(tables_calibration, calibration_labels)
+both = cal.EnsembleAverage(cal.TemperatureScaling()).fit(tables_calibration, calibration_labels)
+
+forecasts = {
+    "as it is": [z.softmax(dim=-1) for _, z in z_all],
+    "temperature": scaled,
+    "matrix": [repaired["matrix"]],
+    "average of 3": [average.predict_proba(tables)],
+    "average of 3, temperature": [both.predict_proba(tables)],
+    "label smoothing, temperature": [with_own_temperature(seen) for seen in smooth],
+    "weight decay, temperature": [with_own_temperature(seen) for seen in decayed],
+    "early stopping, temperature": stopped,
+    "all for training, 200 steps": short,
+    "cross-fitting, 4 folds": [by_folds],
+}
+contest = {name: torch.stack([parts(q) for q in runs]) for name, runs in forecasts.items()}
+kl_of = {name: runs.sum(dim=1).mean().item() for name, runs in contest.items()}
+guess.resolve(contest["early stopping, temperature"].sum(1).max().item() < kl_of["matrix"])
+
+# %%
+ax = figures.divergence_parts(contest, "Prevention against repair, at equal data")
+plots.show(
+    ax,
+    alt="Ten bars of the divergence from the truth, best on top: cross-fitting and all for training "
+    "near 0.13, weight decay and early stopping below 0.2; then matrix scaling, the averages and "
+    "temperature between 0.35 and 0.65; label smoothing near 1, the patient beyond. Dots of single "
+    "seeds lie close together.",
+)
+
+# %%
+expect("KL, early stopping and temperature", kl_of["early stopping, temperature"], 0.19, 0.04)
+expect("KL, all for training", kl_of["all for training, 200 steps"], 0.135, within=0.035)
+expect("KL, cross-fitting", kl_of["cross-fitting, 4 folds"], 0.135, within=0.035)
+expect("KL, weight decay", kl_of["weight decay, temperature"], 0.17, within=0.05)
+eces = [judge(probs)["ECE"].estimate for probs in short]
+expect("ECE, all for training, no calibrator: worst of three", max(eces), at_most=0.04)
+gain = kl_of["temperature"] - kl_of["average of 3, temperature"]
+expect("KL, temperature minus average and temperature", gain, 0.18, within=0.05)
+ahead = paired(stopped[0], repaired["matrix"])
+expect("loss, early stopping minus matrix: upper end", ahead.high, at_most=-0.1)
+kept = contest["early stopping, temperature"][:, 1].mean() / contest["temperature"][:, 1].mean()
+expect("information missing, early stopping over temperature", kept, at_most=0.45)
+
+# %% [markdown]
+# **Prevention wins, by far.** Stopping early or strong decay (which took six trainings to find) leave
+# every calibrator of the finished patient behind, and not because they calibrate better: two thirds
+# of the information that the finished patient lacks is there. If all data may train, for the right
+# number of steps, there is hardly anything left to calibrate: cross-fitting, which can tell, finds a
+# temperature near 1. Berta et al. (2025) give the rule used here for stopping: *refine, then
+# calibrate*. Stop where the loss *after* calibration is lowest, and leave the rest to a temperature.
+#
+# Averaging takes away what the members remember differently (notebook 09). Three averaged patients
+# come about as close to the truth as one with a temperature, without a single calibration label, and
+# both together closer than either; but all three have read the same text too often.
+#
+# So is calibration useless? No: most models reach you finished, and then the calibrators are all you
+# have. And the contest was held on a patient who was *made* ill by training too long. What it shows is
+# which illness a calibrator can heal.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Label smoothing: the trap
+#
+# Label smoothing replaces each training label, with probability $\varepsilon$, by any of the $V$
+# words. Maximum likelihood then aims not at the truth $p$ but at
 #
 # $$q(w) = (1 - \varepsilon)\, p(w) + \frac{\varepsilon}{V} .$$
 #
@@ -616,8 +888,7 @@ expect("their temperature", both.calibrator.temperature_, 1.42, within=0.2)
 epsilon = 0.1
 predicted = (1 - epsilon) * truth + epsilon / n_words
 plenty = language.sample(6400, seed=101)
-smooth_model = trained_gpt(plenty, steps=400, label_smoothing=epsilon)
-z_smooth = logits_on(smooth_model, test)
+well_fed = logits_on(trained_gpt(plenty, 400, label_smoothing=epsilon), test)
 
 
 def portrait(probs):
@@ -628,7 +899,7 @@ def portrait(probs):
 
 
 # %%
-theory, practice = portrait(predicted), portrait(z_smooth.softmax(dim=-1))
+theory, practice = portrait(predicted), portrait(well_fed.softmax(dim=-1))
 for name, t, m, within in zip(
     ("mean confidence", "ECE", "temperature"), theory, practice, (0.03, 0.02, 0.05), strict=True
 ):
@@ -637,17 +908,42 @@ expect("theory: temperature", theory[2], 0.78, within=0.03)
 
 # %% [markdown]
 # Theory and practice agree. (The temperature is fitted on the test words only to *describe* the
-# bend; nothing is reported as repaired by it.) With enough data a model needs no modesty: label
-# smoothing makes it *too* modest, its best temperature lies below 1, and it gives probability to
-# words that the grammar forbids. It is a remedy for the overconfident, not a vitamin for everyone.
+# bend; nothing is reported as repaired by it.) With enough data a model needs no modesty: smoothing
+# makes it *too* modest, and gives probability to words that the grammar forbids.
+#
+# And the patient, for whom one would prescribe it? Two seeds, with and without smoothing:
+
+# %%
+for seed in (0, 1):
+    plain = judge(z_all[seed][1].softmax(dim=-1))
+    softened = judge(smooth[seed][1].softmax(dim=-1))
+    fell = plain["ECE"].estimate - softened["ECE"].estimate
+    expect(f"seed {seed}: the ECE falls by", fell, at_least=0.03)
+    after_both = parts(with_own_temperature(smooth[seed])).sum() - divided[seed].sum()
+    expect(
+        f"seed {seed}: KL after a temperature, minus without smoothing", after_both, at_least=0.2
+    )
+
+# %% [markdown]
+# The ECE falls, and whoever looks only at the ECE reports a success. A temperature would have mended
+# that for nothing, and after it the smoothed patient is *much farther* from the truth than the plain
+# one. The last figure shows where: mostly in the other words, which no reliability diagram looks at.
+# Judge a remedy by what is left *after* the cheap repair.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ### Exercise 5: the smoothed truth
+# ### Exercise 6: a false success
+
+# %%
+exercises.why_smoothing_misleads.ask()
+exercises.why_smoothing_misleads.check(...)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 7: the smoothed truth
 
 
 # %%
 def my_smoothed(probs, epsilon):
-    """Return the law of the smoothed labels, for true laws probs (N, V)."""
+    """Return the distribution of smoothed labels; the truth is probs (N, V)."""
     ...
 
 
@@ -675,7 +971,7 @@ z_noisy, noisy_labels = logits_on(patient, noisy), noisy[:, 1:].flatten()
 noisy_confidence, noisy_correct = cal.top_label(scaling.predict_proba(z_noisy), noisy_labels)
 ece_noisy = cal.expected_calibration_error(noisy_confidence, noisy_correct)
 guess.resolve(ece_noisy < 0.06)
-expect("ECE on noisy text with the old temperature", ece_noisy, 0.19, within=0.06)
+expect("ECE on noisy text with the old temperature", ece_noisy, 0.18, within=0.05)
 
 again = cal.TemperatureScaling().fit(
     z_noisy[: len(z_noisy) // 2], noisy_labels[: len(z_noisy) // 2]
@@ -704,20 +1000,27 @@ plots.temperature_slider(z_calibration, calibration_labels)
 # - A temperature is one number, found where the expected logit equals that of the truth; it keeps
 #   every top word and needs a hundred labelled words.
 # - It healed the reliability diagram of an overfit model, and left half of its divergence from the
-#   truth: too sure where the language leaves a choice, too modest where it forces a word.
+#   truth. A divergence has three parts: miscalibration of the top word, information missing at the
+#   top word, and the other words. The temperature took the first away, and little of the second.
 # - Methods with more numbers heal more and need more data; beyond some point they no longer
 #   calibrate but learn the task. Those that can say 0 can be infinitely wrong.
-# - Averaging four overfit models came closer to the truth than the best temperature, without labels,
-#   though its ECE was higher.
-# - Label smoothing bends even a good model, by exactly what theory says.
+# - Overtraining lost information, not only honesty. Early stopping and strong weight decay, at equal
+#   data, kept it, and left all calibrators of the finished patient far behind; with all data used
+#   for training there was hardly anything left to calibrate, which cross-fitting can tell.
+# - Label smoothing bends even a good model, by exactly what theory says. On the patient it lowered
+#   the ECE and, after a temperature, raised the divergence.
 # - Fit on held-out data of the world in which you report, and nowhere else.
 #
 # ## Common misconceptions
 #
 # - *"After temperature scaling the model is calibrated."* Its top label is, on average, on data like
 #   these.
-# - *"The method with the lowest ECE is the best."* By ECE matrix scaling came last, and it was closest
-#   to the truth; isotonic calibration looked fine, with an infinite loss.
+# - *"A diagram on the diagonal shows a good forecast."* So is the diagram of the unigram. It shows
+#   that nothing is miscalibrated, not that nothing is missing.
+# - *"The method with the lowest ECE is the best."* By ECE matrix scaling came last of the repairs,
+#   and it was closest to the truth; isotonic calibration looked fine, with an infinite loss.
+# - *"Overfitting makes a model overconfident, and calibration undoes it."* It undoes the
+#   overconfidence.
 # - *"Matrix scaling overfits."* With little data. With much it learns, and then ask why you did not
 #   train the model on those data.
 # - *"Calibration makes a model better."* A temperature changes no answer. It changes what you know
@@ -733,6 +1036,12 @@ plots.temperature_slider(z_calibration, calibration_labels)
 # - M. Kull et al., *Beyond temperature scaling*, NeurIPS 2019.
 # - B. Lakshminarayanan, A. Pritzel, C. Blundell, *Simple and scalable predictive uncertainty
 #   estimation using deep ensembles*, NeurIPS 2017.
+# - M. Kull, P. Flach, *Novel decompositions of proper scoring rules for classification*, ECML PKDD
+#   2015: calibration loss and grouping loss.
+# - A. Perez-Lebel, M. Le Morvan, G. Varoquaux, *Beyond calibration: estimating the grouping loss of
+#   modern neural networks*, ICLR 2023: missing information where the truth is not known.
+# - E. Berta, D. Holzmüller, M. I. Jordan, F. Bach, *Rethinking early stopping: refine, then
+#   calibrate*, arXiv:2501.19195, 2025.
 # - R. Müller, S. Kornblith, G. Hinton, *When does label smoothing help?*, NeurIPS 2019.
 # - Y. Ovadia et al., *Can you trust your model's uncertainty? Evaluating predictive uncertainty under
 #   dataset shift*, NeurIPS 2019.

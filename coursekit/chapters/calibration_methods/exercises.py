@@ -147,32 +147,45 @@ def _bin_of(confidence, n_bins):
     return (confidence * n_bins).ceil().long().clamp(min=1) - 1
 
 
-def _mean_in_bins(confidence, values, n_bins):
-    index = _bin_of(confidence, n_bins)
+def _mean_in_bins(index, values, n_bins):
     total = torch.zeros(n_bins, dtype=torch.float64).index_add(0, index, values.double())
     return total / index.bincount(minlength=n_bins).clamp(min=1)
 
 
+def _bin_from_the_left(confidence, n_bins):
+    return (confidence * n_bins).long().clamp(max=n_bins - 1)
+
+
+def _equal_mass(confidence, correct, new, n_bins):
+    inner = torch.quantile(confidence, torch.arange(1, n_bins, dtype=torch.float64) / n_bins)
+    index = torch.bucketize(confidence, inner)
+    return _mean_in_bins(index, correct, n_bins)[torch.bucketize(new, inner)]
+
+
 def _confidences(rng):
-    """Every bin of four is filled, in both splits; the truth is less sure than it looks."""
-    confidence = (torch.tensor(rng.random(80)) + torch.arange(80) % 4) / 4
+    """Four bins, few confidences in the low ones, many in the top one; 0, 1 and borders, too."""
+    fill = torch.tensor([5, 9, 16, 50])
+    inside = torch.arange(4).repeat_interleave(fill)
+    confidence = (torch.tensor(rng.random(80)) + inside) / 4
+    confidence[[0, 5, 14, 79]] = torch.tensor([0.0, 0.5, 0.75, 1.0], dtype=torch.float64)
     correct = torch.tensor(rng.random(80)) < confidence.square()
-    new = torch.tensor(rng.random(20))
+    correct[[1, 2, 6, 7]] = torch.tensor([True, False, True, False])  # no bin is all alike
+    new = torch.cat((torch.tensor(rng.random(17)), torch.tensor([0.0, 0.5, 1.0]).double()))
     return confidence, correct, new, 4
 
 
 histogram_binning = FunctionExercise(
     name="histogram_binning",
     title="Histogram binning",
-    reference=lambda confidence, correct, new, n_bins: _mean_in_bins(confidence, correct, n_bins)[
-        _bin_of(new, n_bins)
-    ],
+    reference=lambda confidence, correct, new, n_bins: _mean_in_bins(
+        _bin_of(confidence, n_bins), correct, n_bins
+    )[_bin_of(new, n_bins)],
     inputs=_confidences,
     mistakes=[
         Mistake(
             name="mean confidence",
             wrong=lambda confidence, correct, new, n_bins: _mean_in_bins(
-                confidence, confidence, n_bins
+                _bin_of(confidence, n_bins), confidence, n_bins
             )[_bin_of(new, n_bins)],
             message="You answered with the mean confidence of the bin, which is what the model "
             "already says. Answer with how often it was right there.",
@@ -188,30 +201,143 @@ histogram_binning = FunctionExercise(
         Mistake(
             name="table of the bins",
             wrong=lambda confidence, correct, new, n_bins: _mean_in_bins(
-                confidence, correct, n_bins
+                _bin_of(confidence, n_bins), correct, n_bins
             ),
             message="That is the table that was learned, one number a bin. Now look up the bin of "
             "every new confidence.",
         ),
+        Mistake(
+            name="equal mass",
+            wrong=_equal_mass,
+            message="Your bins hold equally many predictions. Asked for are bins of equal width: "
+            "with four of them, the borders are 0.25, 0.5 and 0.75.",
+        ),
+        Mistake(
+            name="borders to the right",
+            wrong=lambda confidence, correct, new, n_bins: _mean_in_bins(
+                _bin_from_the_left(confidence, n_bins), correct, n_bins
+            )[_bin_from_the_left(new, n_bins)],
+            message="A confidence on a border belongs to the bin below it here, as in the package: "
+            "round up, not down, and let 0 join the first bin.",
+        ),
     ],
     hints=[
-        "The bin of a confidence is `(confidence * n_bins).ceil().long() - 1`.",
+        "The bin of a confidence is `(confidence * n_bins).ceil().long().clamp(min=1) - 1`; the "
+        "clamp takes 0 into the first bin.",
         "`correct[inside].double().mean()` for each bin, then index that table by the bins of new.",
     ],
     stub="""
         def my_histogram_binning(confidence, correct, new, n_bins):
-            \"\"\"Learn from confidence (N,) and correct (N,); answer for new (M,).\"\"\"
+            \"\"\"Learn from confidence (N,) and correct (N,) how often each bin was right; answer
+            for new (M,). Bins have equal width and hold their upper border.\"\"\"
             ...
     """,
     solution="""
         def my_histogram_binning(confidence, correct, new, n_bins):
-            bin_of = lambda values: (values * n_bins).ceil().long() - 1
+            bin_of = lambda values: (values * n_bins).ceil().long().clamp(min=1) - 1
             table = torch.stack(
                 [correct[bin_of(confidence) == b].double().mean() for b in range(n_bins)]
             )
             return table[bin_of(new)]
     """,
     insight="An empty bin has no frequency; our class answers with its middle there.",
+)
+
+
+def _staircase(came):
+    """Isotonic regression by pooling: blocks (mean, size) that fall are merged."""
+    blocks = []
+    for value in came:
+        mean, size = float(value), 1
+        while blocks and blocks[-1][0] >= mean:
+            before, n = blocks.pop()
+            mean, size = (before * n + mean * size) / (n + size), n + size
+        blocks.append((mean, size))
+    return [mean for mean, size in blocks for _ in range(size)]
+
+
+def _pooled_unweighted(came):
+    blocks = []
+    for value in came:
+        mean, size = float(value), 1
+        while blocks and blocks[-1][0] >= mean:
+            before, n = blocks.pop()
+            mean, size = (before + mean) / 2, n + size
+        blocks.append((mean, size))
+    return [mean for mean, size in blocks for _ in range(size)]
+
+
+def _pooled_once(came):
+    values = [float(value) for value in came]
+    for i in range(len(values) - 1):
+        if values[i] > values[i + 1]:
+            values[i] = values[i + 1] = (values[i] + values[i + 1]) / 2
+    return values
+
+
+def _outcomes(rng):
+    """Outcomes that become likelier, with a first and a last run that no staircase may cut."""
+    chance = torch.linspace(0.1, 0.9, 24, dtype=torch.float64)
+    came = (torch.tensor(rng.random(24)) < chance).double()
+    came[:3], came[-4:] = torch.tensor([1.0, 0, 0]), torch.tensor([1.0, 1, 0, 1])
+    return (came,)
+
+
+staircase = FunctionExercise(
+    name="staircase",
+    title="Isotonic calibration of one event",
+    reference=lambda came: torch.tensor(_staircase(came), dtype=torch.float64),
+    inputs=_outcomes,
+    mistakes=[
+        Mistake(
+            name="sorted",
+            wrong=lambda came: came.sort().values,
+            message="You sorted the outcomes. They keep their places; neighbours that fall are "
+            "replaced by their mean.",
+        ),
+        Mistake(
+            name="running maximum",
+            wrong=lambda came: came.cummax(dim=0).values,
+            message="That is the running maximum: it rises, but it is far from the outcomes. "
+            "Where a block lies above the next one, pool the two: both get their common mean.",
+        ),
+        Mistake(
+            name="one pass over pairs",
+            wrong=lambda came: torch.tensor(_pooled_once(came), dtype=torch.float64),
+            message="You pooled pairs, once. A pooled block can fall below the block before it: "
+            "then pool again, backwards, until nothing falls.",
+        ),
+        Mistake(
+            name="blocks not weighted",
+            wrong=lambda came: torch.tensor(_pooled_unweighted(came), dtype=torch.float64),
+            message="You averaged the means of two blocks as if both were of one size. Weigh each "
+            "by how many outcomes it holds.",
+        ),
+    ],
+    hints=[
+        "Keep a list of blocks (mean, size). A new outcome is a block of size 1.",
+        "While the last block of the list is not below the new one, take it out and merge the two: "
+        "the mean of all their outcomes, and the sum of their sizes.",
+    ],
+    stub="""
+        def my_staircase(came):
+            \"\"\"Return the rising numbers (N,) closest, in squares, to the outcomes came (N,):
+            0 or 1, in the order of rising confidence.\"\"\"
+            ...
+    """,
+    solution="""
+        def my_staircase(came):
+            blocks = []
+            for outcome in came.tolist():
+                mean, size = outcome, 1
+                while blocks and blocks[-1][0] >= mean:
+                    before, n = blocks.pop()
+                    mean, size = (before * n + mean * size) / (n + size), n + size
+                blocks.append((mean, size))
+            return torch.tensor([mean for mean, size in blocks for _ in range(size)])
+    """,
+    insight="Each step of the staircase is a frequency of the calibration split: 0 at the lower "
+    "end if nothing came true there. That is where an infinite loss comes from.",
 )
 
 smoothed = FunctionExercise(
@@ -243,7 +369,7 @@ smoothed = FunctionExercise(
     hints=["With the share 1 - epsilon the label stays; else it is any of the V words."],
     stub="""
         def my_smoothed(probs, epsilon):
-            \"\"\"Return the law of the smoothed labels, for true laws probs (N, V).\"\"\"
+            \"\"\"Return the distribution of smoothed labels; the truth is probs (N, V).\"\"\"
             ...
     """,
     solution="""
@@ -274,20 +400,44 @@ where_to_fit = ChoiceExercise(
 
 what_healed = ChoiceExercise(
     name="what_healed",
-    question="After temperature scaling the ECE fell to a few hundredths, but the divergence from "
-    "the truth is still half a nat. What has happened?",
+    question="After temperature scaling the ECE fell to a few hundredths, yet half of the "
+    "divergence from the truth is still there. Of what is left at the top word, what is the "
+    "larger part?",
     options={
         "a": "The temperature was badly fitted; a better optimiser would bring the divergence to "
         "zero.",
-        "b": "One number cannot put right what is wrong differently in every context. Too sure "
-        "here and too modest there average out in the diagram.",
-        "c": "The test set is too small to see the improvement.",
+        "b": "Miscalibration: the ECE was computed with too few bins to see it.",
+        "c": "Information is missing: contexts whose truths differ get the same confidence.",
+        "d": "The test set is too small to see the improvement.",
     },
-    correct="b",
+    correct="c",
     explanations={
         "a": "The optimum is unique, and we checked it. The best temperature is still only a "
         "temperature.",
-        "b": "The diagram averages over all contexts of the same confidence. The truth does not.",
-        "c": "Twenty thousand words give intervals far smaller than half a nat.",
+        "b": "The split needs no bins. What any rising map of the confidence could mend is nearly "
+        "gone.",
+        "c": "At the top word hardly any miscalibration is left, and most of the missing "
+        "information: so it is with the unigram, which is calibrated from the start. Only more or "
+        "better learning adds information.",
+        "d": "Twenty-five thousand words give intervals far smaller than what is left.",
+    },
+)
+
+why_smoothing_misleads = ChoiceExercise(
+    name="why_smoothing_misleads",
+    question="Somebody trains the same overfit model with label smoothing, sees the ECE fall, and "
+    "reports a cure. Which check would have warned them, with held-out words alone?",
+    options={
+        "a": "The accuracy after temperature scaling.",
+        "b": "The NLL after temperature scaling, against that of the model without smoothing.",
+        "c": "A reliability diagram with more bins.",
+    },
+    correct="b",
+    explanations={
+        "a": "A temperature changes no top word, so this is the accuracy before it: blind to how "
+        "probabilities are spread over the other words.",
+        "b": "A temperature takes away what is easily mended in both; what is left shows which of "
+        "them has learned more. That is also how early stopping should be judged.",
+        "c": "However fine, a diagram looks at calibration, and smoothing did improve that.",
     },
 )
