@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 TEXT = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
 # With a gloss in their prose that is to go: take a name from here with its gloss.
-GLOSSED = {"03_self_attention", "04_transformer", "09_bias_and_variance"}
+GLOSSED = {"03_self_attention", "04_transformer"}
 ENTRIES = re.search(r"```\{glossary\}\n(.*?)```", TEXT, re.DOTALL)[1].strip().split("\n\n")
 
 
