@@ -66,9 +66,9 @@ def ece_interval(
     lower end are 0 where a calibrated model shows as much so often.
 
     Measured on 400 samples each of N = 100, 500 and 2,000: of 95 % intervals, 96 to 99 % contain
-    the 0 of calibrated models (97.5 % are meant: only the lower end can miss it), and 93 to 99 %
-    the truth of models that are off by 2 to 20 points, everywhere, in one bin, or up and down by
-    turns. With 30 or 100 documents of ten dependent answers each it was 94 to 98 %.
+    the 0 of calibrated models (97.5 % are meant: only the lower end can miss it), and 93.0 to
+    99.5 % the truth of models that are off by 2 to 20 points, everywhere, in one bin, or up and
+    down by turns. With 30 or 100 documents of ten dependent answers each it was 94 to 98 %.
 
     Args:
         confidence: Predicted probabilities `(N,)`.

@@ -209,27 +209,64 @@ f1 = FunctionExercise(
 
 
 def _confidences(rng):
-    """Forty predictions in four of five bins, which hold unequal numbers; both signs of gap."""
-    bin_of = np.repeat([1, 2, 3, 4], [4, 8, 10, 18])
-    confidence = torch.tensor((bin_of + 0.05 + 0.9 * rng.random(40)) / 5)
-    chance = torch.tensor([0, 0.8, 0.2, 0.85, 0.7])[torch.tensor(bin_of)]
-    order = torch.tensor(rng.permutation(40))
-    return confidence[order], (torch.tensor(rng.random(40)) < chance)[order], 5
+    """Fifty predictions in four of eight bins, some exactly 0, 1 or on a border; gaps both ways."""
+    bin_of = np.repeat([0, 3, 5, 7], [4, 8, 10, 18])
+    inside = (bin_of + 0.05 + 0.9 * rng.random(40)) / 8
+    chance = np.repeat([0, 0.8, 0.2, 1.0], [4, 8, 10, 18])
+    right = rng.random(40) < chance
+    confidence = np.concatenate([inside, [0.0] * 3, [0.5] * 4, [1.0] * 3])
+    right = np.concatenate([right, [1, 1, 0], [1, 0, 0, 0], [1, 0, 0]]).astype(bool)
+    order = rng.permutation(50)
+    return torch.tensor(confidence[order]), torch.tensor(right[order]), 8
+
+
+def _index(confidence, n_bins):
+    """Return the bin `(a, b]` of each, with 0 in the first."""
+    return ((confidence * n_bins).ceil().long() - 1).clamp(min=0)
+
+
+def _sums(index, confidence, correct, n_slots):
+    return index.bincount(weights=correct.double() - confidence, minlength=n_slots)
 
 
 def _bins(confidence, correct, n_bins):
     """Share of the predictions and accuracy minus confidence, in each bin that is used."""
-    index = (confidence * n_bins).ceil().long() - 1
+    index = _index(confidence, n_bins)
     count = index.bincount(minlength=n_bins).double()
-    residual = index.bincount(weights=correct.double() - confidence, minlength=n_bins)
     used = count > 0
+    residual = _sums(index, confidence, correct, n_bins)
     return count[used] / len(confidence), residual[used] / count[used]
 
 
 def _with_middles(confidence, correct, n_bins):
-    middle = ((confidence * n_bins).ceil() - 0.5) / n_bins
+    middle = (_index(confidence, n_bins) + 0.5) / n_bins
     share, gap = _bins(middle, correct, n_bins)
     return (share * gap.abs()).sum()
+
+
+def _left_closed(slots):
+    """Return an ECE of bins `[a, b)`; `slots` says what becomes of 1, in one bin too many."""
+
+    def wrong(confidence, correct, n_bins):
+        index = slots((confidence * n_bins).floor().long(), n_bins)
+        return _sums(index, confidence, correct, n_bins + 1).abs().sum() / len(confidence)
+
+    return wrong
+
+
+def _dropping_one(confidence, correct, n_bins):
+    index = (confidence * n_bins).floor().long()
+    return _sums(index, confidence, correct, n_bins + 1)[:n_bins].abs().sum() / len(confidence)
+
+
+def _zero_apart(first):
+    """Return an ECE where 0 has a bin of its own, summed from that one on or after it."""
+
+    def wrong(confidence, correct, n_bins):
+        index = (confidence * n_bins).ceil().long()
+        return _sums(index, confidence, correct, n_bins + 1)[first:].abs().sum() / len(confidence)
+
+    return wrong
 
 
 def _without_weights(confidence, correct, n_bins):
@@ -297,20 +334,53 @@ ece = FunctionExercise(
             message="You compared with the middle of the bin. Compare with the mean confidence "
             "of the predictions that are in it, which may lie anywhere in the bin.",
         ),
+        Mistake(
+            name="1 is dropped",
+            wrong=_dropping_one,
+            message="The confidences that are exactly 1 are in none of your bins: `floor` and "
+            "`np.digitize` give them the number n_bins, one too many. A model that is always sure "
+            "and always wrong would have an ECE of 0.",
+        ),
+        Mistake(
+            name="1 has a bin of its own",
+            wrong=_left_closed(lambda index, n_bins: index),
+            message="The confidences that are exactly 1 have a bin of their own: `floor` and "
+            "`np.digitize` give them the number n_bins, one too many. They belong to the last "
+            "bin, (a, b] with b = 1.",
+        ),
+        Mistake(
+            name="left-closed",
+            wrong=_left_closed(lambda index, n_bins: index.clamp(max=n_bins - 1)),
+            message="What lies exactly on a border is in the bin to the right of it. Some "
+            "libraries do that; here the bins are (a, b], and a border belongs to the left one.",
+        ),
+        Mistake(
+            name="0 is dropped",
+            wrong=_zero_apart(first=1),
+            message="The confidences that are exactly 0 are in none of your bins: `ceil` gives "
+            "them the number -1. They belong to the first bin.",
+        ),
+        Mistake(
+            name="0 has a bin of its own",
+            wrong=_zero_apart(first=0),
+            message="The confidences that are exactly 0 have a bin of their own: `ceil` gives "
+            "them the number -1. They belong to the first bin.",
+        ),
     ],
     hints=[
-        "The bin of a confidence is `(confidence * n_bins).ceil().long() - 1`.",
+        "The bin of a confidence is `(confidence * n_bins).ceil().long() - 1`, but for 0, which "
+        "belongs to the first: `.clamp(min=0)`.",
         "For each bin that is used: its share of all predictions times the absolute difference "
         "of `correct[inside].double().mean()` and `confidence[inside].mean()`.",
     ],
     stub="""
         def my_ece(confidence, correct, n_bins):
-            \"\"\"Return the ECE of confidence (N,), correct (N,), with bins of equal width.\"\"\"
+            \"\"\"Return the ECE of confidence (N,), correct (N,), with n_bins bins (a, b].\"\"\"
             ...
     """,
     solution="""
         def my_ece(confidence, correct, n_bins):
-            bin_of = (confidence * n_bins).ceil().long() - 1
+            bin_of = ((confidence * n_bins).ceil().long() - 1).clamp(min=0)
             total = 0.0
             for b in bin_of.unique():
                 inside = bin_of == b
@@ -318,7 +388,8 @@ ece = FunctionExercise(
                 total += inside.double().mean() * gap.abs()
             return total
     """,
-    insight="An empty bin adds nothing, and a border belongs to the bin on its left.",
+    insight="An empty bin adds nothing, a border belongs to the bin on its left, and 0 to the "
+    "first bin: every prediction counts once.",
 )
 
 reading_a_p_value = ChoiceExercise(

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from matplotlib.axes import Axes
-from matplotlib.ticker import StrMethodFormatter
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from torch import Tensor
 
-from coursekit.calibration import RiskCoverage
+from coursekit.calibration import RiskCoverage, corp_reliability
 from coursekit.plots.style import COLORS, GRAY, new_axes, style, title_above_legend
 
 #: Colour and marker of each series, in their order.
@@ -82,6 +82,7 @@ def estimates_histogram(
         label = f"true error, {true_error:.3f}"
         ax.axvline(true_error, color=COLORS["vermillion"], ls="--", linewidth=3, label=label)
         ax.set(xlabel="estimated ECE", ylabel="samples", title=title)
+        ax.yaxis.set_major_locator(MaxNLocator(integer=True))
         # From 0 on, so that every position of the widget can be compared with the others.
         ax.set_xlim(-0.01, max(0.4, 1.05 * estimates.max().item()))
         ax.legend(loc="upper right")
@@ -132,4 +133,47 @@ def risk_coverage_curves(curves: Mapping[str, RiskCoverage], title: str) -> Axes
         ax.set(xlabel="coverage (share of words answered)", ylabel="risk (share of these wrong)")
         ax.xaxis.set_major_formatter(StrMethodFormatter("{x:.1f}"))
         ax.legend(loc="lower right")
+    return ax
+
+
+def corp_diagram(
+    confidence: Tensor,
+    correct: Tensor,
+    title: str,
+    *,
+    n_simulations: int = 200,
+    seed: int = 0,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw what should have been stated against what was, without bins, and what it would gain.
+
+    The band holds the curves of a calibrated model, at each confidence 95 % of them.
+
+    Args:
+        confidence: Predicted probabilities `(N,)`.
+        correct: Whether each came true `(N,)`.
+        title: First line of the title; the second gives the parts of the Brier score.
+        n_simulations: How many calibrated samples are drawn for the band.
+        seed: Seed of these samples.
+        ax: Where to draw; without it a new figure is made.
+    """
+    found = corp_reliability(confidence, correct)
+    generator = torch.Generator().manual_seed(seed)
+    tossed = torch.rand(n_simulations, len(confidence), dtype=torch.float64, generator=generator)
+    curves = [corp_reliability(confidence, row).recalibrated for row in tossed < confidence]
+    tails = torch.tensor([0.025, 0.975], dtype=torch.float64)
+    low, high = torch.stack(curves).quantile(tails, dim=0)
+    with style():
+        ax = ax if ax is not None else new_axes(6.4, 6.0)
+        ax.plot([0, 1], [0, 1], "--", color=GRAY, linewidth=1.6)
+        ax.fill_between(
+            found.confidence, low, high, color=COLORS["sky"], alpha=0.5, label="calibrated: 95 %"
+        )
+        ax.plot(found.confidence, found.recalibrated, color=COLORS["blue"], label="recalibrated")
+        parts = (
+            f"miscalibration {found.miscalibration:.3f}, discrimination {found.discrimination:.3f}"
+        )
+        ax.set(xlim=(0, 1), ylim=(-0.02, 1.02), title=f"{title}\n{parts}")
+        ax.set(xlabel="confidence (predicted probability)", ylabel="recalibrated probability")
+        ax.legend(loc="upper left")
     return ax
