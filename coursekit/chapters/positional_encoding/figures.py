@@ -8,16 +8,17 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from torch import Tensor
 
+from coursekit.plots.checks import require_few, require_values
 from coursekit.plots.heatmap import heatmap
 from coursekit.plots.style import COLORS, GRAY, new_axes, style
 
-#: Colour and line of each scheme, the same in every figure; the line tells them apart in grey, too.
+#: Colour, line and marker of each scheme; the last two tell them apart in grey, too.
 _SCHEMES = {
-    "learned": ("blue", "-"),
-    "sinusoidal": ("orange", "--"),
-    "rotary": ("green", "-"),
-    "alibi": ("vermillion", "--"),
-    "none": ("black", ":"),
+    "learned": ("blue", "-", "o"),
+    "sinusoidal": ("purple", "--", "s"),
+    "rotary": ("green", "-.", "^"),
+    "alibi": ("orange", "-", "D"),
+    "none": ("black", ":", "x"),
 }
 
 
@@ -194,17 +195,22 @@ def accuracy_by_position(
     with style():
         for ax, (task, schemes) in zip(panels, tasks.items(), strict=True):
             for scheme, accuracy in schemes.items():
-                color, line = _SCHEMES[scheme]
+                color, line, marker = _SCHEMES[scheme]
                 where = range(accuracy.shape[1])
                 low, high = accuracy.amin(0).tolist(), accuracy.amax(0).tolist()
-                ax.plot(where, accuracy.mean(0).tolist(), line, color=COLORS[color], label=scheme)
+                mean, look = accuracy.mean(0).tolist(), {"marker": marker, "markevery": 8}
+                ax.plot(where, mean, line, color=COLORS[color], label=scheme, **look)
                 ax.fill_between(where, low, high, color=COLORS[color], alpha=0.15, linewidth=0)
             ax.axvline(trained - 0.5, color=GRAY, linewidth=1.2)
             ax.axhline(chance[task], color=GRAY, linestyle="--", linewidth=1.2)
             ax.text(trained + 0.5, 1.04, "never trained →", color=GRAY, fontsize=12)
             ax.set(xlabel="position (tokens)", title=task, ylim=(0, 1.12))
         panels[0].set_ylabel("accuracy (dashed grey: guessing)")
-        panels[-1].legend(loc="lower left", bbox_to_anchor=(1.0, 0.2))
+        panels[-1].legend(
+            loc="lower left",
+            bbox_to_anchor=(1.0, 0.2),
+            title="mean of the seeds;\nband: all of them",
+        )
     return panels[0]
 
 
@@ -215,13 +221,19 @@ def loss_against_gap(
 
     Args:
         gaps: Positions skipped between the two copies `(K,)`, at least 1.
-        lines: For each kind of passage, its loss in nats a token `(K,)`.
+        lines: For each passage, its loss in nats a token `(K,)`; at most four.
         context: The longest distance the model was configured for, marked by a line.
         title: Title of the figure.
+
+    Raises:
+        ValueError: If there are no lines or more than four, or one has another length.
     """
+    looks = ("o-", "s--", "^-.", "D:")
+    require_few(lines, len(looks), "lines")
+    require_values(lines, len(gaps), "lines", each="gap")
     ax = new_axes(7.8, 4.6)
     with style():
-        for (name, values), marker in zip(lines.items(), ("o-", "s--"), strict=False):
+        for (name, values), marker in zip(lines.items(), looks, strict=False):
             ax.plot(gaps, values, marker, label=name)
         ax.axvline(context, color=GRAY, linestyle=":", label=f"context, {context:,} tokens")
         ax.set(

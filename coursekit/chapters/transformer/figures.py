@@ -52,6 +52,35 @@ def lines_against_depth(
     return ax
 
 
+def seeds_against_depth(
+    depth: Sequence[int], lines: Mapping[str, Tensor], ylabel: str, title: str
+) -> Axes:
+    """Draw what several networks of each depth were measured to be, on a logarithmic axis.
+
+    Args:
+        depth: The numbers of blocks `(K,)`.
+        lines: For each name the values `(S, K)` of S networks with other random weights, positive;
+            at most four names. Lines are medians, bands reach from the least to the most.
+        ylabel: What is drawn, with its unit.
+        title: Title of the figure.
+
+    Raises:
+        ValueError: If there are no lines or more than four, or one has another shape.
+    """
+    for name, values in lines.items():
+        if values.ndim != 2:
+            raise ValueError(
+                f"{name!r} must have shape (networks, depths), found {tuple(values.shape)}."
+            )
+    medians = {name: values.median(dim=0).values.tolist() for name, values in lines.items()}
+    ax = lines_against_depth(depth, medians, ylabel, title, xlabel="number of blocks", log=True)
+    with style():
+        for values, line in zip(lines.values(), ax.lines, strict=True):
+            low, high = values.amin(dim=0).tolist(), values.amax(dim=0).tolist()
+            ax.fill_between(depth, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
+    return ax
+
+
 def activation_curves(x: Tensor, curves: Mapping[str, Tensor], title: str) -> Axes:
     """Draw functions that are applied to each number alone.
 

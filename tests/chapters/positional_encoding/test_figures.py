@@ -117,6 +117,21 @@ def test_accuracy_by_position_draws_means_and_the_spread_of_seeds():
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["rotary"]
 
 
+def test_every_scheme_looks_different_without_colour():
+    accuracy = torch.ones(2, 3)
+    schemes = ["learned", "sinusoidal", "rotary", "alibi", "none"]
+    ax = accuracy_by_position({"a": dict.fromkeys(schemes, accuracy)}, 1, {"a": 0.1})
+    lines = {line.get_label(): line for line in ax.lines}
+    assert len({lines[scheme].get_marker() for scheme in schemes}) == 5
+    assert len({lines[scheme].get_color() for scheme in schemes}) == 5
+
+
+@pytest.mark.parametrize("n", [0, 5])
+def test_no_passage_is_left_out_without_a_word(n):
+    with pytest.raises(ValueError, match=f"found {n}"):
+        loss_against_gap([1], {str(i): [1.0] for i in range(n)}, context=5, title="gap")
+
+
 def test_loss_against_gap_marks_the_context():
     ax = loss_against_gap([1, 100], {"prose": [0.2, 4.0]}, context=50, title="gap")
     line, context = ax.lines

@@ -9,6 +9,7 @@ from coursekit.chapters.transformer.figures import (
     activation_curves,
     guess_table,
     lines_against_depth,
+    seeds_against_depth,
 )
 from coursekit.plots import stacked_shares
 
@@ -35,6 +36,20 @@ def test_lines_need_one_value_a_depth():
 def test_too_few_or_too_many_lines_are_refused(n):
     with pytest.raises(ValueError, match=f"found {n}"):
         lines_against_depth([1], {str(i): [1.0] for i in range(n)}, "y", "title")
+
+
+def test_seeds_are_drawn_as_a_median_and_a_band_from_least_to_most():
+    values = torch.tensor([[1.0, 10.0], [4.0, 20.0], [2.0, 90.0]])
+    ax = seeds_against_depth([1, 8], {"ours": values}, "gradient", "At birth")
+    assert list(ax.lines[0].get_ydata()) == [2, 20]
+    corners = ax.collections[0].get_paths()[0].vertices.tolist()
+    assert {tuple(corner) for corner in corners} == {(1, 1), (1, 4), (8, 10), (8, 90)}
+    assert (ax.get_xlabel(), ax.get_yscale()) == ("number of blocks", "log")
+
+
+def test_one_network_alone_is_no_set_of_seeds():
+    with pytest.raises(ValueError, match=r"'ours' must have shape \(networks, depths\)"):
+        seeds_against_depth([1, 8], {"ours": torch.ones(2)}, "y", "title")
 
 
 def test_activation_curves():
