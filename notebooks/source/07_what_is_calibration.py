@@ -19,7 +19,7 @@
 # cheated. Then the same questions are asked of a language model, word by word.
 #
 # **You will be able to**
-# - define calibration, and compute it by hand: $E[Y \mid p] = p$;
+# - define calibration, and compute it by hand: $E[Y \mid q] = q$;
 # - split the Brier score into reliability, resolution and uncertainty, and the log score into
 #   entropy, missing information and miscalibration;
 # - tell a proper score from one that can be cheated, and say why accuracy and ECE are not proper;
@@ -109,7 +109,7 @@ guess = predict(
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### The truth, which real life never shows
 #
-# The diary gives us the exact law of the next word. Just before the adjective we read off how much
+# The diary gives us the exact *law* of the next word, its probability distribution. Just before the adjective we read off how much
 # of it belongs to rainy words: this is $P(Y = 1 \mid \text{all that was written})$, and nobody can
 # know more. Between the evening and that point nothing is said about the weather, so it is the
 # evening's probability.
@@ -166,12 +166,14 @@ expect("share of rainy reports", rained.double().mean(), 0.298, within=0.01)
 # probability distribution that a model states and the distribution of the events that really happen
 # as small as possible, so that it predicts better how likely events are.
 #
-# In symbols, for an event $Y$ that is 0 or 1 and a statement $p$:
+# In symbols, for an event $Y$ that is 0 or 1 and a **statement** $q$, the probability that is stated
+# (others say *forecast*, or *predicted probability*):
 #
-# $$E[\,Y \mid p\,] = p .$$
+# $$E[\,Y \mid q\,] = q .$$
 #
-# Read it from the inside: *take all the evenings on which $p$ was stated. Among them, the event
-# happens with frequency $p$.* Nothing is asked of a single evening.
+# Read it from the inside: *take all the evenings on which $q$ was stated. Among them, the event
+# happens with frequency $q$.* Nothing is asked of a single evening. In this notebook $q$ is always
+# what is *stated*; $p$ will be what is *true*.
 #
 # **Predict first:** a forecaster who knows the truth says 90 % on about two thousand evenings.
 
@@ -191,8 +193,8 @@ guess = predict(
 
 
 # %%
-def in_steps(p):
-    return (50 * p).round() / 50
+def in_steps(q):
+    return (50 * q).round() / 50
 
 
 def by_value(stated, happened):
@@ -227,8 +229,8 @@ exercises.accurate_or_calibrated.check(...)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Six forecasters
 #
-# All but the first know the truth, and each makes something else of it. Write a probability as
-# *log-odds*, $\ln \frac{p}{1 - p}$, which runs over all numbers and is 0 at $p = 1/2$. Then a
+# All but the first know the truth, and each makes something else of it. Write a probability $x$ as
+# *log-odds*, $\ln \frac{x}{1 - x}$, which runs over all numbers and is 0 at $x = 1/2$. Then a
 # **power** above 1 drives statements away from one half, one below 1 draws them towards it, and a
 # **bias** moves all of them up.
 #
@@ -280,7 +282,7 @@ guess = predict(
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Three numbers in one score
 #
-# The Brier score is the mean of $(p - Y)^2$. Allan Murphy (1973) found that it is made of exactly
+# The Brier score is the mean of $(q - Y)^2$. Allan Murphy (1973) found that it is made of exactly
 # these two distances. Let $v$ run over the stated values, $w_v$ be the share of evenings with that
 # statement, $\bar y_v$ how often it rained after it, and $\bar y$ the base rate:
 #
@@ -484,13 +486,14 @@ widget.forecaster_dial(truth, rained)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A score that cannot be cheated
 #
-# From here on $p$ is the truth and $q$ the statement. The true chance tonight is $p = 0.3$. What
+# Let $q$ be the statement, as before, and $p$ the truth. The true chance tonight is $p = 0.3$. What
 # should be stated? Whoever states $q$ meets rain with probability 0.3, and their score is *on
 # average*
 #
 # $$S(q) = 0.3 \cdot \text{score}(q, \text{rain}) + 0.7 \cdot \text{score}(q, \text{no rain}).$$
 #
-# Weigh with the **truth**, not with $q$: it is the sky that decides. A score is **proper** when no
+# Weigh with the **truth**, not with $q$: it is the sky that decides. (A score of which small is good
+# is also called a *loss*.) A score is **proper** when no
 # statement does better than the truth, and *strictly* proper when all others do worse. Four
 # candidates:
 
@@ -539,7 +542,8 @@ expect(
 # $$-\sum_y p(y) \ln q(y) = \underbrace{-\sum_y p(y) \ln p(y)}_{\text{entropy } H(p)} +
 # \underbrace{\sum_y p(y) \ln \frac{p(y)}{q(y)}}_{\mathrm{KL}(p \,\|\, q) \;\ge\; 0}$$
 #
-# The first part does not depend on $q$. The second is zero only at $q = p$. For the Brier score the
+# The first part does not depend on $q$. The second, the *Kullback-Leibler divergence* from the truth
+# to the statement, is zero only at $q = p$. For the Brier score the
 # same holds with $p (1 - p)$ and $(p - q)^2$. This is why maximum likelihood training pushes a
 # model towards honest probabilities.
 
@@ -855,7 +859,7 @@ expect("KL from the truth after it, nats", kl(probs, healed), 0.0, within=0.002)
 # A statement about 49 words is a statement about many events. Each choice of event gives another
 # meaning of "calibrated":
 #
-# | meaning | the event | $E[Y \mid p] = p$ asks that ... |
+# | meaning | the event | $E[Y \mid q] = q$ asks that ... |
 # | --- | --- | --- |
 # | **top-label** | the most likely word comes | of best guesses at 60 %, 60 % are right |
 # | **token-level** | a word comes; all words pooled | of all statements of 2 %, 2 % come true |
@@ -1073,8 +1077,8 @@ expect("gap, south, rain", gap_of["south", "rain"], 0.03, within=0.02)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What you learned
 #
-# - Calibrated means $E[Y \mid p] = p$: among all cases with the statement $p$ the event has
-#   frequency $p$.
+# - Calibrated means $E[Y \mid q] = q$: among all cases with the statement $q$ the event has
+#   frequency $q$.
 # - Brier = reliability - resolution + uncertainty. Calibration is the first; knowledge is the
 #   second. The first can be repaired with a table, the second cannot.
 # - The log score splits likewise: entropy, missing information, miscalibration.
