@@ -44,7 +44,7 @@ from coursekit.chapters.maximum_likelihood import exercises, figures, widget
 from coursekit.data import HiddenMarkovLanguage, reference_documents, split_documents, weather_diary
 
 # %%
-from coursekit.data.languages.weather import CLIMATE
+from coursekit.data.languages.weather import ACTIVITIES, ADJECTIVES, CLIMATE
 from coursekit.lm import (
     GPT,
     Batches,
@@ -114,10 +114,10 @@ for t in range(8):
 #
 # $$p(\text{data} \mid \text{model}) = \prod_{i=1}^{N} P(w_i \mid w_1, \dots, w_{i-1}).$$
 #
-# $w_i$ is the $i$-th word, $N$ the number of words. Nothing is assumed here: every law of $N$ words
-# can be written like this. Seen as a function of the *model*, with the data fixed, this number is
-# called the **likelihood**. **Maximum likelihood**: choose the model that makes it as large as
-# possible.
+# $w_i$ is the $i$-th word, $N$ the number of words. Nothing is assumed here: every *law* (short for
+# probability distribution) of $N$ words can be written like this. Seen as a function of the *model*,
+# with the data fixed, this number is called the **likelihood**. **Maximum likelihood**: choose the
+# model that makes it as large as possible.
 #
 # **Predict first.** Computers hold numbers down to about $10^{-308}$, a little below that with less
 # precision.
@@ -418,6 +418,10 @@ for order, nats in best_ngram.items():
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Exercise 5: as unsure as among how many?
+#
+# A choice among $n$ equally likely words has an entropy of $\ln n$. The diary's entropy rate is 0.97
+# nats. So the next word of the diary is as uncertain as one of how many equally likely words? (This
+# number is the *perplexity* of the language. One digit after the point is enough.)
 
 # %%
 my_words_to_choose_from = ...
@@ -508,6 +512,24 @@ def divergence_from_truth(log_q):
     return (torch.special.xlogy(truth, truth) - truth * log_q).sum(-1)
 
 
+# %%
+KINDS = {
+    "activities": [word for of_weather in ACTIVITIES.values() for word in of_weather],
+    "adjectives": [word for of_weather in ADJECTIVES.values() for word in of_weather],
+}
+
+
+def by_kind(divergence):
+    """What each kind of word adds to the mean divergence, nats a word."""
+    at = {
+        kind: torch.isin(came, torch.tensor(diary.tokenizer.encode(" ".join(some))))
+        for kind, some in KINDS.items()
+    }
+    at["the rest"] = ~(at["activities"] | at["adjectives"])
+    return {kind: torch.where(here, divergence, 0).mean() for kind, here in at.items()}
+
+
+# %%
 def stated_and_true(log_q):
     """The model's confidence in its best guess, and the true probability of the same word (N,)."""
     confidence, guess = log_q.exp().max(dim=-1)
@@ -517,9 +539,11 @@ def stated_and_true(log_q):
 def against_truth(model):
     """Loss, and three distances from the truth, on the test diaries."""
     log_q = log_probs(model)
+    divergence = divergence_from_truth(log_q)
     return {
         "loss": -log_q.gather(-1, came[..., None]).mean(),
-        "divergence": divergence_from_truth(log_q).mean(),
+        "divergence": divergence.mean(),
+        **by_kind(divergence),
         "calibration error": cal.true_calibration_error(*stated_and_true(log_q)),
         "distance": cal.probability_error(*stated_and_true(log_q)),
     }
@@ -588,10 +612,56 @@ plots.show(
 
 # %% [markdown]
 # Read it from the left. In the first 100,000 words the model learns which words there are, and
-# which follows which: it becomes the bigram. There it may rest. To get further it must use
-# attention to find yesterday's weather, eight words back, and until it has found it, there is little
-# gradient to follow. How long that takes is luck; then the loss falls to the floor. And **it stops
-# there**: the loss does not go to zero, however long one trains.
+# which follows which: it becomes the bigram, and slows down there. Then the loss falls to the floor,
+# and **it stops there**: the loss does not go to zero, however long one trains.
+#
+# ### What does it learn after the bigram?
+#
+# It is tempting to say: to find yesterday's weather, eight words back. Let us not guess. How far does
+# an exact reader get who forgets everything at the end of each sentence? And which words does the
+# model improve on, after the bigram?
+
+# %%
+forgetful = torch.zeros_like(truth)
+for diary_text, law in zip(test, forgetful, strict=True):
+    stops = (diary_text[:-1] == diary.tokenizer.encode(".")[0]).nonzero().flatten().tolist()
+    for start, end in zip([0, *(i + 1 for i in stops)], [*stops, 63], strict=True):
+        if start < end:
+            law[start:end] = diary.next_token_probs(diary_text[start:end])
+    law[stops] = diary.first_token_probs  # after a full stop: as if the diary began
+
+expect("best with 1 word: divergence, nats", best_ngram[1] - rate.value, 0.188, within=0.001)
+expect("best with 3 words", best_ngram[3] - rate.value, 0.083, within=0.001)
+of_sentence = divergence_from_truth(forgetful.clamp_min(1e-300).log())
+expect("the sentence so far, and no more", of_sentence.mean(), 0.075, within=0.003)
+
+# %% tags=["nbval-ignore-output"]
+where = {
+    "exact, forgets old sentences": by_kind(of_sentence),
+    "bigram, counted": by_kind(divergence_from_truth(bigram[test[:, :-1]].log())),
+}
+for number, run in enumerate(runs, start=1):
+    slow = max(i for i, record in enumerate(run.records) if record["divergence"] > 0.15)
+    for record in run.records[slow : slow + 3]:
+        where[f"run {number}, {record['tokens']:,} words"] = record
+print("share of the divergence (nats a word) that lies on ...")
+print(" " * 32 + "".join(f"{kind:>12}" for kind in by_kind(of_sentence)))
+for name, row in where.items():
+    print(f"{name:32}" + "".join(f"{row[kind]:12.3f}" for kind in by_kind(of_sentence)))
+
+# %%
+forgets, counting = where["exact, forgets old sentences"], where["bigram, counted"]
+expect("on activities: bigram", counting["activities"], 0.105, within=0.01)
+expect("on activities: exact, forgets", forgets["activities"], at_most=0.005)
+expect("on adjectives: the difference", counting["adjectives"] - forgets["adjectives"], 0, 0.005)
+
+# %% [markdown]
+# More than half of what the bigram lacks lies on the *activities* (we swam, we read). Nearly all of it
+# can be had from three words back, today's adjective: the exact reader who forgets yesterday has it.
+# Only the *adjectives* need earlier days: there this reader loses as much as the bigram. In all three
+# runs both fall together when the slow stretch ends, the activities by more. So yesterday's weather
+# is the smaller part of the gain. *Why* the model was slow before, the table does not say, and a
+# loss curve even less: where a loss lies is not yet a cause.
 
 # %%
 expect("loss minus the truth's, worst run", max(r["loss"] for r in last) - loss_of_truth, 0, 0.01)
@@ -664,29 +734,73 @@ plots.show(
     "end nearly all points lie on the diagonal.",
 )
 
-# %%
+# %% tags=["nbval-ignore-output"]
 per_diary = divergence_from_truth(log_probs(models[0])).mean(dim=1)
-interval = cal.bootstrap_interval(lambda x: x.mean().item(), per_diary)
-expect("divergence, first run: upper end of its 95 % interval", interval.high, at_most=0.01)
-expect("lower end", interval.low, at_least=0.0005)
+interval = cal.bootstrap_interval(torch.mean, per_diary)
+print(f"divergence, first run: {interval:.3f} nats a word")
+expect("upper end of its 95 % interval", interval.high, at_most=0.01)
 
 ends = torch.tensor([record["divergence"] for record in last])
 half = 4.30 * ends.std() / math.sqrt(3)  # Student's t for three runs
 expect("mean of the runs: upper end of its 95 % interval", ends.mean() + half, at_most=0.01)
 
 # %% [markdown]
-# The first interval resamples whole diaries, so it speaks of the test text, and it does not hold 0:
-# what is left of the divergence is real. The second speaks of the training: other weights, other
-# words. (In the package's tests the same recipe, with two blocks, reaches the floor of a harder
+# The first interval resamples whole diaries, so it speaks of the test text. (That it lies above 0
+# proves nothing: a divergence is never negative, so no such interval could hold 0. And no proof is
+# needed, for no chance is in it: a divergence computed from two laws is 0 only if they are equal.)
+# The second speaks of the training: other weights, other words. (In the package's tests the same recipe, with two blocks, reaches the floor of a harder
 # language: the grammar, with agreement and brackets.)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## The same language, and not enough of it
+#
+# Fresh diaries never run out. What if they do? Change **one thing**: the same GPT, the same language,
+# the same 600 steps, but only 160 diaries, 10,000 words, each read 120 times.
+#
+# **Predict first.**
+
+# %%
+my_probability = ...
+guess = predict(
+    "few-diaries-overconfident",
+    "On fresh diaries this model is surer than right: its confidence in its best guess is more than "
+    "0.05 above the true probability of that word.",
+    my_probability,
+)
+
+# %% tags=["nbval-ignore-output"]
+starved = GPT(shape, torch.Generator().manual_seed(0))
+few = TrainingConfig(steps=600, evaluate_every=600)
+train(starved, diary.sample(160, seed=100), few, progress=False)
+
+print("on the test diaries               divergence  confidence  true probability")
+excess = {}
+for name, trained in (
+    ("1,200,000 words, read once", models[0]),
+    ("10,000 words, 120 times", starved),
+):
+    stated, true = stated_and_true(log_probs(trained))
+    excess[name] = cal.bootstrap_interval(torch.mean, (stated - true).view(200, 63).mean(dim=1))
+    apart = divergence_from_truth(log_probs(trained)).mean()
+    print(f"{name:34}{apart:10.2f}{stated.mean():12.2f}{true.mean():18.2f}")
+enough, too_few = excess.values()
+guess.resolve(too_few.estimate > 0.05)
+
+# %%
+expect("enough text: confidence minus truth", enough.estimate, 0.0, within=0.01)
+expect("too little: lower end of the 95 % interval", too_few.low, at_least=0.2)
+
+# %% [markdown]
+# Nothing else was changed, so it *is* the amount of text. The same rule made one model honest and the
+# other a braggart.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Real text, and not enough of it
 #
-# Fresh diaries never run out. Real text does. We take the pages of Python's reference that are the
+# Does it happen with real text, where we know no truth? We take the pages of Python's reference that are the
 # same in every version, train our byte-pair tokenizer (notebook 01) on 14 of them, and a GPT on
 # the same 14; ten other pages are held out. Whole documents: a page's second half would help to
-# guess its first.
+# guess its first. Of the ten, five will choose a checkpoint, and the other five judge it.
 
 # %%
 train_pages, held_out_pages = split_documents(reference_documents(stable=True), 0.6, seed=0)
@@ -701,7 +815,10 @@ for number, page in enumerate(held_out_pages):
     windows.append(cut)
     page_of_window += [number] * len(cut)
 held_out, page_of_window = torch.cat(windows), torch.tensor(page_of_window)
+chooses = page_of_window % 2 == 0  # every other page chooses, the rest judges
 print(f"training: {len(train_pages)} pages; held out: {len(held_out_pages)} pages")
+for name, which in (("choosing", chooses), ("judging", ~chooses)):
+    print(f"{name}: {page_of_window[which].unique().numel()} pages, {64 * which.sum():,} tokens")
 
 # %% [markdown]
 # The training text has about 10,000 tokens; in 400 steps the model reads each of them some
@@ -721,16 +838,18 @@ guess = predict(
 # %%
 reader_shape = GPTConfig(512, context=64, width=64, n_layers=1, n_heads=4, positions="rotary")
 reader = GPT(reader_shape, torch.Generator().manual_seed(0))
-labels = held_out[:, 1:].flatten()
+labels, of_judges = held_out[:, 1:], held_out[~chooses, 1:].flatten()
 checkpoints = []
 
 
 def on_held_out(model):
-    logits = sequence_logits(model, held_out).flatten(0, 1)
-    confidence, correct = cal.top_label(logits.softmax(dim=-1), labels)
+    logits = sequence_logits(model, held_out)
+    judged = logits[~chooses].flatten(0, 1)
+    confidence, correct = cal.top_label(judged.softmax(dim=-1), of_judges)
     checkpoints.append((confidence, correct))
     return {
-        "held_out": F.cross_entropy(logits, labels),
+        "choosing": F.cross_entropy(logits[chooses].flatten(0, 1), labels[chooses].flatten()),
+        "held_out": F.cross_entropy(judged, of_judges),
         "confidence": confidence.mean(),
         "accuracy": correct.float().mean(),
     }
@@ -770,7 +889,7 @@ plots.show(
     axes[0],
     alt="Left, training loss keeps falling to below 1 while held-out loss turns after about 80,000 "
     "tokens and climbs from 4.4 to above 5. Right, confidence on held-out pages grows to about 0.5 "
-    "while accuracy creeps up to below 0.2.",
+    "while accuracy creeps up to about 0.2.",
 )
 
 # %% [markdown]
@@ -782,12 +901,13 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Early and late, as reliability diagrams
 #
-# The early checkpoint is the one with the lowest held-out loss. (To stop there is called *early
-# stopping*.) Intervals resample whole pages.
+# The early checkpoint is the one with the lowest loss on the five choosing pages. (To stop there is
+# called *early stopping*.) All that is shown was measured on the five others, which had no say in
+# the choice. Intervals resample whole pages.
 
 # %%
-best = min(range(len(checkpoints)), key=lambda i: reading.column("held_out")[i])
-page_of_token = page_of_window.repeat_interleave(64)
+best = min(range(len(checkpoints)), key=lambda i: reading.column("choosing")[i])
+page_of_token = page_of_window[~chooses].repeat_interleave(64)
 
 ax = plots.reliability_diagram(
     *checkpoints[best], groups=page_of_token, title="Early, on held-out pages", n_resamples=300
@@ -814,19 +934,20 @@ early, late = (
     cal.bootstrap_interval(cal.gap, *checkpoints[i], groups=page_of_token, n_resamples=300)
     for i in (best, -1)
 )
-expect("early: confidence minus accuracy", early.estimate, 0.14, within=0.08)
-expect("late: confidence minus accuracy", late.estimate, 0.32, within=0.08)
+expect("early: confidence minus accuracy", early.estimate, at_most=0.2)
+expect("late: confidence minus accuracy", late.estimate, 0.31, within=0.07)
 expect("late: lower end of the interval minus upper end, early", late.low - early.high, at_least=0)
 late_ece = cal.expected_calibration_error(*checkpoints[-1])
-expect("late: ECE", late_ece, 0.32, within=0.08)
+expect("late: ECE", late_ece, 0.31, within=0.07)
 expect(
-    "held-out loss, late minus lowest", end["held_out"] - min(reading.column("held_out")), 1.1, 0.5
+    "held-out loss, late minus chosen", end["held_out"] - reading.column("held_out")[best], 1.1, 0.3
 )
 
 # %% [markdown]
-# Even at its lowest held-out loss the reader is surer than right; at the end, much more so. The
-# same rule made the diary model honest and this one a braggart. It asks for the law of *the text it
-# was given*. Given enough, that is the law of the language; given little, it is the text itself.
+# Even where it is chosen by held-out loss the reader is surer than right; at the end, much more so.
+# (Five pages are few, and so resampled the intervals are somewhat too narrow; the two lie far
+# apart.) The likelihood asks for the law of *the text it was given*. Given enough, that is the law
+# of the language; given little, it is the text itself.
 # Notebook 10 takes an overfit model like this one as its patient.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -901,12 +1022,13 @@ ids = torch.tensor([diary.tokenizer.encode(sentence)])
 with torch.no_grad():
     stated = models[0](ids)[0, -1].double().softmax(dim=-1)
 allowed = diary.next_token_probs(ids)[0, -1]
-for word in ("skied", "skated", "swam"):
+for word in ("skied", "skated"):
     i = diary.tokenizer.encode(word)[0]
     print(f"P({word} | {sentence}): true {allowed[i]:.2f}, model {stated[i]:.1f}")
-impossible = stated[allowed == 0].sum()
-expect("probability of words that cannot follow", impossible, at_most=0.05)
-expect("but it is never 0", impossible.item() > 0, True)
+swam = diary.tokenizer.encode("swam")[0]
+expect("P(swam), true", allowed[swam], 0)
+expect("P(swam), model: small, but above 0", stated[swam], at_least=1e-12)
+expect("all words that cannot follow, together", stated[allowed == 0].sum(), at_most=0.05)
 
 # %% [markdown]
 # A softmax never says "impossible". A word of probability 0.001 is written once in a thousand
@@ -921,8 +1043,8 @@ expect("but it is never 0", impossible.item() > 0, True)
 # - Loss = entropy + divergence. The entropy rate is the floor. A model at the floor has the true
 #   probabilities, and is calibrated without having been asked.
 # - On the known language a small GPT got there, within 0.01 nats, in three of three runs.
-# - On little real text the same rule led to a model much surer than right. The held-out loss saw
-#   it, the accuracy did not.
+# - With 10,000 words of the same language, read again and again, it became surer than right; so it
+#   did on little real text. The held-out loss saw it, the accuracy did not.
 # - A resumed training is the same training, bit for bit.
 #
 # ## Common misconceptions
@@ -930,10 +1052,10 @@ expect("but it is never 0", impossible.item() > 0, True)
 # - *"The loss should go to zero."* It should go to the entropy of the language. On training text,
 #   lower than that means learnt by heart.
 # - *"A low loss means true sentences."* It means sentences like those that were read.
-# - *"Maximum likelihood makes models overconfident."* With enough text it made one calibrated. What
-#   made the other overconfident was reading the same few pages forty times.
+# - *"Maximum likelihood makes models overconfident."* With enough text it made one calibrated. With
+#   10,000 words of the same language, and nothing else changed, it made an overconfident one.
 # - *"Accuracy still rises, so training still helps."* The probabilities got worse all the while.
-# - *"A flat loss means that training is over."* Ours rested at the bigram before it fell again.
+# - *"A flat loss means that training is over."* Ours slowed down at the bigram before it fell again.
 # - *"Loss 0.97 is better than loss 4.4."* Not across languages: each has its own floor.
 #
 # ## Further reading

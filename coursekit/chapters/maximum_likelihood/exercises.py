@@ -378,7 +378,7 @@ words_to_choose_from = ValueExercise(
     name="words_to_choose_from",
     title="The perplexity of a language whose entropy rate is 0.97 nats",
     answer=math.exp(0.97),
-    tolerance=0.02,
+    tolerance=0.05,
     mistakes=[
         Mistake(
             name="base two",
