@@ -67,6 +67,27 @@ def test_copies_within_a_group_do_not_narrow_the_interval():
     assert naive.high - naive.low < 0.6 * (copied.high - copied.low)
 
 
+def test_groups_that_all_agree_do_not_make_certain():
+    found = ece_interval([0.9] * 200, [1] * 200, groups=np.arange(200) // 10)
+    assert found.low < 0.08
+    assert found.high > 0.12
+
+
+def test_equal_gaps_that_often_look_so_small_are_inside():
+    """Ten values, said 40 times each: five were right as often as said, five by 0.2 too seldom."""
+    values = np.arange(10) / 20 + 0.4
+    right = np.round(40 * (values - [0, 0.2] * 5))
+    correct = np.concatenate([np.arange(40) < k for k in right])
+    found = ece_interval(values.repeat(40), correct, binning="discrete", n_simulations=4000)
+
+    rng = np.random.default_rng(0)
+    observed = np.abs(right / 40 - values).mean()
+    for gap in np.arange(0.1, 0.2, 0.002):  # of all ten values: how often do they show so little?
+        shown = np.abs(rng.binomial(40, values - gap, size=(20_000, 10)) / 40 - values).mean(axis=1)
+        if (shown <= observed + 1e-12).mean() > 0.03:
+            assert gap in found
+
+
 def test_level_seed_and_binning_are_used():
     sample = forecasts(300, 0.1, 3)
     narrow, wide = ece_interval(*sample, level=0.5), ece_interval(*sample, level=0.99)
