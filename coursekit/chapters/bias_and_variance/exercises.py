@@ -82,6 +82,7 @@ bias_and_variance = FunctionExercise(
     title="Bias squared and variance of the answers of many models",
     reference=_bias_and_variance,
     inputs=_answers_and_truth,
+    edges=[(torch.tensor([0.2, 0.6]), 0.7), (torch.tensor([0.4, 0.4, 0.4]), 0.1)],
     mistakes=[
         Mistake(
             name="variance around the truth",
@@ -179,6 +180,10 @@ central_law = FunctionExercise(
     title="The central law of many models, for the KL divergence",
     reference=_central_law,
     inputs=_laws,
+    edges=[
+        (torch.tensor([[0.7, 0.299, 0.001], [0.2, 0.2, 0.6]]),),
+        (torch.tensor([[0.9, 0.1]] * 4 + [[0.2, 0.8], [0.5, 0.5]]),),
+    ],
     mistakes=[
         Mistake(
             name="average of probabilities",
@@ -243,6 +248,13 @@ overconfidence = FunctionExercise(
     title="Overconfidence, measured against the true law",
     reference=_overconfidence,
     inputs=_laws_and_truth,
+    edges=[
+        (torch.tensor([[0.2, 0.7, 0.1]]), torch.tensor([[0.9, 0.1, 0.0]])),
+        (
+            torch.tensor([[0.6, 0.4], [0.0, 1.0], [0.7, 0.3]]),
+            torch.tensor([[0.8, 0.2], [0.1, 0.9], [0.7, 0.3]]),
+        ),
+    ],
     mistakes=[
         Mistake(
             name="top of the truth",
@@ -292,6 +304,7 @@ ensemble_error = FunctionExercise(
         float(rng.uniform(0.1, 0.3)),
         int(rng.integers(3, 9)),
     ),
+    edges=[(0.05, 0.2, 1), (0.0, 0.3, 2), (0.04, 0.4, 20)],
     mistakes=[
         Mistake(
             name="bias averaged away",

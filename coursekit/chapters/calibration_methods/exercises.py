@@ -90,6 +90,9 @@ best_temperature = FunctionExercise(
         temperatures[_losses(logits, labels, temperatures).argmin()]
     ),
     inputs=_logits_labels_temperatures,
+    edges=[  # logits too modest, and temperatures in no order
+        (1.5 * torch.eye(4), torch.arange(4), torch.tensor([2.0, 0.5, 1.0, 3.0])),
+    ],
     mistakes=[
         Mistake(
             name="multiplied",
@@ -181,6 +184,14 @@ histogram_binning = FunctionExercise(
         _bin_of(confidence, n_bins), correct, n_bins
     )[_bin_of(new, n_bins)],
     inputs=_confidences,
+    edges=[  # two bins that hold unequally many
+        (
+            torch.tensor([0.1, 0.3, 0.6, 0.7, 0.8, 0.9, 1.0, 0.95, 0.55]),
+            torch.tensor([False, True, False, True, True, False, True, True, True]),
+            torch.tensor([0.05, 0.45, 0.51, 1.0, 0.98]),
+            2,
+        ),
+    ],
     mistakes=[
         Mistake(
             name="mean confidence",
@@ -288,6 +299,12 @@ staircase = FunctionExercise(
     title="Isotonic calibration of one event",
     reference=lambda came: torch.tensor(_staircase(came), dtype=torch.float64),
     inputs=_outcomes,
+    edges=[
+        (torch.tensor([1.0]),),
+        (torch.tensor([1.0, 1.0, 1.0, 0.0]),),  # one block, all over
+        (torch.tensor([0.0, 0.0, 1.0, 1.0]),),  # nothing falls
+        (torch.tensor([0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0]),),
+    ],
     mistakes=[
         Mistake(
             name="sorted",
@@ -345,6 +362,10 @@ smoothed = FunctionExercise(
     title="What label smoothing makes of the truth",
     reference=lambda probs, epsilon: (1 - epsilon) * probs + epsilon / probs.shape[-1],
     inputs=lambda rng: (torch.tensor(rng.dirichlet([0.5] * 5, size=6)), 0.2),
+    edges=[
+        (torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]), 0.1),
+        (torch.tensor([[0.3, 0.7]]), 0.0),
+    ],
     mistakes=[
         Mistake(
             name="added without making room",

@@ -84,6 +84,10 @@ confidence_and_correct = FunctionExercise(
     title="Confidence and correctness at every position, from the logits",
     reference=_confidence_and_correct,
     inputs=_logits_and_targets,
+    edges=[
+        (torch.tensor([[0.0, 1.0, -2.0, 0.5, -1.0, 0.3, 4.0]]), torch.tensor([6])),
+        (torch.tensor([[-3.0, -1.0], [0.5, 0.2]]), torch.tensor([0, 1])),
+    ],
     mistakes=[
         Mistake(
             name="softmax over positions",
@@ -135,6 +139,7 @@ perplexity = FunctionExercise(
     title="Perplexity from the log-probabilities of the tokens that came",
     reference=lambda log_prob: 2.0 ** (-(log_prob / 0.6931471805599453).mean()),
     inputs=lambda rng: (torch.tensor(-rng.gamma(2.0, 1.5, size=20)),),
+    edges=[(torch.tensor([0.0, 0.0]),), (torch.tensor([0.0, -1.5, 0.0]),), (torch.tensor([-2.0]),)],
     mistakes=[
         Mistake(
             name="mean of the inverses",
@@ -191,6 +196,15 @@ frequency_in_bin = FunctionExercise(
         0.05,
         0.3,
     ),
+    edges=[  # probabilities of exactly 1/4 and 1/2, at the borders of the bin
+        (
+            torch.tensor([[0.0, 0.0, 0.0, 0.0], [0.0, 0.0, -torch.inf, -torch.inf]]),
+            torch.tensor([0, 1]),
+            0.25,
+            0.5,
+        ),
+        (torch.tensor([[0.0, 3.0], [1.0, -1.0], [0.2, 0.0]]), torch.tensor([1, 1, 0]), 0.5, 1.0),
+    ],
     mistakes=[
         Mistake(
             name="top token only",

@@ -122,6 +122,13 @@ murphy_parts = FunctionExercise(
     title="Reliability, resolution and uncertainty",
     reference=_parts,
     inputs=_with_outcomes,
+    edges=[
+        (  # quite sure, and sometimes wrong; two statements that round to the same
+            torch.tensor([0.41, 0.44, 0.41, 1.0, 0.44, 0.0, 1.0, 1.0], dtype=torch.float64),
+            torch.tensor([True, False, False, True, False, True, False, True]),
+        ),
+        (torch.tensor([0.3, 0.3, 0.3]), torch.tensor([True, False, False])),
+    ],
     mistakes=[
         Mistake(
             name="unweighted",
@@ -199,6 +206,7 @@ expected_log_score = FunctionExercise(
     title="The log score to expect, when one probability is stated and another is true",
     reference=lambda stated, truth: truth * -math.log(stated) + (1 - truth) * -math.log(1 - stated),
     inputs=lambda rng: (float(rng.uniform(0.55, 0.95)), float(rng.uniform(0.1, 0.45))),
+    edges=[(0.2, 0.9), (0.02, 0.98), (0.3, 0.3)],
     mistakes=[
         Mistake(
             name="expected by the forecaster",
@@ -311,6 +319,14 @@ gaps_by_group = FunctionExercise(
         torch.tensor(rng.random(14) < 0.4),
         torch.tensor([0, 1, 2, 2, *rng.integers(3, size=10)]),
     ),
+    edges=[
+        (
+            torch.tensor([0.0, 1.0, 0.4, 0.8, 1.0, 0.6], dtype=torch.float64),
+            torch.tensor([False, False, True, True, True, False]),
+            torch.tensor([10, 2, 2, 9, 5, 10]),
+        ),
+        (torch.tensor([0.7, 0.2]), torch.tensor([True, False]), torch.tensor([4, 4])),
+    ],
     mistakes=[
         Mistake(
             name="sign",

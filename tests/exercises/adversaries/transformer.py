@@ -23,10 +23,15 @@ def norm_by_loop(x, gain, bias):
 
 
 def numpy_norm(x, gain, bias):
-    x = x.numpy()
-    return (x - x.mean(1, keepdims=True)) / np.sqrt(
-        x.var(1, keepdims=True) + 1e-5
-    ) * gain.numpy() + (bias.numpy())
+    x, gain, bias = x.numpy(), gain.numpy(), bias.numpy()
+    return (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 1e-5) * gain + bias
+
+
+def by_steps(x, attention, mlp, first, second):
+    stream = x.clone()
+    for layer, before in ((attention, first), (mlp, second)):
+        stream += layer(before(stream))
+    return stream
 
 
 def count(v, c, d, n):
@@ -127,10 +132,8 @@ RIGHT = {
     },
     "block_forward": {
         "one line": lambda x, a, m, n1, n2: x + a(n1(x)) + m(n2(x + a(n1(x)))),
-        "loop": lambda x, attention, mlp, first, second: _stepwise(
-            x, attention, mlp, first, second
-        ),
-        "numpy": lambda x, a, m, n1, n2: _stepwise(x, a, m, n1, n2).numpy(),
+        "loop": lambda x, attention, mlp, first, second: by_steps(x, attention, mlp, first, second),
+        "numpy": lambda x, a, m, n1, n2: by_steps(x, a, m, n1, n2).numpy(),
     },
     "gpt_parameters": {
         "matrix by matrix": count_by_matrix,
@@ -151,10 +154,3 @@ RIGHT = {
         "lists": (lambda w: w.T[: len(w)].tolist(), "found a list"),
     },
 }
-
-
-def _stepwise(x, attention, mlp, first, second):
-    stream = x.clone()
-    for layer, before in ((attention, first), (mlp, second)):
-        stream += layer(before(stream))
-    return stream
