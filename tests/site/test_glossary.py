@@ -11,8 +11,6 @@ import pytest
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 TEXT = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
-# With a gloss in their prose that is to go: take a name from here with its gloss.
-GLOSSED = {"03_self_attention", "04_transformer"}
 ENTRIES = re.search(r"```\{glossary\}\n(.*?)```", TEXT, re.DOTALL)[1].strip().split("\n\n")
 
 
@@ -36,4 +34,4 @@ def test_terms_are_sorted_and_different():
 def test_the_prose_of_notebooks_leaves_chinese_names_to_the_glossary(path):
     cells = nbformat.read(path, as_version=4).cells
     prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-    assert path.stem in GLOSSED or not re.findall(r"[\u4e00-\u9fff]+", prose)
+    assert not re.findall(r"[\u4e00-\u9fff]+", prose)
