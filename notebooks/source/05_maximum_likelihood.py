@@ -791,8 +791,9 @@ expect("enough text: confidence minus truth", enough.estimate, 0.0, within=0.01)
 expect("too little: lower end of the 95 % interval", too_few.low, at_least=0.2)
 
 # %% [markdown]
-# Nothing else was changed, so it *is* the amount of text. The same rule made one model honest and the
-# other a braggart.
+# Nothing else was changed, so it *is* the amount of text. (With other first weights and another 160
+# diaries, tried twice, confidence was 0.26 and 0.32 above the truth.) The same rule made one model
+# honest and the other a braggart.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Real text, and not enough of it
