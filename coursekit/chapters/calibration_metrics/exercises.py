@@ -80,6 +80,13 @@ nll = FunctionExercise(
     title="The negative log-likelihood",
     reference=lambda probs, labels: torch.nn.functional.nll_loss(probs.log(), labels),
     inputs=_probs_and_labels,
+    edges=[
+        (torch.tensor([[0.3, 0.7]]), torch.tensor([0])),
+        (
+            torch.tensor([[0.05, 0.1, 0.1, 0.05, 0.2, 0.5], [0.0, 0.0, 0.0, 0.0, 0.0, 1.0]]),
+            torch.tensor([4, 5]),
+        ),
+    ],
     mistakes=[
         Mistake(
             name="top word",
@@ -157,6 +164,14 @@ f1 = FunctionExercise(
     title="F1 of one class",
     reference=_f1,
     inputs=_predicted_and_happened,
+    edges=[
+        (torch.tensor([True, False, True]), torch.tensor([False, True, False])),  # no hit
+        (torch.tensor([True, True]), torch.tensor([True, True])),
+        (
+            torch.tensor([True, True, True, False, True]),
+            torch.tensor([True, False, False, False, False]),
+        ),
+    ],
     mistakes=[
         Mistake(
             name="arithmetic mean",
@@ -286,6 +301,13 @@ ece = FunctionExercise(
     title="The expected calibration error",
     reference=_weighted(lambda share, gap: (share * gap.abs()).sum()),
     inputs=_confidences,
+    edges=[  # another number of bins, and too modest on the whole
+        (
+            torch.tensor([0.2, 0.4, 0.45, 0.9, 0.6], dtype=torch.float64),
+            torch.tensor([False, True, True, True, False]),
+            3,
+        ),
+    ],
     mistakes=[
         Mistake(
             name="without weights",
