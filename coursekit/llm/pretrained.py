@@ -39,6 +39,10 @@ class LanguageModel:
     """A pretrained causal language model, its tokenizer, and the device that it is on.
 
     `load` makes one of a name; `LanguageModel.from_model` makes one of a model in memory.
+
+    Example:
+        >>> lm.device, lm.context_limit  # lm is a tiny model of bytes
+        (device(type='cpu'), 512)
     """
 
     name: str
@@ -141,7 +145,9 @@ def load(
     if not isinstance(name, str):
         raise TypeError(f"name must be a string such as {embedded.NAME!r}, found {name!r}")
     if not name.strip():
-        raise ValueError(f"name is empty: give {embedded.NAME!r}, a folder or a name on the hub")
+        raise ValueError(
+            f"name must be {embedded.NAME!r}, a folder or a name on the hub, found {name!r}"
+        )
     dtype = torch.float32 if dtype is None else dtype
     if not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
         raise TypeError(f"dtype must be a floating-point type like torch.float32, found {dtype!r}")

@@ -398,9 +398,9 @@ expected_surprise = FunctionExercise(
 
 which_temperature = ChoiceExercise(
     name="which_temperature",
-    question="On held-out text the best temperature of a model is 1.6. You want short texts with few "
-    "slips, and beside each word the probability that it comes next in text of that kind. Which "
-    "temperatures?",
+    question="On held-out text the best temperature of a model is 1.6. You want short texts with "
+    "few slips, and beside each word the probability that it comes next in text of that kind. "
+    "Which temperatures?",
     options={
         "a": "1.6 for both: a model has one right temperature.",
         "b": "Sample at whatever gives the texts you like; report probabilities at 1.6.",
@@ -411,8 +411,8 @@ which_temperature = ChoiceExercise(
     explanations={
         "a": "1.6 makes samples that are distributed as the text it was fitted on. That is one "
         "wish among others, and few slips is another.",
-        "b": "How to speak is a choice, how sure to be is a measurement. (Whether a whole answer is "
-        "right is another question again: Part III.)",
+        "b": "How to speak is a choice, how sure to be is a measurement. (Whether a whole answer "
+        "is right is another question again: Part III.)",
         "c": "They say how often this decoder says these words, not how often they come: on real "
         "text they are overconfident.",
     },
