@@ -254,3 +254,10 @@ def test_version_is_that_of_the_package_metadata():
 
     metadata = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
     assert coursekit.__version__ == metadata["project"]["version"]
+
+
+def test_who_looks_for_the_audit_in_llm_is_told_where_it_is():
+    with pytest.raises(ImportError, match=r"from coursekit\.audit import audit"):
+        from coursekit.llm import audit  # noqa: F401
+    with pytest.raises(ImportError, match="cannot import name 'nothing'"):
+        from coursekit.llm import nothing  # noqa: F401

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from coursekit.llm.answers import Answer, greedy_answers, sample_answers
 from coursekit.llm.choice_scores import (
     average_over_orders,
@@ -70,3 +72,9 @@ __all__ = [
     "semantic_entropy",
     "token_windows",
 ]
+
+
+def __getattr__(name: str) -> NoReturn:
+    if name == "audit":  # where it stood once, and where many look first
+        raise ImportError("audit is a room of its own: from coursekit.audit import audit")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
