@@ -128,7 +128,7 @@ def broken(byte_model, tmp_path) -> dict[str, str]:
         ("bad.gguf", "is no GGUF file, or a damaged one"),
         ("missing.gguf", "there is no such file"),
         ("no/such/folder/at/all", "not a folder on this machine"),
-        ("", "name is empty"),
+        ("", "name must be"),
     ],
 )
 def test_a_bad_model_leaves_nothing_behind(broken, tmp_path, capsys, model, said):

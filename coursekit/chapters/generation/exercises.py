@@ -411,8 +411,8 @@ which_temperature = ChoiceExercise(
     explanations={
         "a": "1.6 makes samples that are distributed as the text it was fitted on. That is one "
         "wish among others, and few slips is another.",
-        "b": "How to speak is a choice, how sure to be is a measurement. (Whether a whole answer "
-        "is right is another question again: Part III.)",
+        "b": "How to speak is a choice, how sure to be is a measurement. Whether a whole answer "
+        "is right is another question again: Part III.",
         "c": "They say how often this decoder says these words, not how often they come: on real "
         "text they are overconfident.",
     },
