@@ -194,8 +194,8 @@ def pieces_of_code(cell: NotebookNode) -> list[Piece]:
         return [question(text.partition("\nNot attempted yet")[0])]
     if "check" in names:
         return [*code(cell.source, minutes=2.0, closes=True)]
-    if "predict" in names:
-        return [prediction(statement) for statement in predictions(tree)]
+    if statements := predictions(tree):
+        return [prediction(statement) for statement in statements]
     if names & {"hint", "solution", "progress", "my_predictions"}:
         return []
     if "nbval-ignore-output" in cell.metadata.get("tags", []) and not cell.outputs:
@@ -238,7 +238,14 @@ def without_show(source: str, tree: ast.Module) -> str:
 
 def predictions(tree: ast.Module) -> list[str]:
     """The statements that the learner is asked to give a probability to."""
-    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and _name(n.func) == "predict"]
+    # The course's own `predict`, not the method of somebody's estimator.
+    calls = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "predict"
+    ]
     given = [
         call.args[1:2] or [k.value for k in call.keywords if k.arg == "statement"] for call in calls
     ]

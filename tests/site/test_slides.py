@@ -106,6 +106,12 @@ def test_a_prediction_is_asked_and_nothing_stands_after_it():
     assert kinds(told) == ["code", "html"]
 
 
+def test_what_an_estimator_predicts_is_no_question_to_the_class():
+    cell = new_code_cell("theirs = model.predict(logits)", outputs=[printed("a result")])
+    *_, slide = lecture(new_markdown_cell("## One"), cell)
+    assert kinds(slide) == ["code", "html"]
+
+
 def test_the_words_before_a_prediction_go_with_it_to_the_next_slide():
     text = "## One\n\n" + "word " * 170 + "\n\n**Predict first:** is it?"
     bet = new_code_cell('predict("x", "It is.", ...)', outputs=[printed("It is.")])
