@@ -163,6 +163,12 @@ def public_names(room: ModuleType) -> dict[str, list[str]]:
     return dict(sorted(found.items()))
 
 
+#: What scikit-learn gives each estimator to pass arguments through its own pipelines.
+_ROUTING = ", ".join(
+    f"set_{method}_request" for method in ("fit", "predict", "predict_proba", "score", "transform")
+)
+
+
 def write_reference(room: ModuleType, folder: Path) -> str:
     """Write the page of one room from its docstrings; return the name of the page."""
     name = room.__name__
@@ -182,7 +188,7 @@ def write_reference(room: ModuleType, folder: Path) -> str:
             value = getattr(importlib.import_module(module), each)
             kind = "class" if inspect.isclass(value) else "function"
             lines += [f".. auto{kind}:: {module}.{each}"]
-            lines += ["   :members:"] if kind == "class" else []
+            lines += ["   :members:", f"   :exclude-members: {_ROUTING}"] if kind == "class" else []
             lines += [""]
         lines.append("```")
     page = name.rpartition(".")[2]
@@ -203,7 +209,8 @@ def restructured(lines: list[str]) -> list[str]:
 
 
 #: A block of code: a colon, an empty line, and lines that are indented further than the colon's.
-_EXAMPLE = re.compile(r"(?<=[^:\n]):\n\n(?=( {4,})\S)(?:\1.*\n|\n)+", flags=re.MULTILINE)
+#: Lines that begin with `>>>` are no such block: reStructuredText knows them by themselves.
+_EXAMPLE = re.compile(r"(?<=[^:\n]):\n\n(?=( {4,})(?!>>>)\S)(?:\1.*\n|\n)+", flags=re.MULTILINE)
 
 #: What stands between marks, which no other rule may touch; and bars, which mean something there.
 _MARKED = re.compile(
