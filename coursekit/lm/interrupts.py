@@ -19,7 +19,7 @@ class Interrupt:
 
     Example:
         >>> with Interrupt() as interrupt:
-        ...     signal.raise_signal(signal.SIGINT)
+        ...     interrupt.note()  # what Ctrl-C does
         ...     interrupt.requested
         True
     """

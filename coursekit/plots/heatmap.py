@@ -21,7 +21,7 @@ def heatmap(
     colors: str = "Blues",
     label: str | None = None,
     texts: Sequence[Sequence[str]] | None = None,
-    rows: Sequence[str] | None = None,
+    rows: Sequence[str] | int | None = None,
     columns: Sequence[str] | int | None = None,
     **settings: Any,
 ) -> Axes:
@@ -35,8 +35,8 @@ def heatmap(
         colors: A colour map.
         label: What the colours mean, beside a colour bar; without it there is none.
         texts: What is written into each cell, dark or light as its colour needs.
-        rows: A name for each row, all of them written; numbers, some of them, by default.
-        columns: A name for each column; or their numbers, each second one for 2.
+        rows: A name for each row; or their numbers, each second one for 2, some by default.
+        columns: The same of the columns.
         **settings: Passed on to `seaborn.heatmap`.
 
     Example:

@@ -34,7 +34,9 @@ def position_heatmap(table: Tensor, title: str) -> Axes:
     """
     if table.ndim != 2:
         raise ValueError(f"table must have shape (positions, width), found {tuple(table.shape)}.")
-    ax = heatmap(new_axes(8.0, 4.8), table, low=-1, high=1, colors="RdBu", label="value")
+    ax = heatmap(
+        new_axes(8.0, 4.8), table, low=-1, high=1, colors="RdBu", label="value", rows=16, columns=8
+    )
     with style():
         ax.set(xlabel="coordinate", ylabel="position (tokens)", title=title)
     return ax
@@ -170,7 +172,7 @@ def bias_heatmaps(bias: Tensor, heads: Sequence[int]) -> Axes:
     with style():
         for ax, head in zip(panels, heads, strict=True):
             seen = bias[head].masked_fill(future, math.nan)
-            heatmap(ax, seen, low=low, high=0, colors="viridis", square=True)
+            heatmap(ax, seen, low=low, high=0, colors="viridis", rows=8, columns=8, square=True)
             ax.set(xlabel="key (position)", ylabel="query (position)", title=f"head {head + 1}")
         colors = panels[-1].collections[0]
         panels[0].figure.colorbar(colors, ax=list(panels), label="added to the score", shrink=0.8)
