@@ -16,6 +16,7 @@ from importlib.metadata import version
 from typing import Any
 
 from coursekit._console import exit_code, printable
+from coursekit.audit import command as audit_command
 
 TRAIN_OPTIONS: dict[str, dict[str, Any]] = {
     "source": {"help": "weather, grammar (languages of the course), or a UTF-8 text file"},
@@ -34,40 +35,6 @@ TRAIN_OPTIONS |= {
         ("--seed", 0, "of weights, data and order"),
         ("--checkpoint-every", 100, "steps that a kill may lose"),
     )
-}
-
-# The tasks are named here as well, so that a mistyped one is refused before torch is imported.
-AUDIT_TASKS = ("prose", "code", "samples", "choices", "answers")
-AUDIT_OPTIONS: dict[str, dict[str, Any]] = {
-    "model": {
-        "nargs": "?",
-        "help": "smollm2-135m-instruct (comes with the course), a folder, a GGUF file, a hub name",
-    },
-    "--tasks": {
-        "nargs": "+",
-        "choices": AUDIT_TASKS,
-        "metavar": "TASK",
-        "help": f"which of {', '.join(AUDIT_TASKS)} (all)",
-    },
-    "--limit": {"type": int, "help": "items of each task, at most (what suits a laptop)"},
-    "--output": {
-        "default": "audit",
-        "help": "folder for report.json and report.html (%(default)s)",
-    },
-    "--device": {"help": "cpu, cuda, mps; auto spreads a large model over all (the best one)"},
-    "--dtype": {
-        "choices": ("float32", "bfloat16", "float16"),
-        "default": "float32",
-        "help": "precision of the weights (%(default)s)",
-    },
-    "--seed": {"type": int, "default": 0, "help": "of items, halves and samples (%(default)s)"},
-    "--batch-size": {"type": int, "help": "windows of text read at once (4 on a CPU, else 16)"},
-    "--resume": {"action": "store_true", "help": "go on from what an interrupted audit left"},
-    "--compare": {
-        "nargs": 2,
-        "metavar": "REPORT",
-        "help": "instead of auditing: two reports (report.json or its folder), second minus first",
-    },
 }
 
 
@@ -103,13 +70,15 @@ def _parser() -> argparse.ArgumentParser:
         ("doctor", _doctor, "say what is missing on this machine, and how to mend it", {}),
         ("fetch", _fetch, "get the embedded language model, to work without network later", {}),
         ("train", _train, "train a small GPT, or go on where it was cut off", TRAIN_OPTIONS),
-        ("audit", _audit, "measure the calibration of any causal language model", AUDIT_OPTIONS),
+        ("audit", _audit, "measure the calibration of a language model, or of results", {}),
     ):
         sentence = f"{purpose[0].upper()}{purpose[1:]}."
         command = commands.add_parser(name, help=purpose, description=sentence)
         command.set_defaults(run=run)
         for option, settings in options.items():
             command.add_argument(option, **settings)
+        if name == "audit":
+            audit_command.add_arguments(command)
         command.add_argument("--debug", action="store_true", help="show where an error arose")
     return parser
 
@@ -143,9 +112,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _audit(options: argparse.Namespace) -> int:
-    from coursekit.audit import command
-
-    return command.run(options)
+    return audit_command.run(options)
 
 
 if __name__ == "__main__":

@@ -1,106 +1,101 @@
-"""`python -m coursekit audit`: the calibration report of any causal language model.
+"""`python -m coursekit audit SUBJECT`: finds out what the subject is, and hands it on.
 
-It runs in many processes when it is started by `accelerate launch --multi_gpu --num_processes 2 -m
-coursekit audit ...`, each with its own copy of the model; without GPUs, with the environment
-variable ACCELERATE_USE_CPU=1. The processes share the work and write one report.
+A subject is a model (its weights are read), a file of results (nothing is asked any more), or a
+served model (an address). Each kind has a module with `add_arguments(parser)`, which returns the
+actions that it added, and `run(options)`, which returns the exit code. They load what they need
+only when they run, so that `--help` and a mistyped option are answered without torch.
 """
 
 from __future__ import annotations
 
-import os
-import sys
-from argparse import Namespace
+from argparse import Action, ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
-import torch
-from accelerate import PartialState
+from coursekit.audit import (
+    comparison_command,
+    endpoint_command,
+    results_command,
+    weights_command,
+)
 
-from coursekit._console import exit_code, say
-from coursekit.audit import Report, audit, compare
-from coursekit.audit.page import comparison_summary, summary, write_html
-from coursekit.audit.run import Plan, require_free
-from coursekit.audit.running import processes
-from coursekit.llm.pretrained import load
+#: The kinds of subjects, and what a message calls them.
+KINDS: dict[ModuleType, str] = {
+    weights_command: "a model",
+    results_command: "a file of results",
+    endpoint_command: "a served model",
+    comparison_command: "--compare",
+}
 
-DTYPES = {name: getattr(torch, name) for name in ("float32", "bfloat16", "float16")}
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the subject, what several kinds of subjects share, and what each has for itself."""
+    parser.add_argument(
+        "subject",
+        nargs="?",
+        help="smollm2-135m-instruct (comes with the course), a folder, a GGUF file or a hub name; "
+        "a file of results; or the address of a served model",
+    )
+    parser.add_argument(
+        "--output",
+        default="audit",
+        help="folder for report.json and report.html (%(default)s)",
+    )
+    parser.add_argument("--tasks", nargs="+", metavar="TASK", help=weights_command.TASKS_HELP)
+    parser.add_argument("--limit", type=int, help="items of each task, at most")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of items, halves and samples (%(default)s)"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on from what an interrupted audit left"
+    )
+    owners = {kind: kind.add_arguments(parser) for kind in KINDS}
+    parser.set_defaults(owners=owners)
 
 
 def run(options: Namespace) -> int:
-    """Audit or compare as the command line says; returns the exit code."""
-    state = processes()
+    """Audit, or compare, as the command line says; returns the exit code.
 
-    def work() -> int:
-        text = (_compare if options.compare else _audit)(options, state)
-        if state.is_main_process:
-            say(text)
-        return 0
-
-    code = exit_code(
-        "audit", work, debug=getattr(options, "debug", False), speaks=state.is_main_process
-    )
-    if code and state.num_processes > 1:
-        # The others wait for this one: leave at once, so that the launcher stops them.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    state.destroy_process_group()
-    return code
+    Raises:
+        ValueError: If nothing was named, or an option belongs to another kind of subject.
+    """
+    kind = kind_of(options)
+    _require_own_options(options, kind)
+    return kind.run(options)
 
 
-def _audit(options: Namespace, state: PartialState) -> str:
-    if options.model is None:
-        raise ValueError("no model was named: give one, or --compare with two reports")
-    folder = Path(options.output)
-    Plan.of(options.tasks, options.limit, options.seed, options.batch_size)
-    require_free(folder, options.resume)
-    _require_writable(folder, state)
-    device = options.device
-    if state.num_processes > 1:
-        if device is not None:
-            raise ValueError(
-                "several processes choose their devices themselves, one model for each: leave out "
-                "--device. (To spread one large model, start one process with --device auto.)"
-            )
-        device = state.device
-    lm = load(options.model, device=device, dtype=DTYPES[options.dtype])
-    try:
-        report = audit(
-            lm,
-            tasks=options.tasks,
-            limit=options.limit,
-            seed=options.seed,
-            batch_size=options.batch_size,
-            folder=folder,
-            resume=options.resume,
+def kind_of(options: Namespace) -> ModuleType:
+    """Return the module for what was named.
+
+    Raises:
+        ValueError: If nothing was named.
+
+    Example:
+        >>> kind_of(Namespace(compare=None, subject="http://127.0.0.1:8080/v1")).__name__
+        'coursekit.audit.endpoint_command'
+    """
+    if options.compare is not None:
+        return comparison_command
+    if options.subject is None:
+        raise ValueError(
+            "no model was named: give one, a file of results, or --compare with two reports"
         )
-    except KeyboardInterrupt as interrupt:
-        raise KeyboardInterrupt(
-            "Interrupted. Add --resume to the same command to go on."
-        ) from interrupt
-    if state.is_main_process:
-        write_html(report, folder)
-    return f"{summary(report)}\n\nWritten: report.json and report.html in {folder}."
+    if options.subject.lower().startswith(("http://", "https://")):
+        return endpoint_command
+    if results_command.looks_like_results(Path(options.subject)):
+        return results_command
+    return weights_command
 
 
-def _compare(options: Namespace, state: PartialState) -> str:
-    if options.model is not None:
-        raise ValueError("--compare takes two reports and no model: audit the model first")
-    first, second = (Report.read(path) for path in options.compare)
-    return comparison_summary(
-        f"{first.model} ({options.compare[0]})",
-        f"{second.model} ({options.compare[1]})",
-        compare(first, second, options.tasks),
-    )
-
-
-def _require_writable(folder: Path, state: PartialState) -> None:
-    """Find out before a model is loaded whether there will be a place for its report."""
-    probe = folder / f".writable.{state.process_index}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise OSError(
-            f"cannot write into {folder}: {error.strerror or error}. Choose another --output"
-        ) from error
+def _require_own_options(options: Namespace, kind: ModuleType) -> None:
+    """Refuse an option that the subject would ignore in silence."""
+    owners: dict[ModuleType, Sequence[Action]] = options.owners
+    own = {action.dest for action in owners[kind]}
+    for other, actions in owners.items():
+        for action in actions:
+            if action.dest not in own and getattr(options, action.dest) != action.default:
+                raise ValueError(
+                    f"{action.option_strings[0]} is for {KINDS[other]}, and the subject is "
+                    f"{KINDS[kind]}: leave it out"
+                )

@@ -14,7 +14,7 @@ from accelerate.state import AcceleratorState
 from transformers import BertConfig, BertForMaskedLM, GPT2Config, GPT2Model
 
 from coursekit import __main__
-from coursekit.audit import TASKS, Report, command as audit_command
+from coursekit.audit import TASKS, Report, page, weights_command
 
 SMALL = ["--limit=8", "--device=cpu", "--tasks", "code", "answers"]
 
@@ -30,7 +30,7 @@ def on_the_cpu(monkeypatch):
 @pytest.fixture
 def no_page(monkeypatch):
     """Where the page does not matter: its figures take seconds."""
-    monkeypatch.setattr(audit_command, "write_html", lambda report, folder: None)
+    monkeypatch.setattr(page, "write_html", lambda report, folder: None)
 
 
 def command(model, folder, *options) -> int:
@@ -67,7 +67,7 @@ def test_every_option_arrives(byte_model, tmp_path, no_page):
 
 
 def test_the_tasks_of_the_command_are_those_of_the_package():
-    assert tuple(TASKS) == __main__.AUDIT_TASKS
+    assert tuple(TASKS) == weights_command.TASKS
 
 
 def test_resume_repeats_nothing_and_mends_a_lost_page(byte_model, audited, monkeypatch, capsys):
@@ -156,6 +156,8 @@ def test_a_model_that_is_not_to_be_had(monkeypatch, tmp_path, capsys):
         (["audit"], "no model was named"),
         (["audit", "x", "--compare", "a", "b"], "--compare takes two reports and no model"),
         (["audit", "--compare", "nowhere", "nowhere"], "found no such report"),
+        (["audit", "x", "--tasks", "poetry"], "tasks must be some of prose, code, samples"),
+        (["audit", "answers.csv", "--dtype=float16"], "--dtype is for a model, and the subject"),
         (["audit", "x", "--device", "nonsense"], "device='nonsense' cannot be used here"),
         (["audit", "smollm2-135m-instruct", "--limit", "3"], "limit must be at least 8, found 3"),
     ],
@@ -168,7 +170,7 @@ def test_bad_arguments(arguments, said, tmp_path, monkeypatch, capsys):
     assert printed.out == ""
 
 
-@pytest.mark.parametrize("option", [["--tasks", "poetry"], ["--dtype", "int8"], ["--limit", "x"]])
+@pytest.mark.parametrize("option", [["--dtype", "int8"], ["--limit", "x"]])
 def test_unknown_words_are_refused_before_torch_is_imported(option, capsys):
     with pytest.raises(SystemExit) as end:
         __main__.main(["audit", "x", *option])

@@ -1,0 +1,122 @@
+"""`python -m coursekit audit MODEL`: the calibration report of any causal language model.
+
+It runs in many processes when it is started by `accelerate launch --multi_gpu --num_processes 2 -m
+coursekit audit ...`, each with its own copy of the model; without GPUs, with the environment
+variable ACCELERATE_USE_CPU=1. The processes share the work and write one report.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Action, ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coursekit._console import exit_code, say
+
+if TYPE_CHECKING:
+    from accelerate import PartialState
+
+# The tasks are named here as well, so that a mistyped one is refused before torch is imported.
+TASKS = ("prose", "code", "samples", "choices", "answers")
+TASKS_HELP = f"which of {', '.join(TASKS)} (all)"
+DTYPES = ("float32", "bfloat16", "float16")
+
+
+def add_arguments(parser: ArgumentParser) -> list[Action]:
+    """Add what weights alone take; returns it."""
+    return [
+        parser.add_argument(
+            "--device",
+            help="cpu, cuda, mps; auto spreads a large model over all (the best one)",
+        ),
+        parser.add_argument(
+            "--dtype",
+            choices=DTYPES,
+            default="float32",
+            help="precision of the weights (%(default)s)",
+        ),
+        parser.add_argument(
+            "--batch-size", type=int, help="windows of text read at once (4 on a CPU, else 16)"
+        ),
+    ]
+
+
+def run(options: Namespace) -> int:
+    """Audit a model as the command line says; returns the exit code."""
+    for task in options.tasks or ():
+        if task not in TASKS:
+            raise ValueError(f"tasks must be some of {', '.join(TASKS)}, found {task!r}")
+    from coursekit.audit.running import processes
+
+    state = processes()
+
+    def work() -> int:
+        text = _audit(options, state)
+        if state.is_main_process:
+            say(text)
+        return 0
+
+    code = exit_code(
+        "audit", work, debug=getattr(options, "debug", False), speaks=state.is_main_process
+    )
+    if code and state.num_processes > 1:
+        # The others wait for this one: leave at once, so that the launcher stops them.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    state.destroy_process_group()
+    return code
+
+
+def _audit(options: Namespace, state: PartialState) -> str:
+    import torch
+
+    from coursekit.audit import audit, page
+    from coursekit.audit.run import Plan, require_free
+    from coursekit.llm.pretrained import load
+
+    folder = Path(options.output)
+    Plan.of(options.tasks, options.limit, options.seed, options.batch_size)
+    require_free(folder, options.resume)
+    _require_writable(folder, state)
+    device = options.device
+    if state.num_processes > 1:
+        if device is not None:
+            raise ValueError(
+                "several processes choose their devices themselves, one model for each: leave out "
+                "--device. (To spread one large model, start one process with --device auto.)"
+            )
+        device = state.device
+    lm = load(options.subject, device=device, dtype=getattr(torch, options.dtype))
+    try:
+        report = audit(
+            lm,
+            tasks=options.tasks,
+            limit=options.limit,
+            seed=options.seed,
+            batch_size=options.batch_size,
+            folder=folder,
+            resume=options.resume,
+        )
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(
+            "Interrupted. Add --resume to the same command to go on."
+        ) from interrupt
+    if state.is_main_process:
+        page.write_html(report, folder)
+    return f"{page.summary(report)}\n\nWritten: report.json and report.html in {folder}."
+
+
+def _require_writable(folder: Path, state: PartialState) -> None:
+    """Find out before a model is loaded whether there will be a place for its report."""
+    probe = folder / f".writable.{state.process_index}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OSError(
+            f"cannot write into {folder}: {error.strerror or error}. Choose another --output"
+        ) from error
