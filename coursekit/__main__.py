@@ -13,6 +13,7 @@ import shlex
 import sys
 import warnings
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from coursekit._console import exit_code, printable
@@ -35,6 +36,17 @@ TRAIN_OPTIONS |= {
         ("--seed", 0, "of weights, data and order"),
         ("--checkpoint-every", 100, "steps that a kill may lose"),
     )
+}
+
+#: What can be fetched, and what it takes.
+PARTS = {"model": "the embedded language model, 93 MB", "benchmarks": "question sets, 86 MB"}
+FETCH_OPTIONS: dict[str, dict[str, Any]] = {
+    "parts": {
+        "nargs": "*",
+        "metavar": "PART",
+        "help": "; ".join(f"{part}: {what}" for part, what in PARTS.items()) + " (model)",
+    },
+    "--all": {"action": "store_true", "help": "every part"},
 }
 
 
@@ -68,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, run, purpose, options in (
         ("doctor", _doctor, "say what is missing on this machine, and how to mend it", {}),
-        ("fetch", _fetch, "get the embedded language model, to work without network later", {}),
+        ("fetch", _fetch, "get what is too large to keep here, to work offline", FETCH_OPTIONS),
         ("train", _train, "train a small GPT, or go on where it was cut off", TRAIN_OPTIONS),
         ("audit", _audit, "measure the calibration of a language model, or of results", {}),
     ):
@@ -89,20 +101,42 @@ def _doctor(_: argparse.Namespace) -> int:
     return doctor.report()
 
 
-def _fetch(_: argparse.Namespace) -> int:
-    from coursekit.llm import embedded
-
+def _fetch(options: argparse.Namespace) -> int:
+    if unknown := sorted(set(options.parts) - set(PARTS)):
+        raise ValueError(f"PART must be some of {', '.join(PARTS)}, found {unknown[0]!r}")
+    if options.all and options.parts:
+        raise ValueError(f"--all fetches every part: leave out {' '.join(options.parts)}")
+    fetching = {"model": _fetch_model, "benchmarks": _fetch_benchmarks}
+    parts = tuple(PARTS) if options.all else tuple(dict.fromkeys(options.parts)) or ("model",)
     try:
-        folder = embedded.prepare(every_byte=True)
+        for part in parts:
+            cache = fetching[part]()
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt("Interrupted: nothing half-made is left.") from error
-    size = sum(path.stat().st_size for path in folder.iterdir())
-    print(f"{embedded.NAME} is ready in {folder.parent} ({size / 1e6:.0f} MB).")
     print("It works without network from now on. On a machine without network: copy that folder")
     print("there, and set the environment variable COURSEKIT_CACHE to where it then lies. Here:")
-    line = f"export COURSEKIT_CACHE={shlex.quote(str(folder.parent))}"
-    print(f'$env:COURSEKIT_CACHE = "{folder.parent}"' if os.name == "nt" else line)
+    line = f"export COURSEKIT_CACHE={shlex.quote(str(cache))}"
+    print(f'$env:COURSEKIT_CACHE = "{cache}"' if os.name == "nt" else line)
     return 0
+
+
+def _fetch_model() -> Path:
+    from coursekit.llm import embedded
+
+    folder = embedded.prepare(every_byte=True)
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    print(f"{embedded.NAME} is ready in {folder.parent} ({size / 1e6:.0f} MB).")
+    return folder.parent
+
+
+def _fetch_benchmarks() -> Path:
+    from coursekit.data import benchmarks
+
+    path = benchmarks.fetch()
+    print(f"{len(benchmarks.names())} question sets are ready in {path.parent} (86 MB):")
+    for name in benchmarks.names():
+        print(f"  {benchmarks.about(name)}")
+    return path.parent
 
 
 def _train(options: argparse.Namespace) -> int:

