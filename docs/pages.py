@@ -19,6 +19,8 @@ from types import ModuleType
 import nbformat
 from nbformat import NotebookNode
 
+from docs.claims.page import markdown as page_of_claims
+
 #: The one place that says where the repository lives; GitHub's own runners set the variable.
 REPOSITORY = os.environ.get("GITHUB_REPOSITORY", "")
 BRANCH = os.environ.get("GITHUB_REF_NAME") or "main"
@@ -33,8 +35,9 @@ PARTS = {
 
 def stage(docs: Path, notebooks: list[Path], target: Path) -> None:
     """Write into `target` all that Sphinx needs to build the site of these notebooks."""
-    ignored = shutil.ignore_patterns("slides", "__pycache__", "*.png", "build.py")
+    ignored = shutil.ignore_patterns("slides", "claims", "__pycache__", "*.png", "build.py")
     shutil.copytree(docs, target, ignore=ignored)
+    (target / "claims.md").write_text(page_of_claims(), encoding="utf-8")
     contents: dict[str, list[str]] = {title: [] for title in PARTS.values()}
     (target / "notebooks").mkdir()
     for path in notebooks:
