@@ -1,4 +1,4 @@
-"""The page of the site that shows the ledger: every claim, where it stands, and how often it held."""
+"""The page of the site that shows the ledger: every claim, and how often it held."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def counts(chapter: str) -> tuple[int, int, int, int, int]:
 
 def _summary() -> str:
     lines = [
-        "| notebook | measured claims | variations | held | proved or cited | rewritten | withdrawn |",
+        "| notebook | measured | variations | held | proved or cited | rewritten | withdrawn |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for number, chapter in chapters().items():
@@ -64,8 +64,8 @@ def _measured(claim: Claim, results: dict[str, dict[str, object]]) -> str:
     held = sum(bool(result["held"]) for result in results.values())
     was = f"\n\nThe notebook used to say: *{claim.was}*" if claim.was else ""
     rows = "\n".join(
-        f"| {_cell(name)} | {'held' if result['held'] else '**failed**'} | {_cell(result['found'])} |"
-        for name, result in results.items()
+        f"| {_cell(name)} | {'held' if found['held'] else '**failed**'} | {_cell(found['found'])} |"
+        for name, found in results.items()
     )
     return (
         f"**{claim.says}** Held in {held} of {len(results)}. Would be refuted by "
