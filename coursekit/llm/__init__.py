@@ -25,7 +25,15 @@ from coursekit.llm.next_token import (
     token_windows,
 )
 from coursekit.llm.pretrained import LanguageModel, load
-from coursekit.llm.prompts import few_shot_prompts, lettered, lettered_prompts
+from coursekit.llm.prompts import (
+    Chat,
+    Prompt,
+    chat_prompts,
+    continuations,
+    few_shot_prompts,
+    lettered,
+    lettered_prompts,
+)
 from coursekit.llm.self_evaluation import (
     PTrue,
     StatedConfidences,
@@ -37,20 +45,24 @@ from coursekit.llm.spellings import score_spellings
 
 __all__ = [
     "Answer",
+    "Chat",
     "LanguageModel",
     "ModelUnavailableError",
     "NextTokenPredictions",
     "PTrue",
+    "Prompt",
     "StatedConfidences",
     "agreement",
     "answer_lengths",
     "average_over_orders",
     "batch_calibration",
     "canonical",
+    "chat_prompts",
     "choice_probs",
     "cluster_by_meaning",
     "cluster_by_string",
     "contextual_calibration",
+    "continuations",
     "cyclic_orders",
     "few_shot_prompts",
     "greedy_answers",

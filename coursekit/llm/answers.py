@@ -20,8 +20,9 @@ from torch import Tensor
 from coursekit._chance import throw_darts
 from coursekit._checks import as_count, as_seed
 from coursekit.llm._shared_work import Ids, NewNodes, Reader, read_prefix
-from coursekit.llm._texts import as_texts, encode, end_tokens
+from coursekit.llm._texts import as_prompts, encode, is_chat, marks_around
 from coursekit.llm.pretrained import LanguageModel
+from coursekit.llm.prompts import Prompt
 
 # Nodes a tree may get if no two samples ever agree; mostly they are far fewer. More would cost more
 # than it saves, since each new token looks at all of them.
@@ -58,7 +59,7 @@ class Answer:
 @torch.inference_mode()
 def sample_answers(
     lm: LanguageModel,
-    prompts: Iterable[str],
+    prompts: Iterable[Prompt],
     n_samples: int,
     *,
     temperature: float = 1.0,
@@ -75,7 +76,8 @@ def sample_answers(
 
     Args:
         lm: The model to ask.
-        prompts: The texts to continue; best with a few answered examples in the form wanted.
+        prompts: The texts to continue, or conversations (`Chat`); best with a few answered examples
+            in the form wanted.
         n_samples: Answers to each prompt.
         temperature: Divides the logits before sampling. 1 keeps the model's probabilities.
         stop: A character that ends the answer; so does every end-of-text token of the model.
@@ -132,13 +134,13 @@ def sample_answers(
 
 @torch.inference_mode()
 def greedy_answers(
-    lm: LanguageModel, prompts: Iterable[str], *, stop: str = "\n", max_new_tokens: int = 24
+    lm: LanguageModel, prompts: Iterable[Prompt], *, stop: str = "\n", max_new_tokens: int = 24
 ) -> list[Answer]:
     """Let the model answer each prompt with the most probable token at every step.
 
     Args:
         lm: The model to ask.
-        prompts: The texts to continue.
+        prompts: The texts to continue, or conversations (`Chat`).
         stop: A character that ends the answer, as in `sample_answers`.
         max_new_tokens: Where an answer is cut off if nothing stops it.
 
@@ -177,7 +179,7 @@ class _Draft:
 
 def _answers(
     lm: LanguageModel,
-    prompts: Sequence[str],
+    prompts: Sequence[Prompt],
     n_samples: int,
     choose: Choose,
     stop: str,
@@ -190,7 +192,8 @@ def _answers(
         return []
     longest = max(map(len, contexts)) + max_new_tokens
     _check_limit(lm, contexts, max_new_tokens)
-    stops = _Stops(lm, stop)
+    kinds = {kind: _Stops(lm, stop, kind) for kind in set(map(is_chat, prompts))}
+    stops = [kinds[is_chat(prompt)] for prompt in prompts]
     prefix, trunk = read_prefix(lm, contexts, longest)
     drafts = {(i, j): _Draft() for i in range(len(contexts)) for j in range(n_samples)}
     rests = [context[len(prefix) :] for context in contexts]
@@ -201,7 +204,9 @@ def _answers(
         for place in places:
             standing[nodes.add(rests[place])[-1]] += [(place, j) for j in range(n_samples)]
         _grow(trunk.branch(), nodes, standing, drafts, choose, stops, max_new_tokens)
-    return [[_finish(drafts[i, j], stops) for j in range(n_samples)] for i in range(len(contexts))]
+    return [
+        [_finish(drafts[i, j], stops[i]) for j in range(n_samples)] for i in range(len(contexts))
+    ]
 
 
 def _trees(rests: Sequence[Ids], n_new: int) -> Iterator[list[int]]:
@@ -229,10 +234,13 @@ def _grow(
     standing: dict[int, list[Sample]],
     drafts: dict[Sample, _Draft],
     choose: Choose,
-    stops: _Stops,
+    stops: Sequence[_Stops],
     max_new_tokens: int,
 ) -> None:
-    """Write the drafts of one tree, a token a step; `standing` says who stands on which node."""
+    """Write the drafts of one tree, a token a step.
+
+    `standing` says who stands on which node, `stops` what ends the answers to each prompt.
+    """
     tokens, parents = nodes.tokens, nodes.parents
     n_read = nodes.n_prefix + len(nodes)
     for step in range(max_new_tokens):
@@ -245,7 +253,7 @@ def _grow(
                 draft = drafts[sample]
                 draft.ids.append(token)
                 draft.log_prob += row[token].item()
-                draft.finished = token in stops
+                draft.finished = token in stops[sample[0]]
                 if not draft.finished:
                     branches[node, token].append(sample)
         if not branches:
@@ -258,9 +266,9 @@ def _grow(
 class _Stops:
     """The tokens that end an answer: those with the stop in them, and every end of a text."""
 
-    def __init__(self, lm: LanguageModel, stop: str) -> None:
+    def __init__(self, lm: LanguageModel, stop: str, of_chats: bool) -> None:
         self.tokenizer, self.stop = lm.tokenizer, stop
-        self.ends = end_tokens(lm)
+        self.ends = marks_around(lm, is_chat=of_chats).ends
         self.known = dict.fromkeys(self.ends, True)
 
     def __contains__(self, token: int) -> bool:
@@ -275,9 +283,11 @@ def _finish(draft: _Draft, stops: _Stops) -> Answer:
     return Answer(text.split(stops.stop)[0].strip(), draft.log_prob, len(draft.ids), draft.finished)
 
 
-def _as_prompts(prompts: Iterable[str]) -> list[str]:
-    prompts = as_texts(prompts, "prompts")
+def _as_prompts(prompts: Iterable[Prompt]) -> list[Prompt]:
+    prompts = as_prompts(prompts, "prompts")
     for i, prompt in enumerate(prompts):
+        if not isinstance(prompt, str):  # a conversation was checked when it was made
+            continue
         if prompt.isspace():
             raise ValueError(f"prompts[{i}] must have text to continue, found {prompt!r}.")
         if prompt[-1].isspace() and prompt[-1] != "\n":

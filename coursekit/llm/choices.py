@@ -23,8 +23,9 @@ from coursekit.llm._shared_work import (
     n_shared,
     read_prefix,
 )
-from coursekit.llm._texts import as_texts, encode
+from coursekit.llm._texts import as_prompts, as_texts, encode
 from coursekit.llm.pretrained import LanguageModel
+from coursekit.llm.prompts import Prompt
 
 # Tokens read at once. More would do no better on a CPU: what a token costs falls until about 200,
 # and rises with the square of the number, since each looks at all others. Each may ask for a row of
@@ -43,7 +44,7 @@ class Candidate:
 
 @torch.inference_mode()
 def score_choices(
-    lm: LanguageModel, prompts: Iterable[str], choices: Iterable[Iterable[str]]
+    lm: LanguageModel, prompts: Iterable[Prompt], choices: Iterable[Iterable[str]]
 ) -> list[Tensor]:
     """Return the log-probability of every candidate continuation, given its prompt.
 
@@ -59,8 +60,9 @@ def score_choices(
 
     Args:
         lm: The model to ask.
-        prompts: The texts to continue.
-        choices: For each prompt its candidate continuations, usually starting with a space.
+        prompts: The texts to continue, or conversations (`Chat`).
+        choices: For each prompt its candidate continuations, usually starting with a space, but not
+            where a reply is yet to begin (`continuations` knows).
 
     Returns:
         For each prompt a float32 tensor `(n_choices,)` on the CPU: the summed log-probability of
@@ -100,7 +102,7 @@ def score_choices(
 
 
 def answer_lengths(
-    lm: LanguageModel, prompts: Iterable[str], choices: Iterable[Iterable[str]], unit: str
+    lm: LanguageModel, prompts: Iterable[Prompt], choices: Iterable[Iterable[str]], unit: str
 ) -> list[Tensor]:
     """Return how long every candidate continuation is, to divide its score by.
 
@@ -176,17 +178,13 @@ def _read_of(candidate: Candidate, n_prefix: int) -> Ids:
 
 
 def tokenize_candidates(
-    lm: LanguageModel, prompts: Iterable[str], choices: Iterable[Iterable[str]]
+    lm: LanguageModel, prompts: Iterable[Prompt], choices: Iterable[Iterable[str]]
 ) -> list[Candidate]:
     """Check the input and split every prompt + choice into context and answer tokens."""
     prompts, choices = _as_lists(prompts, choices)
-    joined = [
-        prompt + choice
-        for prompt, options in zip(prompts, choices, strict=True)
-        for choice in options
-    ]
+    repeated = [prompt for prompt, listed in zip(prompts, choices, strict=True) for _ in listed]
     prompt_ids = encode(lm, prompts)
-    joined_ids = iter(encode(lm, joined))
+    joined_ids = iter(encode(lm, repeated, [choice for listed in choices for choice in listed]))
     candidates = []
     for i, options in enumerate(choices):
         texts = list(islice(joined_ids, len(options)))
@@ -200,7 +198,7 @@ def tokenize_candidates(
 
 
 def _check_border(
-    lm: LanguageModel, prompt: str, choice: str, ids: Ids, border: int, place: tuple[int, int]
+    lm: LanguageModel, prompt: Prompt, choice: str, ids: Ids, border: int, place: tuple[int, int]
 ) -> None:
     """Refuse a choice that leaves nothing to read, adds nothing, or does not fit."""
     i, j = place
@@ -224,10 +222,10 @@ def _check_border(
 
 
 def _as_lists(
-    prompts: Iterable[str], choices: Iterable[Iterable[str]]
-) -> tuple[list[str], list[list[str]]]:
+    prompts: Iterable[Prompt], choices: Iterable[Iterable[str]]
+) -> tuple[list[Prompt], list[list[str]]]:
     """Return prompts and their choices as lists, after all checks that need no model."""
-    prompts = as_texts(prompts, "prompts")
+    prompts = as_prompts(prompts, "prompts")
     if isinstance(choices, str):
         raise TypeError("choices must be a list of lists of strings, found one string.")
     listed = [as_texts(options, f"choices[{i}]") for i, options in enumerate(choices)]

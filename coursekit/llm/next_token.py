@@ -19,8 +19,9 @@ from torch import Tensor
 
 from coursekit._checks import as_count
 from coursekit.llm._shared_work import Ids, checked
-from coursekit.llm._texts import as_texts, encode, marks_before
+from coursekit.llm._texts import as_texts, encode, marks_around
 from coursekit.llm.pretrained import LanguageModel
+from coursekit.llm.prompts import Chat
 
 # Logits of one block are the largest thing in memory: 512 x 49,152 float32 is 100 MB.
 TOKENS_PER_BLOCK = 512
@@ -88,7 +89,7 @@ def token_windows(
         >>> [lm.tokenizer.decode(window) for window in windows], text_index.tolist()
         (['abc', 'def', 'xyz'], [0, 0, 1])
     """
-    head = marks_before(lm)
+    head = marks_around(lm).before
     _check_context(lm, context, head)
     per_text = as_count(per_text, "per_text")
     n_new = context + 1 - len(head)
@@ -109,7 +110,7 @@ def token_windows(
 
 @torch.inference_mode()
 def next_token_logits(
-    lm: LanguageModel, text: str | Tensor, context: int = 256
+    lm: LanguageModel, text: str | Chat | Tensor, context: int = 256
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield the logits of a text block by block, with the tokens that really came.
 
@@ -120,8 +121,8 @@ def next_token_logits(
 
     Args:
         lm: The model to ask.
-        text: A string, or token ids `(T,)`, or several documents of one length `(D, T)`, which
-            are never read across their border. Token ids are read as they are.
+        text: A string, a `Chat`, or token ids `(T,)`, or several documents of one length `(D, T)`,
+            which are never read across their border. Token ids are read as they are.
         context: Inputs in a window, from 1 to the model's own limit.
 
     Yields:
@@ -129,7 +130,7 @@ def next_token_logits(
         hundred tokens a block, whatever the length of the text.
 
     Raises:
-        TypeError: If `text` is neither a string nor a tensor of integers.
+        TypeError: If `text` is neither a string or a `Chat` nor a tensor of integers.
         ValueError: If `text` has fewer than two tokens, `context` is out of range, or the logits
             are NaN.
 
@@ -142,7 +143,7 @@ def next_token_logits(
         (1, 3, 257) (1, 3)
     """
     ids = _token_ids(lm, text)
-    head = marks_before(lm)
+    head = marks_around(lm, is_chat=isinstance(text, Chat)).before
     if not bool((ids[:, : len(head)] == torch.tensor(head, device=ids.device)).all()):
         head = ()
     _check_context(lm, context, head)
@@ -155,13 +156,13 @@ def next_token_logits(
 
 
 def next_token_predictions(
-    lm: LanguageModel, text: str | Tensor, context: int = 256, temperature: float = 1.0
+    lm: LanguageModel, text: str | Chat | Tensor, context: int = 256, temperature: float = 1.0
 ) -> NextTokenPredictions:
     """Confidence, correctness, log-probability, entropy and rank at every token of a text.
 
     Args:
         lm: The model to ask.
-        text: A string, or token ids `(T,)`, or several documents of one length `(D, T)`.
+        text: A string, a `Chat`, or token ids `(T,)`, or several documents of one length `(D, T)`.
         context: Inputs in a window, as in `next_token_logits`.
         temperature: Divides the logits; 1 leaves the model as it is.
 
@@ -241,15 +242,15 @@ def _blocks(documents: Tensor, context: int, n_head: int = 0) -> Iterator[Tensor
         yield from rest.split(max(1, TOKENS_PER_BLOCK // (rest.shape[1] - 1)))
 
 
-def _token_ids(lm: LanguageModel, text: str | Tensor) -> Tensor:
-    """Token ids `(D, T)` of a string or a tensor, with T at least 2."""
-    if isinstance(text, str):
+def _token_ids(lm: LanguageModel, text: str | Chat | Tensor) -> Tensor:
+    """Token ids `(D, T)` of a string, a conversation or a tensor, with T at least 2."""
+    if isinstance(text, str | Chat):
         ids = torch.tensor(encode(lm, [text]), dtype=torch.long)
     elif isinstance(text, Tensor) and not text.is_floating_point() and text.dtype != torch.bool:
         ids = text.long()
     else:
         found = f"a tensor of {text.dtype}" if isinstance(text, Tensor) else type(text).__name__
-        raise TypeError(f"text must be a string or a tensor of token ids, found {found}.")
+        raise TypeError(f"text must be a string, a Chat or a tensor of token ids, found {found}.")
     if ids.dim() == 1:
         ids = ids.unsqueeze(0)
     if ids.dim() != 2:

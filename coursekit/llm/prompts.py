@@ -6,15 +6,153 @@ few questions with their answers, then the question itself, cut off where the an
     prompt = example_1 + separator + ... + example_n + separator + "Question: ...\nAnswer:"
 
 The cut falls before the space, since the space belongs to the token of the next word.
+
+An instruct model was trained on conversations, written in a format of its own. A `Chat` is such a
+conversation, cut off within the model's reply; whatever takes a text to continue takes a `Chat` as
+well, and writes it as the tokenizer's own template does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import Literal
 
 QUESTION, ANSWER = "{question}", "{answer}"
+
+
+@dataclass(frozen=True)
+class Chat:
+    """A conversation with an instruct model, cut off where the model is to go on with its reply.
+
+    It holds the texts alone: the marks around them are those of the tokenizer's own chat template,
+    put there when a model is asked. Each text stands for itself: one that holds a special token of
+    the model, such as `<|im_end|>`, is refused then, since it would end its message early.
+
+    Attributes:
+        user: What the user asks.
+        system: What the system message says; "" is an empty message. None leaves it out, and then
+            some templates (SmolLM2's is one) write a system message of their own.
+        examples: Pairs of what the user asked before and what the model replied, in full.
+        reply: The beginning of the reply, if anything: the model goes on after it.
+
+    Raises:
+        TypeError: If a text is no string, or an example no pair of them.
+        ValueError: If `user` or a text of an example says nothing, or the reply begins or ends in a
+            space or a new line, which templates cut away.
+
+    Example:
+        >>> Chat("What is the capital of Peru?", reply="The capital of Peru is").messages[-1]
+        {'role': 'assistant', 'content': 'The capital of Peru is'}
+    """
+
+    user: str
+    system: str | None = None
+    examples: tuple[tuple[str, str], ...] = ()
+    reply: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse texts that say nothing, and a reply whose border a template would move."""
+        _check_text(self.user, "user")
+        if self.system is not None:
+            _check_text(self.system, "system", may_be_empty=True)
+        _check_examples(self.examples)
+        # A list is taken as well; only a tuple can be looked up.
+        object.__setattr__(self, "examples", tuple((asked, said) for asked, said in self.examples))
+        _check_text(self.reply, "reply", may_be_empty=True)
+        if self.reply != self.reply.strip():
+            raise ValueError(
+                f"reply must begin and end with a visible character, found {self.reply!r}: the "
+                "space belongs to the text that follows. Drop it here and put it there."
+            )
+
+    @property
+    def messages(self) -> list[dict[str, str]]:
+        """The messages as chat templates take them; the last one is the reply, if it has begun."""
+        said = [] if self.system is None else [("system", self.system)]
+        for asked, replied in self.examples:
+            said += [("user", asked), ("assistant", replied)]
+        said += [("user", self.user)]
+        if self.reply:
+            said += [("assistant", self.reply)]
+        return [{"role": role, "content": text} for role, text in said]
+
+
+#: What a model can be given to continue.
+Prompt = str | Chat
+
+
+def chat_prompts(
+    questions: Sequence[str],
+    examples: Sequence[tuple[str, str]] = (),
+    *,
+    system: str | None = None,
+    reply: str | Sequence[str] = "",
+) -> list[Chat]:
+    """Put each question to an instruct model in its own format, after the same answered examples.
+
+    Args:
+        questions: What the user asks, one conversation each.
+        examples: Pairs of an earlier question and the whole reply to it, with its beginning.
+        system: The system message, as in `Chat`.
+        reply: How the model's reply begins: one beginning for all, or one for each question.
+
+    Raises:
+        TypeError, ValueError: As `Chat`; also if `questions` is a single string, or there is not
+            one beginning for each question.
+
+    Example:
+        >>> [chat] = chat_prompts(["And of Chad?"], [("The capital of Peru?", "It is Lima")])
+        >>> [message["role"] for message in chat.messages]
+        ['user', 'assistant', 'user']
+    """
+    if isinstance(questions, str):
+        raise TypeError("questions must be a list of strings, found one string: write [question].")
+    replies = [reply] * len(questions) if isinstance(reply, str) else list(reply)
+    if len(replies) != len(questions):
+        raise ValueError(
+            f"reply must be one text, or one for each of the {len(questions)} questions, found "
+            f"{len(replies)}."
+        )
+    for i, question in enumerate(questions):
+        _check_text(question, f"questions[{i}]")
+    shots = tuple(examples)
+    return [
+        Chat(question, system, shots, begun)
+        for question, begun in zip(questions, replies, strict=True)
+    ]
+
+
+def continuations(prompts: Iterable[Prompt], options: Iterable[Sequence[str]]) -> list[list[str]]:
+    """Write each option as the text that goes on with its prompt: a space before it, or none.
+
+    After a word the space belongs to the answer's first token. Where a model's reply is yet to
+    begin, there is nothing to leave a space from.
+
+    Args:
+        prompts: What is to be continued.
+        options: For each prompt the candidate answers.
+
+    Raises:
+        ValueError: If there is not one list of options for each prompt.
+
+    Example:
+        >>> continuations(["The capital of Peru is"], [["Lima", "Quito"]])
+        [[' Lima', ' Quito']]
+        >>> continuations([Chat("What is the capital of Peru?")], [["Lima", "Quito"]])
+        [['Lima', 'Quito']]
+    """
+    prompts, options = list(prompts), list(options)
+    if len(prompts) != len(options):
+        raise ValueError(
+            f"options must hold one list for each of the {len(prompts)} prompts, found "
+            f"{len(options)}."
+        )
+    spaces = ["" if isinstance(prompt, Chat) and not prompt.reply else " " for prompt in prompts]
+    return [
+        [space + text for text in listed] for space, listed in zip(spaces, options, strict=True)
+    ]
 
 
 def few_shot_prompts(
@@ -57,14 +195,7 @@ def few_shot_prompts(
         raise TypeError("questions must be a list of strings, found one string: write [question].")
     for i, question in enumerate(questions):
         _check_text(question, f"questions[{i}]")
-    for i, example in enumerate(examples):
-        if isinstance(example, str) or len(example) != 2:
-            raise TypeError(
-                f"examples[{i}] must be a pair (question, answer), found {example!r}: "
-                'write [("What is ...?", "Paris")].'
-            )
-        for text, part in zip(example, ("question", "answer"), strict=True):
-            _check_text(text, f"the {part} of examples[{i}]")
+    _check_examples(examples)
     answered = "".join(
         f"{before}{question}{between} {answer}{after}{separator}" for question, answer in examples
     )
@@ -195,3 +326,14 @@ def _check_text(text: str, name: str, may_be_empty: bool = False) -> None:
         raise TypeError(f"{name} must be a string, found {type(text).__name__}.")
     if not may_be_empty and not text.strip():
         raise ValueError(f"{name} must say something, found {text!r}. Give at least one letter.")
+
+
+def _check_examples(examples: Sequence[tuple[str, str]]) -> None:
+    for i, example in enumerate(examples):
+        if isinstance(example, str) or len(example) != 2:
+            raise TypeError(
+                f"examples[{i}] must be a pair (question, answer), found {example!r}: "
+                'write [("What is ...?", "Paris")].'
+            )
+        for text, part in zip(example, ("question", "answer"), strict=True):
+            _check_text(text, f"the {part} of examples[{i}]")

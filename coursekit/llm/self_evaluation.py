@@ -21,6 +21,7 @@ from torch import Tensor
 
 from coursekit.llm.choices import score_choices
 from coursekit.llm.pretrained import LanguageModel
+from coursekit.llm.prompts import Prompt, continuations
 
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?)\s*(%|percent)?\.?", re.IGNORECASE)
 
@@ -44,14 +45,14 @@ class PTrue:
 
 
 def p_true(
-    lm: LanguageModel, prompts: Sequence[str], true: str = "True", false: str = "False"
+    lm: LanguageModel, prompts: Sequence[Prompt], true: str = "True", false: str = "False"
 ) -> PTrue:
     """Read P(True) after each prompt.
 
     Args:
         lm: The model to ask.
-        prompts: Texts that show a question with a proposed answer and end right before the verdict;
-            best with a few judged examples, right and wrong ones.
+        prompts: Texts, or conversations (`Chat`), that show a question with a proposed answer and
+            end right before the verdict; best with a few judged examples, right and wrong ones.
         true: The word for a right answer.
         false: The word for a wrong one.
 
@@ -74,8 +75,8 @@ def p_true(
             raise ValueError(f"{name} must be a word, found {word!r}.")
     if true.strip() == false.strip():
         raise ValueError(f"true and false must be two different words, found {true!r} twice.")
-    words = [f" {true.strip()}", f" {false.strip()}"]
-    scores = score_choices(lm, prompts, [words] * len(prompts))
+    words = continuations(prompts, [[true.strip(), false.strip()]] * len(prompts))
+    scores = score_choices(lm, prompts, words)
     if not scores:
         return PTrue(torch.zeros(0), torch.zeros(0))
     table = torch.stack(scores)

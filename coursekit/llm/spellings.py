@@ -20,10 +20,11 @@ from torch import Tensor
 from coursekit.llm._shared_work import Ids
 from coursekit.llm.choices import Candidate, score_choices, tokenize_candidates
 from coursekit.llm.pretrained import LanguageModel
+from coursekit.llm.prompts import Prompt
 
 
 def score_spellings(
-    lm: LanguageModel, prompts: Sequence[str], answers: Sequence[Sequence[Sequence[str]]]
+    lm: LanguageModel, prompts: Sequence[Prompt], answers: Sequence[Sequence[Sequence[str]]]
 ) -> list[Tensor]:
     r"""Log-probability of every answer, summed over its spellings, none counted twice.
 
@@ -36,7 +37,7 @@ def score_spellings(
 
     Args:
         lm: The model to ask.
-        prompts: The texts to continue.
+        prompts: The texts to continue, or conversations (`Chat`).
         answers: For each prompt its answers, and for each answer its spellings.
 
     Returns:

@@ -310,7 +310,8 @@ exercises.what_ten_answers_say.check(...)
 #
 # A **language model** is a program that takes the beginning of a text and gives a probability to
 # everything that could come next. *SmolLM2* is a real one, small enough for a laptop: 135 million
-# numbers learned from text. (The first time, `load` fetches 93 MB.)
+# numbers learned from text. (The first time, `load` fetches 93 MB: the model SmolLM2-135M-Instruct,
+# whose weights others rounded to four bits each, Q4_1. What we measure is this rounded model.)
 #
 # Our question is the beginning of a sentence, and the model gets four options.
 

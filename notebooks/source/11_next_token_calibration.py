@@ -17,7 +17,8 @@
 # token that could come next. All its answers, summaries and conversations are built from these
 # numbers. So the first question to a real model is the most basic one: *when it says 70 %, does it
 # happen 70 % of the time?* Here SmolLM2, a language model with 135 million parameters, answers it
-# live on your machine.
+# live on your machine. To be exact, it is SmolLM2-135M-Instruct with weights that others quantised to
+# four bits each (Q4_1); `load` expands them to float32. All numbers of Part III are about this copy.
 #
 # **You will be able to**
 # - read confidence, correctness and surprise off a model's logits at every token of a text;

@@ -17,7 +17,7 @@ from coursekit.llm import (
     score_choices,
     token_windows,
 )
-from coursekit.llm._texts import as_texts, encode, end_tokens, marks_before
+from coursekit.llm._texts import as_texts, encode, marks_around
 from coursekit.llm.choices import tokenize_candidates
 from coursekit.llm.next_token import next_token_logits
 
@@ -41,7 +41,7 @@ def test_a_text_begins_with_its_marks_once_and_ends_with_none(marked_lm):
     lm, head = marked_lm
     decoded = [lm.tokenizer.decode(ids) for ids in encode(lm, ["a text", head + "a text"])]
     assert decoded == [head + "a text"] * 2
-    assert lm.tokenizer.decode(marks_before(lm)) == head
+    assert lm.tokenizer.decode(marks_around(lm).before) == head
 
 
 def test_left_over_padding_and_truncation_change_nothing(byte_lm):
@@ -96,10 +96,10 @@ def test_every_end_of_a_text_is_known(byte_lm):
     model, tokenizer = deepcopy(byte_lm.model), deepcopy(byte_lm.tokenizer)
     model.generation_config.eos_token_id, model.config.eos_token_id = None, None
     lm = replace(byte_lm, model=model, tokenizer=tokenizer)
-    assert end_tokens(lm) == set()
+    assert marks_around(lm).ends == set()
     tokenizer.eos_token = "a"
     model.generation_config.eos_token_id, model.config.eos_token_id = [7, 9], 11
-    assert end_tokens(lm) == {tokenizer.eos_token_id, 7, 9, 11}
+    assert marks_around(lm).ends == {tokenizer.eos_token_id, 7, 9, 11}
 
 
 def test_an_answer_stops_at_every_end_and_does_not_say_it(byte_lm):
