@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         calibration_line,
         corp_reliability,
     )
+    from coursekit.calibration.crossed import CrossedMean, crossed_mean
     from coursekit.calibration.decompositions import (
         ScoreDecomposition,
         TruthDecomposition,
@@ -112,11 +113,13 @@ _NAMES = {
     "consistency": (
         "CalibrationTest",
         "ConsistencyBands",
+        "CrossedMean",
         "calibration_test",
         "consistency_bands",
         "ece_null_distribution",
     ),
     "corp": ("CalibrationLine", "CorpReliability", "calibration_line", "corp_reliability"),
+    "crossed": ("CrossedMean", "crossed_mean"),
     "decompositions": (
         "ScoreDecomposition",
         "TruthDecomposition",
@@ -169,6 +172,7 @@ __all__ = [
     "ConformalSets",
     "ConsistencyBands",
     "CorpReliability",
+    "CrossedMean",
     "DirichletCalibration",
     "EnsembleAverage",
     "HistogramBinning",
@@ -202,6 +206,7 @@ __all__ = [
     "consistency_bands",
     "corp_reliability",
     "coverage",
+    "crossed_mean",
     "debiased_calibration_error",
     "ece_interval",
     "ece_null_distribution",
