@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from coursekit.audit import Report, TaskComparison
 from coursekit.calibration import Interval
 from coursekit.calibration.sums import METRICS
 from coursekit.plots import binned_diagrams, interval_rows
+from coursekit.plots.describing import description
 from coursekit.plots.style import GRAY, data_address
 
 FILE = "report.html"
@@ -179,8 +181,8 @@ def to_html(report: Report) -> str:
         words=METRICS | {"auroc": "how well confidence tells right answers from wrong ones"},
         verdicts={task: verdict(report, task) for task in tasks},
         temperatures={task: temperature_sentence(report, task) for task in tasks},
-        overview=_drawn(lambda: overview(report), _overview_alt(report)),
-        figures={task: _drawn(*_diagram(report, task)) for task in tasks},
+        overview=_drawn(lambda: overview(report)),
+        figures={task: _drawn(partial(_diagram, report, task)) for task in tasks},
         all_tasks={report.task(task)["title"]: _cells(report, task) for task in tasks},
         held_out={task: _held_out(report, task) for task in tasks},
         by_group={task: _by_group(report, task) for task in tasks},
@@ -198,26 +200,14 @@ def overview(report: Report) -> Axes:
     )
 
 
-def _overview_alt(report: Report) -> str:
-    said = "; ".join(
-        f"{report.task(task)['title']} {report.metrics(task)['gap']:+.2f}" for task in report.tasks
-    )
-    return f"The gap of mean confidence and accuracy of each task, with its interval: {said}."
+def _diagram(report: Report, task: str) -> Axes:
+    return binned_diagrams({report.task(task)["title"]: report.points(task)})
 
 
-def _diagram(report: Report, task: str) -> tuple[Callable[[], Axes], str]:
-    bins = report.bins(task)
-    used = (bins.count > 0).nonzero().flatten().tolist()
-    points = ", ".join(f"{bins.confidence[b]:.2f}: {bins.accuracy[b]:.2f}" for b in used)
-    title = report.task(task)["title"]
-    return (
-        lambda: binned_diagrams({title: report.points(task)}),
-        f"Reliability diagram of {title}. Mean confidence and accuracy in each bin: {points}.",
-    )
-
-
-def _drawn(draw: Callable[[], Axes], alt: str) -> Drawn:
-    light = _transparent_image(draw())
+def _drawn(draw: Callable[[], Axes]) -> Drawn:
+    axes = draw()
+    alt = description(_figure_of(axes))
+    light = _transparent_image(axes)
     with plt.rc_context(_DARK):
         axes = draw()
     _brighten(_figure_of(axes))

@@ -13,7 +13,8 @@ from matplotlib.ticker import MultipleLocator, PercentFormatter
 
 from coursekit.calibration import wilson_interval
 from coursekit.calibration._validation import ArrayLike, as_confidence_and_correct
-from coursekit.plots.reliability import _draw_points, binned_data
+from coursekit.plots.describing import describe
+from coursekit.plots.reliability import _draw_points, _in_words, binned_data
 from coursekit.plots.style import COLORS, GRAY, new_axes, style
 
 
@@ -71,6 +72,9 @@ def answers_diagram(
             ax.legend(
                 loc="lower left", bbox_to_anchor=(0, 1), ncols=4, columnspacing=0.9, borderpad=0.2
             )
+    counts = ", ".join(f"{count:,}" for count in data.bins.count.tolist() if count)
+    full = f"{_in_words(data)} Answers a point: {counts}. Guessing: {chance:.0%}."
+    describe(ax, full, brief=_in_words(data, most=0))
     return ax
 
 

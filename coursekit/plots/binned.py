@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from coursekit.calibration import ReliabilityBins
-from coursekit.plots.reliability import BinnedData, _draw_points
+from coursekit.plots.describing import describe
+from coursekit.plots.reliability import BinnedData, _draw_points, _in_words
 from coursekit.plots.style import new_axes, style
 
 Points = tuple[ReliabilityBins, Tensor, Tensor]
@@ -36,7 +37,9 @@ def binned_diagrams(panels: Mapping[str, Points], title: str | None = None) -> A
     axes = new_axes(0.6 + 5.0 * len(panels), 5.4, ncols=len(panels), sharey=True, squeeze=False)[0]
     with style():
         for ax, (heading, points) in zip(axes, panels.items(), strict=True):
-            _draw_points(ax, BinnedData(*points, level=0.95))
+            data = BinnedData(*points, level=0.95)
+            _draw_points(ax, data)
+            describe(ax, _in_words(data), brief=_in_words(data, most=0))
             ax.get_legend().remove()
             ax.set_title(f"{heading}, N = {int(points[0].count.sum()):,}")
             ax.set_xlabel("confidence (probability)")

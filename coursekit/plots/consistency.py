@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from coursekit.calibration import consistency_bands, reliability_bins
+from coursekit.plots.describing import against_diagonal, describe
 from coursekit.plots.style import COLORS, GRAY, new_axes, style
 
 
@@ -68,4 +69,10 @@ def consistency_diagram(
         ax.set(xlim=(0, 1), ylim=(-0.02, 1.02), title=title)
         ax.set(xlabel="confidence (predicted probability)", ylabel="accuracy (fraction correct)")
         ax.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="white")
+    describe(
+        ax,
+        f"Reliability diagram, {against_diagonal(where.tolist(), accuracy.tolist())} "
+        f"{int(outside.sum())} of {len(where)} points lie outside the 95 % band of a calibrated "
+        "model.",
+    )
     return ax

@@ -14,25 +14,23 @@ from coursekit.plots.reliability import reliability_diagram
 from coursekit.plots.style import show
 
 
-def explore(draw: Callable[..., Axes], alt: str, **controls: ipywidgets.Widget) -> None:
-    """Show controls, and under them a figure that is drawn anew whenever one of them moves.
+def explore(draw: Callable[..., Axes], **controls: ipywidgets.Widget) -> None:
+    """Show controls, and under them a figure that is drawn and described anew at every move.
 
     Args:
         draw: Takes the controls' values by name and returns the axes it drew.
-        alt: What the figure shows, for those who cannot see it.
         **controls: One widget for each argument of `draw`.
 
     Example:
         >>> from coursekit.plots import new_axes
         >>> slider = ipywidgets.IntSlider(value=1, min=0, max=3)
-        >>> explore(lambda n: new_axes(n + 1, 2), "A figure as wide as the slider says.", n=slider)
-        ... # doctest: +SKIP
+        >>> explore(lambda n: new_axes(n + 1, 2), n=slider)  # doctest: +SKIP
     """
     for control in controls.values():
         # Redraw when the slider is let go, not at every pixel: a laptop keeps up.
         if hasattr(control, "continuous_update"):
             control.continuous_update = False
-    figure = ipywidgets.interactive_output(lambda **values: show(draw(**values), alt), controls)
+    figure = ipywidgets.interactive_output(lambda **values: show(draw(**values)), controls)
     display(ipywidgets.VBox([*controls.values(), figure]))
 
 
@@ -54,7 +52,6 @@ def temperature_slider(logits: Tensor, labels: Tensor) -> None:
     """
     explore(
         lambda temperature: diagram_at_temperature(logits, labels, temperature),
-        alt="Reliability diagram at the temperature of the slider: accuracy against confidence.",
         temperature=ipywidgets.FloatSlider(
             value=1.0, min=0.3, max=3.0, step=0.05, description="temperature"
         ),

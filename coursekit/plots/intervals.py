@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from coursekit.calibration import Interval
 from coursekit.plots.checks import require_few, require_values
+from coursekit.plots.describing import describe, estimates, named, number, rows_of_intervals, series
 from coursekit.plots.style import COLORS, GRAY, new_axes, style, title_above_legend
 
 #: Colour, marker and line of the curves of one figure.
@@ -38,10 +39,10 @@ def accuracy_and_confidence(
         ['easy', 'hard']
     """
     ax = new_axes(7.5, 0.8 * len(accuracy) + 2.0)
-    series = [(accuracy, -0.12, "blue", "o", "accuracy")]
-    series.append((confidence, 0.12, "orange", "D", "mean confidence"))
+    both = [(accuracy, -0.12, "blue", "o", "accuracy")]
+    both.append((confidence, 0.12, "orange", "D", "mean confidence"))
     with style():
-        for values, offset, color, marker, label in series:
+        for values, offset, color, marker, label in both:
             for row, interval in enumerate(values.values()):
                 y = row + offset
                 ax.plot([interval.low, interval.high], [y, y], color=COLORS[color])
@@ -57,6 +58,9 @@ def accuracy_and_confidence(
         ax.set(xlabel=f"probability, or fraction of {of}")
         ax.grid(visible=False, axis="y")
         title_above_legend(ax, title)
+    # Of many groups the estimates alone: two intervals each are too much to listen to.
+    said = rows_of_intervals if len(accuracy) <= 6 else estimates
+    describe(ax, f"Accuracy: {said(accuracy)} Mean confidence: {said(confidence)}")
     return ax
 
 
@@ -101,6 +105,7 @@ def interval_rows(
             ax.set_title(title)
         else:
             title_above_legend(ax, title)
+    describe(ax, f"{xlabel}, with intervals: {rows_of_intervals(rows, reference)}")
     return ax
 
 
@@ -149,7 +154,19 @@ def lines_with_intervals(
         ax.set_xticks(range(len(names)), names)
         ax.set(xlabel=xlabel, ylabel=ylabel)
         title_above_legend(ax, title, columns=4)
+    said = [f"{ylabel} against {xlabel}."]
+    said += [_line(name, names, values) for name, values in lines.items()]
+    describe(ax, " ".join(said))
     return ax
+
+
+def _line(name: str, names: Sequence[str], values: Sequence[Interval | float]) -> str:
+    """Say the values of one line, with the ends of the intervals where they are few."""
+    ends = {n: v for n, v in zip(names, values, strict=True) if isinstance(v, Interval)}
+    if len(ends) == len(values) <= 4 and len(set(names)) == len(names):
+        return f"{name}: {rows_of_intervals(ends)}"
+    middle = [v.estimate if isinstance(v, Interval) else v for v in values]
+    return series(name, range(len(middle)), middle, dict(enumerate(names)))
 
 
 def scores_by_method(
@@ -178,14 +195,17 @@ def scores_by_method(
     size = (3.3 + 2.7 * len(panels), 0.5 * len(methods) + 2.0)
     axes = new_axes(*size, ncols=len(panels), sharey=True, squeeze=False)[0]
     with style():
-        for ax, (measure, series) in zip(axes, panels.items(), strict=True):
+        for ax, (measure, of_each) in zip(axes, panels.items(), strict=True):
             for (name, values), (color, marker), shift in zip(
-                series.items(), _POINTS, (-0.14, 0.14) if len(series) > 1 else (0.0,), strict=False
+                of_each.items(),
+                _POINTS,
+                (-0.14, 0.14) if len(of_each) > 1 else (0.0,),
+                strict=False,
             ):
                 for row, method in enumerate(methods):
                     y, value = row + shift, values[method]
                     ax.plot([value.low, value.high], [y, y], color=COLORS[color])
-                    label = name if row == 0 and len(series) > 1 else None
+                    label = name if row == 0 and len(of_each) > 1 else None
                     ax.plot(value.estimate, y, marker, color=COLORS[color], label=label)
             for row, method in enumerate(methods if measure in marks else []):
                 ax.plot(
@@ -199,7 +219,25 @@ def scores_by_method(
             ax.grid(visible=False, axis="y")
             if ax.get_legend_handles_labels()[0]:
                 ax.legend(loc="lower left", bbox_to_anchor=(-0.05, 1), borderpad=0.1)
+            describe(ax, _panel(measure, of_each, marks.get(measure), guessing.get(measure)))
         axes[0].set_yticks(range(len(methods)), methods)
         axes[0].set_ylim(len(methods) - 0.5, -0.5)
         axes[0].figure.suptitle(title, x=0.01, ha="left", fontsize=15)
     return axes[0]
+
+
+def _panel(
+    measure: str,
+    of_each: Mapping[str, Mapping[str, Interval]],
+    marks: Mapping[str, float] | None,
+    guess: float | None,
+) -> str:
+    said = []
+    for name, values in of_each.items():
+        head = f"{name}: " if len(of_each) > 1 else ""
+        said.append(f"{head}{estimates(values)}")
+    if marks is not None:
+        said.append(f"If calibrated, below: {named(marks)}.")
+    if guess is not None:
+        said.append(f"A blind guess: {number(guess)}.")
+    return f"{measure}. {' '.join(said)}"

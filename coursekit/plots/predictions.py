@@ -25,10 +25,5 @@ def my_predictions() -> None:
     confidence = [max(p, 1 - p) for p in probabilities]
     correct = [(p >= 0.5) == outcome for p, outcome in zip(probabilities, outcomes, strict=True)]
     score = binary_brier_score(confidence, correct)
-    ax = answers_diagram(confidence, correct, f"You, {len(correct)} predictions")
-    show(
-        ax,
-        alt="Reliability diagram of your own predictions: how often right against how sure, "
-        "with intervals; on the dashed line you would be calibrated.",
-    )
+    show(answers_diagram(confidence, correct, f"You, {len(correct)} predictions"))
     print(f"Your Brier score: {score:.2f}. Always saying 50 % gets 0.25; lower is better.")

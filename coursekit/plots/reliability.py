@@ -35,6 +35,7 @@ from coursekit.calibration._validation import (
     as_group_index,
 )
 from coursekit.calibration.bins import Binning
+from coursekit.plots.describing import against_diagonal, describe, number
 from coursekit.plots.style import COLORS, GRAY, new_axes, style
 
 
@@ -222,6 +223,7 @@ def reliability_diagram(
             below.set_ylabel("predictions")
             below.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
             below.yaxis.set_major_locator(MaxNLocator(2, integer=True))
+            describe(below, "")  # told with the diagram
         else:
             inside = ax.inset_axes((0, 0, 1, 0.16), sharex=ax, zorder=0)
             _draw_histogram(inside, data)
@@ -236,7 +238,24 @@ def reliability_diagram(
             horizontalalignment="right",
             color=GRAY,
         )
+    often = int(data.histogram.count.argmax())
+    low, high = data.histogram.edges[often : often + 2].tolist()
+    describe(
+        ax,
+        f"{_in_words(data)} By chance alone the ECE is up to {number(data.ece_if_calibrated)}. "
+        f"Most predictions, {number(data.histogram.count[often].item())}, have a confidence "
+        f"between {number(low)} and {number(high)}.",
+        brief=_in_words(data, most=0),
+    )
     return ax
+
+
+def _in_words(data: BinnedData, most: int = 5) -> str:
+    """Say how the points lie about the diagonal; up to `most` are listed."""
+    used = data.bins.count > 0
+    points = (data.bins.confidence, data.bins.accuracy, data.low, data.high)
+    x, y, low, high = (values[used].tolist() for values in points)
+    return f"Reliability diagram, {against_diagonal(x, y, low, high, most=most)}"
 
 
 def _independent_counts(

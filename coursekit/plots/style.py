@@ -1,8 +1,8 @@
 """One look for every figure: large enough to project, and safe for colour-blind readers.
 
 A figure function draws inside `with style():`, which leaves matplotlib's own settings as they
-were, and a notebook shows the result with `show(axes, alt="...")`, so that whoever cannot see
-the picture hears or reads what it says.
+were, and a notebook shows the result with `show(axes)`, which describes what is drawn, so that
+whoever cannot see the picture hears or reads what it says.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from cycler import cycler
 from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from coursekit.plots.describing import description
 
 #: Eight colours that people with any kind of colour vision can tell apart.
 #: Reference: M. Okabe, K. Ito, "Color universal design", 2008.
@@ -55,9 +57,6 @@ _SETTINGS: dict[Any, Any] = {
     "lines.linewidth": 2.2,
     "lines.markersize": 8,
 }
-
-#: An alternative text below this length cannot say what is drawn and what it shows.
-_SHORTEST_ALT = 20
 
 
 def style() -> AbstractContextManager[None]:
@@ -109,41 +108,37 @@ def title_above_legend(ax: Axes, title: str, columns: int = 2, rows: int = 1) ->
     ax.set_title(title, pad=12 + 20 * rows)
 
 
-def show(figure: Figure | Axes, alt: str) -> None:
+def show(figure: Figure | Axes, note: str = "") -> None:
     """Display a figure in the notebook with a text for those who cannot see it, and close it.
 
-    The output has three forms: HTML with the text as `alt`, which is what JupyterLab shows and
-    reads aloud; the image alone, with the text in its metadata, for pages that cannot trust HTML;
-    and the plain text, for a program that draws no images.
+    The text is made from what is drawn (`coursekit.plots.describing`), so it cannot be wrong. The
+    output has three forms: HTML with the text as `alt`, which is what JupyterLab shows and reads
+    aloud; the image alone, with the text in its metadata, for pages that cannot trust HTML; and
+    the plain text, for a program that draws no images.
 
     Args:
         figure: A figure, or any of its axes.
-        alt: What the figure shows, in a sentence: kind of figure, axes, and what to see in it.
+        note: One more sentence, where what to see in the figure is more than its data.
 
     Raises:
-        ValueError: If the text is too short to describe a figure.
-        TypeError: If the first argument is no figure or axes, or the text no string.
+        TypeError: If the first argument is no figure or axes, or the note no string.
 
     Example:
         >>> ax = new_axes(3, 2)
-        >>> show(ax, alt="An empty figure of three by two inches.")  # doctest: +SKIP
+        >>> show(ax)  # doctest: +SKIP
     """
     drawn = figure.get_figure(root=True) if isinstance(figure, Axes) else figure
     if not isinstance(drawn, Figure):
         raise TypeError(
             f"figure must be a matplotlib Figure or Axes, found {type(figure).__name__}"
         )
-    if not isinstance(alt, str):
-        raise TypeError(f"alt must be a string, found {type(alt).__name__}")
-    if len(alt.strip()) < _SHORTEST_ALT:
-        raise ValueError(
-            f"alt must say in a sentence what the figure shows, found {alt!r}. "
-            "Name the kind of figure, its axes, and what a reader should see"
-        )
+    if not isinstance(note, str):
+        raise TypeError(f"note must be a string, found {type(note).__name__}")
+    text = " ".join(filter(None, (description(drawn), note.strip())))
     image = BytesIO()
     drawn.savefig(image, format="png", bbox_inches="tight")
     plt.close(drawn)
-    display(_DescribedImage(image.getvalue(), alt.strip()))
+    display(_DescribedImage(image.getvalue(), text))
 
 
 @dataclass(frozen=True)
@@ -154,7 +149,8 @@ class _DescribedImage:
     alt: str
 
     def __repr__(self) -> str:
-        return self.alt
+        # The word tells a comparison of outputs that these numbers were measured here.
+        return f"Figure: {self.alt}"
 
     def _repr_png_(self) -> tuple[bytes, dict[str, str]]:
         return self.png, {"alt": self.alt}

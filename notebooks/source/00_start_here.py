@@ -188,13 +188,7 @@ for number, (confidence, is_right) in enumerate(zip(says[:10], right[:10], stric
 # calibrated person lies on the dashed line, up to luck.
 
 # %%
-ax = plots.answers_diagram(says[:10], right[:10], "Sim (simulated), 10 answers")
-plots.show(
-    ax,
-    alt="Reliability diagram of the simulated person's ten answers: five points of how often "
-    "right against how sure, scattered around the diagonal, each with an interval that covers "
-    "most of the height of the figure.",
-)
+plots.show(plots.answers_diagram(says[:10], right[:10], "Sim (simulated), 10 answers"))
 
 # %% [markdown]
 # The title says how sure Sim was on average, and how often right. The blue lines and the brackets
@@ -266,12 +260,7 @@ axes = plots.new_axes(15, 5.6, ncols=3, sharey=True)
 for ax, n in zip(axes, (10, 100, 1000), strict=True):
     plots.answers_diagram(says[:n], right[:n], f"Sim (simulated), {n:,} answers", ax=ax)
     ax.label_outer()
-plots.show(
-    axes[0],
-    alt="Three reliability diagrams of the simulated person, with 10, 100 and 1,000 answers. The "
-    "intervals shrink from panel to panel; with 1,000 answers the points clearly lie on a line "
-    "that rises only half as steeply as the diagonal, below it.",
-)
+plots.show(axes[0])
 
 # %% [markdown]
 # Only the last panel shows what we built into Sim: honest at 50 %, and the surer, the more is
@@ -367,12 +356,8 @@ gap = (confidence.mean() - correct.double().mean()).item()
 guess.resolve(gap > 0.05)
 
 # %%
-ax = plots.answers_diagram(confidence, correct, "SmolLM2, capitals of 80 countries", chance=0.25)
 plots.show(
-    ax,
-    alt="Reliability diagram of SmolLM2 on the capitals of 80 countries. Most answers have a "
-    "confidence above 90 % and are right about nine times in ten; the few less sure ones lie far "
-    "below the diagonal on average, with wide intervals.",
+    plots.answers_diagram(confidence, correct, "SmolLM2, capitals of 80 countries", chance=0.25)
 )
 
 # %% [markdown] slideshow={"slide_type": "slide"}

@@ -261,15 +261,11 @@ exercises.replay_merges.check(my_encode)
 bpe = ByteLevelBPE.train(train_text, vocab_size=8192)
 sentence = "The statement is an expression of rain."
 rows = {f"{n} merges": ByteLevelBPE.from_merges(bpe.merges[:n]) for n in (0, 20, 100, 500)}
-ax = figures.token_strips(
-    {name: tokenizer.tokens(sentence) for name, tokenizer in rows.items()},
-    "From bytes to words",
-)
 plots.show(
-    ax,
-    alt="The sentence 'The statement is an expression of rain.' cut in four ways, one box a token. "
-    "With no merges each letter is a box; with 500 merges ' statement' and ' expression' are one "
-    "box each, while ' rain', rare in this text, is still in pieces.",
+    figures.token_strips(
+        {name: tokenizer.tokens(sentence) for name, tokenizer in rows.items()},
+        "From bytes to words",
+    )
 )
 
 # %% [markdown]
@@ -311,12 +307,8 @@ for size in sizes:
 guess.resolve(curves["held-out documents"][-1] >= 4)
 
 # %%
-ax = figures.vocabulary_curves(sizes, curves, "bytes per token", "Compression against vocabulary")
 plots.show(
-    ax,
-    alt="Bytes per token against the size of the vocabulary, on a logarithmic axis. Both curves "
-    "start at 1 and rise; the one for held-out documents flattens below 3, the one for training "
-    "documents goes on to about 4.6.",
+    figures.vocabulary_curves(sizes, curves, "bytes per token", "Compression against vocabulary")
 )
 
 # %%
@@ -364,16 +356,13 @@ per_token, per_byte = zip(*losses, strict=True)
 guess.resolve(per_token[-1] < per_token[0])
 
 # %%
-ax = figures.vocabulary_curves(
-    sizes,
-    {"bits per token": per_token, "bits per byte": per_byte},
-    "loss on held-out documents (bits)",
-    "One model family, two ways to count",
-)
 plots.show(
-    ax,
-    alt="Loss against vocabulary. In bits per token it rises from about 5 to more than 10; in bits "
-    "per byte it falls from 5 to about 3.5 and then hardly changes.",
+    figures.vocabulary_curves(
+        sizes,
+        {"bits per token": per_token, "bits per byte": per_byte},
+        "loss on held-out documents (bits)",
+        "One model family, two ways to count",
+    )
 )
 
 # %%
@@ -478,28 +467,24 @@ n_bytes = {name: len(text.encode()) for name, text in forecast.items()}
 n_tokens = {name: len(encode(text)) for name, text in forecast.items()}
 guess.resolve(max(n_tokens.values()) > n_tokens["Chinese"])
 
-ax = figures.language_dots(
-    {
-        "bytes": {name: n_bytes[name] / characters[name] for name in forecast},
-        "tokens": {name: n_tokens[name] / characters[name] for name in forecast},
-    },
-    "number per character",
-    "SmolLM2: bytes and tokens per character",
-)
 plots.show(
-    ax,
-    alt="Bytes and tokens per character for the same sentence in eleven languages. English has 1 "
-    "byte and 0.2 tokens a character; Chinese 3 bytes and 1.9 tokens, Korean 2.5 and 2.2.",
+    figures.language_dots(
+        {
+            "bytes": {name: n_bytes[name] / characters[name] for name in forecast},
+            "tokens": {name: n_tokens[name] / characters[name] for name in forecast},
+        },
+        "number per character",
+        "SmolLM2: bytes and tokens per character",
+    )
 )
 
 # %%
-ax = figures.language_dots(
-    {"tokens": n_tokens}, "tokens for the whole sentence", "SmolLM2: the same forecast, in tokens"
-)
 plots.show(
-    ax,
-    alt="Tokens for the same sentence in eleven languages: English 16, other Latin scripts 21 to "
-    "26, Chinese 30, Russian and Japanese just above 40, Greek and Hindi 53, Korean 67.",
+    figures.language_dots(
+        {"tokens": n_tokens},
+        "tokens for the whole sentence",
+        "SmolLM2: the same forecast, in tokens",
+    )
 )
 
 # %%
@@ -593,12 +578,7 @@ top = probs.topk(6)
 names = [lm.tokenizer.decode([i]) for i in top.indices]
 guess.resolve(names[0].strip().startswith("Paris"))
 
-ax = plots.next_token_bars(names, top.values, "The capital of France is␣ ...")
-plots.show(
-    ax,
-    alt="Bar chart of the six most likely next tokens after 'The capital of France is' with a "
-    "space at the end. All six are digits; 2 and 1 lead.",
-)
+plots.show(plots.next_token_bars(names, top.values, "The capital of France is␣ ..."))
 
 # %%
 expect("the six most likely tokens are digits", all(name.isdigit() for name in names), True)

@@ -200,12 +200,8 @@ for t in range(length):
 expect("difference to the package's", (table - sinusoidal(length, width)).abs().max(), 0, 1e-6)
 
 # %% slideshow={"slide_type": "subslide"}
-ax = figures.position_heatmap(table, "Sinusoidal positions: fast hands left, slow hands right")
 plots.show(
-    ax,
-    alt="Heatmap of the sinusoidal table, 128 positions by 64 coordinates. The left columns change "
-    "colour every few positions, columns further right more and more slowly, and the right half "
-    "is nearly constant stripes of sine near 0 and cosine near 1.",
+    figures.position_heatmap(table, "Sinusoidal positions: fast hands left, slow hands right")
 )
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -258,11 +254,8 @@ expect("difference to the formula", (products[0, :101] - by_formula).abs().max()
 guess.resolve(bool((by_formula.diff() < 0).all()))
 
 # %%
-ax = figures.products_by_distance(by_formula.tolist(), "Two sinusoidal positions of width 64")
 plots.show(
-    ax,
-    alt="Dot product of two sinusoidal positions against their distance. It starts at 32, falls "
-    "steeply to about 24 within four tokens, and then goes down in waves, to between 10 and 20.",
+    figures.products_by_distance(by_formula.tolist(), "Two sinusoidal positions of width 64")
 )
 
 # %%
@@ -343,14 +336,7 @@ guess.resolve(bool(bent.max() - bent.min() < 1e-4))
 
 # %%
 query, key = torch.tensor([1.0, 0.2]), torch.tensor([0.7, 0.6])
-ax = figures.turned_pairs(query, key, [(3, 1), (9, 7), (9, 1)], frequency=0.4)
-plots.show(
-    ax,
-    alt="Three panels with a query arrow and a key arrow in the plane, turned by their positions; "
-    "pale lines show them before turning. With positions 3 and 1, and with 9 and 7, the arrows "
-    "point elsewhere but the angle between them and the score are the same. With 9 and 1 both "
-    "angle and score differ.",
-)
+plots.show(figures.turned_pairs(query, key, [(3, 1), (9, 7), (9, 1)], frequency=0.4))
 
 # %% [markdown]
 # Left and middle: other places, same distance, same score. Right: another distance, another score.
@@ -458,13 +444,7 @@ exercises.what_is_turned.check(...)
 
 # %%
 bias = alibi_bias(length=32, n_heads=8)
-ax = figures.bias_heatmaps(bias, heads=[0, 3, 7])
-plots.show(
-    ax,
-    alt="What ALiBi adds to the scores in heads 1, 4 and 8, queries down, keys across. In head 1 "
-    "the bias falls quickly to minus 15 away from the diagonal; in head 4 it falls to minus 2; in "
-    "head 8 it is nearly zero everywhere. The future is empty.",
-)
+plots.show(figures.bias_heatmaps(bias, heads=[0, 3, 7]))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # With equal scores, a token at distance $n$ gets $e^{-m n}$ times the weight of the newest one: the
@@ -602,17 +582,10 @@ guess.resolve(bool(results["two back"]["rotary"][:, 48:].mean() >= 0.9))
 # guesses among four.
 
 # %%
-ax = figures.accuracy_by_position(
-    results, trained=16, chance={"two back": 1 / 12, "latest small": 1 / 3 + 2 / 3 / 4}
-)
 plots.show(
-    ax,
-    alt="Accuracy against position, trained up to 16, for five schemes on two tasks, mean of three "
-    "seeds with a band from worst to best. Two back: learned, sinusoidal and rotary are perfect "
-    "inside; learned and sinusoidal drop to guessing at once, rotary from one position to the "
-    "next at 40; ALiBi falls from 0.9 to 0.5 inside and to 0.4 beyond. Latest small: ALiBi stays "
-    "above 0.9 to the end; learned drops to guessing at once, sinusoidal too, but for one seed "
-    "that comes back near 50, and rotary after 40.",
+    figures.accuracy_by_position(
+        results, trained=16, chance={"two back": 1 / 12, "latest small": 1 / 3 + 2 / 3 / 4}
+    )
 )
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -805,14 +778,7 @@ table = torch.stack(list(second.values()))
 lines = {name: table[:, i].tolist() for i, name in enumerate(passages)}
 lines["random tokens"] = table[:, 3:].mean(dim=1).tolist()
 title = "Copying across a gap"
-ax = figures.loss_against_gap(gaps, lines, config.max_position_embeddings, title)
-plots.show(
-    ax,
-    alt="Loss on the second copy against the gap, on a logarithmic axis. For three passages it is "
-    "below 0.7 nats up to a gap of 4,000. At 5,000 two of them jump to about 4, come partly back "
-    "at 6,000, and all three are above 3 from 7,000 on, before the line of the context at 8,192. "
-    "Random tokens begin near 2, rise from 1,000 on and are above 9 from 7,000 on.",
-)
+plots.show(figures.loss_against_gap(gaps, lines, config.max_position_embeddings, title))
 
 # %%
 print("Passages, in nats a token")
@@ -859,13 +825,7 @@ expect("second copy, gap 8,192, least of three", second[8192][3:].min(), at_leas
 # %% tags=["nbval-ignore-output"]
 
 vector_64 = torch.randn(64, generator=generator.manual_seed(0))
-ax = widget.rotary_view(vector_64, vector_64, position=200, distance=8)
-plots.show(
-    ax,
-    alt="Left: the fastest pair of query and key, two arrows of equal length at different angles. "
-    "Right: the score of the whole vectors against distance; highest at distance 0, then falling "
-    "in waves, with the score at distance 8 marked.",
-)
+plots.show(widget.rotary_view(vector_64, vector_64, position=200, distance=8))
 
 # %% [markdown]
 # Run the next cell, and move the sliders.

@@ -135,12 +135,7 @@ K = torch.tensor([key[name] for name in tokens], dtype=torch.float)
 V = torch.tensor([value[name] for name in tokens], dtype=torch.float)
 
 weights = (Q @ K.T).softmax(dim=-1)
-ax = figures.attention_map(weights, tokens, "Who looks at whom", numbers=True)
-plots.show(
-    ax,
-    alt="Attention map of four tokens. 'cat' and 'mat' look at all four with weight 0.25; 'sat' "
-    "looks at cat and mat with 0.48 each; 'tired' looks at cat with 0.87.",
-)
+plots.show(figures.attention_map(weights, tokens, "Who looks at whom", numbers=True))
 
 # %%
 expect("row of 'tired', as by hand", (weights[3] @ V - torch.tensor(output)).abs().max(), 0, 1e-6)
@@ -190,13 +185,7 @@ curves = {
     "scores divided by the square root of d": [entropy(divided[d]) for d in widths],
     "scores as they are": [entropy(undivided[d]) for d in widths],
 }
-ax = figures.entropy_curves(widths, curves, math.log(64), "How spread out the weights are")
-plots.show(
-    ax,
-    alt="Entropy of the attention weights against the width d, from 4 to 1024. Divided by the root "
-    "of d it stays near 3.7 nats, a little below the 4.16 of equal weights; undivided it falls "
-    "from about 3 toward 0.",
-)
+plots.show(figures.entropy_curves(widths, curves, math.log(64), "How spread out the weights are"))
 
 # %%
 expect(
@@ -254,12 +243,7 @@ exercises.attend.check(my_attention)
 scores = Q @ K.T / math.sqrt(2)
 future = torch.ones(4, 4, dtype=torch.bool).triu(diagonal=1)
 causal = scores.masked_fill(future, -math.inf).softmax(dim=-1)
-ax = figures.attention_map(causal, tokens, "Nobody sees the future", numbers=True)
-plots.show(
-    ax,
-    alt="Attention map of four tokens with a causal mask: all above the diagonal is 0. 'cat' "
-    "looks at itself with weight 1; 'sat' looks at cat with 0.89; 'tired' at cat with 0.74.",
-)
+plots.show(figures.attention_map(causal, tokens, "Nobody sees the future", numbers=True))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### The classic mistake
@@ -476,12 +460,7 @@ expect("multiply-adds with the cache, as by formula", total[1] == by_formula[1],
 expect("how many times more without, 64 tokens", total[0] / total[1], 35, within=0.5)
 
 # %%
-ax = figures.multiply_add_curves(lengths, counted, "Writing with and without a cache")
-plots.show(
-    ax,
-    alt="Multiply-adds in all against the number of tokens written, from 1 to 64, on logarithmic "
-    "axes. Without a cache the curve is much steeper: at 64 tokens it is about 35 times higher.",
-)
+plots.show(figures.multiply_add_curves(lengths, counted, "Writing with and without a cache"))
 
 # %% [markdown]
 # Writing token $t$ costs $3 d^2 t + 2 d t^2$ without a cache and $3 d^2 + 2 d t$ with it: $t$ times
@@ -561,12 +540,8 @@ expect("bytes of cache for each token, in float32", n_bytes / 18, 2 * 30 * 3 * 6
 
 # %%
 layer, head = 13, 8
-ax = figures.attention_map(weights[layer, head], tokens, f"SmolLM2, layer {layer}, head {head}")
 plots.show(
-    ax,
-    alt="Attention map of layer 13, head 8 of SmolLM2 on the sentence about a cat. ' sat', ' on', "
-    "' it' and ' tired' have their largest weight on ' cat'; ' looked' and ' at' on ' dog'. Above "
-    "the diagonal all is white.",
+    figures.attention_map(weights[layer, head], tokens, f"SmolLM2, layer {layer}, head {head}")
 )
 
 # %% [markdown]
@@ -600,12 +575,7 @@ expect("weight on the first token, all heads", on_first.mean(), 0.465, within=0.
 expect("heads of 270 that put more than half there", (on_first > 0.5).sum(), 102, within=3)
 
 # %%
-ax = figures.head_grid(on_first, "weight on the first token", "Where the sinks are")
-plots.show(
-    ax,
-    alt="Grid of 30 layers by 9 heads coloured by the weight on the first token. Layers 0, 1, 10 "
-    "and 11 are pale; from layer 12 on many heads are dark.",
-)
+plots.show(figures.head_grid(on_first, "weight on the first token", "Where the sinks are"))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### A place to put weight that does nothing
@@ -656,11 +626,8 @@ for i in on_previous.flatten().topk(4).indices.tolist():
 expect("weight on the previous token, layer 16, head 0", on_previous[16, 0], 0.75, within=0.02)
 
 # %%
-ax = figures.attention_map(weights[16, 0], tokens, "Layer 16, head 0:\nthe token before", marked=7)
 plots.show(
-    ax,
-    alt="Attention map of layer 16, head 0: a dark line runs just below the diagonal, so a token "
-    "looks at the one before it. The row of ' it' is framed; its weight is on ' because'.",
+    figures.attention_map(weights[16, 0], tokens, "Layer 16, head 0:\nthe token before", marked=7)
 )
 
 # %% [markdown] slideshow={"slide_type": "slide"}

@@ -129,11 +129,8 @@ grid = torch.linspace(-4, 4, 801)
 phi = 0.5 * (1 + torch.erf(grid / math.sqrt(2)))
 exact, approximate = grid * phi, F.gelu(grid, approximate="tanh")
 
-ax = figures.activation_curves(grid, {"GELU": exact, "ReLU": F.relu(grid)}, "Two ways to bend")
 plots.show(
-    ax,
-    alt="Curves of GELU and ReLU from -4 to 4. ReLU is zero, then the diagonal, with a kink at "
-    "zero; GELU is smooth and dips slightly below zero near -0.75.",
+    figures.activation_curves(grid, {"GELU": exact, "ReLU": F.relu(grid)}, "Two ways to bend")
 )
 
 # %%
@@ -341,22 +338,18 @@ guess.resolve(bool((without[:, 3, 0] < with_[:, 3, 0] / 10).all()))
 # Before we say so: that was *one* matrix. Here are two kinds of weights in the same block.
 
 # %%
-ax = figures.seeds_against_depth(
-    depths,
-    {
-        "MLP, both additions": with_[..., 0],
-        "MLP, no additions": without[..., 0],
-        "queries and keys, both": with_[..., 1],
-        "queries and keys, none": without[..., 1],
-    },
-    "norm of the gradient,\nfirst block",
-    "Gradients at the start of training",
-)
 plots.show(
-    ax,
-    alt="Norm of the gradient in the first block against the number of blocks, logarithmic, five "
-    "seeds. The MLP: medians of 0.1 to 0.3 with and without additions. Queries and keys: "
-    "near 0.03 with additions; without, falling to 0.002 at 8 and 0.000005 at 16 blocks.",
+    figures.seeds_against_depth(
+        depths,
+        {
+            "MLP, both additions": with_[..., 0],
+            "MLP, no additions": without[..., 0],
+            "queries and keys, both": with_[..., 1],
+            "queries and keys, none": without[..., 1],
+        },
+        "norm of the gradient,\nfirst block",
+        "Gradients at the start of training",
+    )
 )
 
 # %%
@@ -390,18 +383,13 @@ expect("no additions, no norms, 16 blocks: MLP's gradient, most", bare.max(), at
 # should not.
 
 # %%
-ax = figures.seeds_against_depth(
-    depths,
-    {name: measured[..., 3] for name, measured in newborns.items()},
-    "distance between two tokens",
-    "Without the additions all tokens become one",
-)
 plots.show(
-    ax,
-    alt="Distance between two tokens' normalised vectors at the end of the stream, against the "
-    "number of blocks, logarithmic, five seeds, four wirings. With both additions it stays above "
-    "1. With the one around attention it falls to 0.02 at 16 blocks. With the one around the MLP, "
-    "and with none, it falls together to 0.0002.",
+    figures.seeds_against_depth(
+        depths,
+        {name: measured[..., 3] for name, measured in newborns.items()},
+        "distance between two tokens",
+        "Without the additions all tokens become one",
+    )
 )
 
 # %%
@@ -672,12 +660,7 @@ expect("GPT-2 xl of the library", n_parameters(largest) - parameter_count(family
 bars = {
     f"{name}, {parameter_count(c) / 1e6:.0f} M": parameter_parts(c) for name, c in family.items()
 }
-ax = plots.stacked_shares(bars, "share of the parameters", "GPT-2: where the parameters are")
-plots.show(
-    ax,
-    alt="Stacked bars of the four GPT-2 sizes. The share of the token embedding falls from 31 % to "
-    "5 %, the MLP's grows from 46 % to 63 %, attention's from 23 % to 32 %.",
-)
+plots.show(plots.stacked_shares(bars, "share of the parameters", "GPT-2: where the parameters are"))
 
 # %% [markdown]
 # In every size the MLPs hold twice as much as attention. "Attention is all you need" was a good
@@ -732,11 +715,8 @@ expect("GPT-2 small reads 1,024 tokens with, in TFLOP", counted / 1e12, 0.292, w
 
 # %%
 bars = {"parameters": parameter_parts(gpt2), "FLOPs, 1,024 tokens": flop_parts(gpt2)}
-ax = plots.stacked_shares(bars, "share of the total", "GPT-2 small: what it holds, what it does")
 plots.show(
-    ax,
-    alt="Two stacked bars for GPT-2 small. Parameters: tokens 31 %, MLP 46 %, attention 23 %. "
-    "Floating-point operations: tokens 27 %, attention 33 %, MLP 40 %.",
+    plots.stacked_shares(bars, "share of the total", "GPT-2 small: what it holds, what it does")
 )
 
 # %% [markdown]
@@ -1050,21 +1030,17 @@ sentence = "The cat sat on the mat because it was tired, and the dog looked at i
 ids = lm.tokenizer(sentence, return_tensors="pt").input_ids
 length = residual_stream(ids)[:, 0].norm(dim=-1).cpu()  # (31, T)
 
-ax = figures.lines_against_depth(
-    range(31),
-    {
-        "first token": length[:, 0].tolist(),
-        "median of the others": length[:, 1:].median(1).values.tolist(),
-    },
-    "length of the vector",
-    "The residual stream of SmolLM2",
-    log=True,
-)
 plots.show(
-    ax,
-    alt="Length of the residual stream's vectors after each of 30 blocks, logarithmic. The median "
-    "token grows steadily from 3 to several hundred. The first token reaches 700 after block 3, is "
-    "back with the others after block 10, jumps to 22,000 after block 12 and falls at the end.",
+    figures.lines_against_depth(
+        range(31),
+        {
+            "first token": length[:, 0].tolist(),
+            "median of the others": length[:, 1:].median(1).values.tolist(),
+        },
+        "length of the vector",
+        "The residual stream of SmolLM2",
+        log=True,
+    )
 )
 
 # %%
@@ -1107,19 +1083,14 @@ shown = [0, 5, 10, 15, 20, 24, 26, 27, 28, 29, 30]
 probs, best = lens(residual_stream(ids)[shown, 0]).max(dim=-1)
 guesses = [[lm.tokenizer.decode([i]) for i in row] for row in best.tolist()]
 
-ax = figures.guess_table(
-    [lm.tokenizer.decode([i]) for i in ids[0]],
-    shown,
-    guesses,
-    probs,
-    "SmolLM2, read at every depth",
-)
 plots.show(
-    ax,
-    alt="Table of the best next token after selected blocks, for each token of 'The capital of "
-    "France is'. At the bottom nearly every token predicts itself; then come spaces and "
-    "punctuation; ' of' after ' capital' stands from block 20 on, ' Paris' after ' is' only in the "
-    "last row, on top.",
+    figures.guess_table(
+        [lm.tokenizer.decode([i]) for i in ids[0]],
+        shown,
+        guesses,
+        probs,
+        "SmolLM2, read at every depth",
+    )
 )
 
 # %%
@@ -1171,17 +1142,13 @@ for depth in depths:
 guess.resolve(sure[-1] > sure[5])
 
 # %%
-ax = figures.lines_against_depth(
-    depths,
-    {"mean confidence of the lens": sure, "how often it is right": right},
-    "probability, or fraction of tokens",
-    "Sure long before it is right",
-)
 plots.show(
-    ax,
-    alt="Mean confidence and accuracy of the logit lens after each third block of SmolLM2. "
-    "Confidence starts near 1, stays around 0.6 to 0.7 and falls to 0.46 at the end; accuracy "
-    "stays below 0.1 until block 18 and then climbs to 0.38: close to the confidence, but below.",
+    figures.lines_against_depth(
+        depths,
+        {"mean confidence of the lens": sure, "how often it is right": right},
+        "probability, or fraction of tokens",
+        "Sure long before it is right",
+    )
 )
 
 # %%

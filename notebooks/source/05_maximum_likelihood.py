@@ -188,13 +188,7 @@ count, total = int(starts[:20].sum()), 20
 print(f"'today' in {count} of {total} sentences")
 
 marks = {"even guess": 0.5, "frequency": count / total, "too sure": 0.95}
-ax = figures.likelihood_curve(count, total, marks, "Loss of saying p, over twenty sentences")
-plots.show(
-    ax,
-    alt="Loss against the stated probability p: a bowl that rises steeply toward 0 and 1. Its "
-    "lowest point is at the frequency of the event; an even guess lies a little higher, and a "
-    "probability of 0.95 higher still.",
-)
+plots.show(figures.likelihood_curve(count, total, marks, "Loss of saying p, over twenty sentences"))
 
 # %% [markdown]
 # The lowest point is at the frequency. In a line of calculus: with $k$ of $n$, the log-likelihood
@@ -374,12 +368,7 @@ year = HiddenMarkovLanguage(weathers, torch.ones(4).double() / 4, move, speak)
 ids = torch.tensor(year.tokenizer.encode(" ".join(days)))
 beliefs, laws = forward_filter(year.start, move, speak, ids)
 
-ax = figures.belief_bars(days, beliefs, seasons, "What a reader believes about the season")
-plots.show(
-    ax,
-    alt="Stacked bars of the belief in four seasons after each day. Rain points to spring, a row of "
-    "sunny days to summer, wind and rain to autumn, and four days of snow to winter.",
-)
+plots.show(figures.belief_bars(days, beliefs, seasons, "What a reader believes about the season"))
 
 # %% [markdown]
 # Nobody told the reader any season. **Check:** our ten lines against the package, here and on the
@@ -603,12 +592,7 @@ ax = plots.training_curves(
     },
 )
 ax.set_ylim(0.95, 1.6)
-plots.show(
-    ax,
-    alt="Loss on test diaries against words read, three runs. It falls fast to about 1.2, near the "
-    "level of the best bigram, slows down there, longer in some runs than in others, then falls to "
-    "the loss of the truth and stays.",
-)
+plots.show(ax)
 
 # %% [markdown]
 # Read it from the left. In the first 100,000 words the model learns which words there are, and
@@ -694,12 +678,7 @@ plots.training_curves(
     ax=axes[1],
 )
 axes[1].set_ylim(0, 0.1)  # the first record, after 30,000 words, lies far above
-plots.show(
-    axes[0],
-    alt="Left, the divergence of three runs on a logarithmic axis falls to the level of the bigram, "
-    "then to about 0.003. Right, the distance of confidence from the true probability, and below "
-    "it the binned calibration error, wander downward and end below 0.01.",
-)
+plots.show(axes[0])
 
 # %%
 for name, bound in (("distance", 0.02), ("calibration error", 0.015)):
@@ -726,13 +705,7 @@ for name, bound in (("distance", 0.02), ("calibration error", 0.015)):
 
 # %%
 named = {f"after {tokens[k]:,} words": stages[k] for k in (1, 7, 39)}
-ax = figures.stated_against_true(named, "First run: each point is one place in a test diary")
-plots.show(
-    ax,
-    alt="Three panels of true against stated probability. Early, columns of points cross the "
-    "diagonal: one stated probability stands for many true ones. Later they gather, and at the "
-    "end nearly all points lie on the diagonal.",
-)
+plots.show(figures.stated_against_true(named, "First run: each point is one place in a test diary"))
 
 # %% tags=["nbval-ignore-output"]
 per_diary = divergence_from_truth(log_probs(models[0])).mean(dim=1)
@@ -886,12 +859,7 @@ plots.training_curves(
     "So do confidence and accuracy",
     ax=axes[1],
 )
-plots.show(
-    axes[0],
-    alt="Left, training loss keeps falling to below 1 while held-out loss turns after about 80,000 "
-    "tokens and climbs from 4.4 to above 5. Right, confidence on held-out pages grows to about 0.5 "
-    "while accuracy creeps up to about 0.2.",
-)
+plots.show(axes[0])
 
 # %% [markdown]
 # From the turn on, what it learns is the training pages by heart. On them its growing confidence is
@@ -910,23 +878,17 @@ plots.show(
 best = min(range(len(checkpoints)), key=lambda i: reading.column("choosing")[i])
 page_of_token = page_of_window[~chooses].repeat_interleave(64)
 
-ax = plots.reliability_diagram(
-    *checkpoints[best], groups=page_of_token, title="Early, on held-out pages", n_resamples=300
-)
 plots.show(
-    ax,
-    alt="Reliability diagram of the early checkpoint on held-out pages. The points lie below the "
-    "diagonal, but most predictions have a confidence below 0.3, where the gap is small.",
+    plots.reliability_diagram(
+        *checkpoints[best], groups=page_of_token, title="Early, on held-out pages", n_resamples=300
+    )
 )
 
 # %%
-ax = plots.reliability_diagram(
-    *checkpoints[-1], groups=page_of_token, title="Late, on held-out pages", n_resamples=300
-)
 plots.show(
-    ax,
-    alt="Reliability diagram of the last checkpoint on held-out pages. The points lie lower still, "
-    "and confidences now spread over the whole range up to 1, where the gap is large.",
+    plots.reliability_diagram(
+        *checkpoints[-1], groups=page_of_token, title="Late, on held-out pages", n_resamples=300
+    )
 )
 
 

@@ -623,13 +623,7 @@ PANELS = {
 }
 truth_here = language.next_token_probs(beginning)[0, -1]
 bent = {rule: adjust_logits(one, **options).softmax(-1) for rule, options in PANELS.items()}
-figure = figures.law_grid(words, truth_here, bent, "the dogs that the king loves ...")
-plots.show(
-    figure,
-    alt="Five bar charts of the next word's probabilities, with the truth as diamonds. At T = 1 the "
-    "bars end at the diamonds. At T = 0.5 the likely verbs are too long, at T = 2 all are alike "
-    "and forbidden words appear, top-k 4 and top-p 0.8 cut the lower ones and lengthen the rest.",
-)
+plots.show(figures.law_grid(words, truth_here, bent, "the dogs that the king loves ..."))
 
 # %%
 distance = {rule: (law - truth_here).abs().sum().item() / 2 for rule, law in bent.items()}
@@ -757,13 +751,10 @@ print("the", language.tokenizer.decode(by_beam[:30]), "...")
 
 # %%
 marks = {"beam search": of_beam, "the entropy rate": language.entropy_rate().value}
-ax = figures.surprise_histogram(
-    surprise(held_out), marks, "The most probable text is not a typical text"
-)
 plots.show(
-    ax,
-    alt="Histogram of the surprise of 300 true texts, around the entropy rate of 1.4 nats a word. "
-    "The text of beam search lies far to the left of all of them, near 0.9.",
+    figures.surprise_histogram(
+        surprise(held_out), marks, "The most probable text is not a typical text"
+    )
 )
 
 # %%
@@ -966,13 +957,7 @@ for rule in RULES:
 
 # %%
 by_measure = {name: {rule: judged[rule][name] for rule in judged} for name in measures}
-figure = figures.decoding_panels(by_measure, "the truth", "What each rule does to the language")
-plots.show(
-    figure,
-    alt="Four panels with a row for each rule and a line at the truth. T = 1 lies close to the line "
-    "in all of them. T = 0.7, top-k, top-p and greedy have less entropy, less surprise, fewer "
-    "forbidden words, and a larger distance; T = 1.3 has more entropy and most forbidden words.",
-)
+plots.show(figures.decoding_panels(by_measure, "the truth", "What each rule does to the language"))
 
 # %%
 value = {rule: {name: judged[rule][name].estimate for name in measures} for rule in judged}
@@ -1072,12 +1057,7 @@ ece = {
 guess.resolve(ece["by T = 0.7"]["T = 0.7"] < ece["by T = 0.7"]["T = 1"])
 
 # %%
-ax = figures.report_matrix(ece, "Calibration error (ECE) of a report, on a text")
-plots.show(
-    ax,
-    alt="Matrix of calibration errors, three kinds of text by three reports. On the diagonal, where "
-    "the text was written by the rule that reports, it is 0.01 or less; elsewhere 0.04 to 0.11.",
-)
+plots.show(figures.report_matrix(ece, "Calibration error (ECE) of a report, on a text"))
 
 # %%
 null = cal.ece_null_distribution(read(held_out, "T = 1")[0], n_simulations=200).quantile(0.95)
@@ -1103,11 +1083,7 @@ for ax, rule in zip(axes, ("T = 1", "T = 0.7"), strict=True):
     plots.reliability_diagram(
         *read(held_out, rule), groups=of_text, title=f"Reported at {rule}, true texts", ax=ax
     )
-plots.show(
-    axes[0],
-    alt="Two reliability diagrams on true texts. At T = 1 the points lie on the diagonal; at T = 0.7 "
-    "they lie below it: overconfident.",
-)
+plots.show(axes[0])
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## One temperature, two meanings
@@ -1185,14 +1161,10 @@ for T in temperatures:
         values.append(number)
 
 # %%
-figure = figures.panels_against_temperature(
-    temperatures, curves, repair, "The sharp model: what a temperature does"
-)
 plots.show(
-    figure,
-    alt="Three curves against temperature for the sharpened model. The loss on true text and the "
-    "distance of its samples from the truth are both lowest at the fitted temperature 2; "
-    "forbidden words only grow with temperature.",
+    figures.panels_against_temperature(
+        temperatures, curves, repair, "The sharp model: what a temperature does"
+    )
 )
 
 # %%

@@ -254,14 +254,7 @@ forecasters = {
 forecasters = {name: in_steps(stated) for name, stated in forecasters.items()}
 
 # %%
-ax = figures.attributes_panels(forecasters, rained)
-plots.show(
-    ax,
-    alt="Six diagrams of how often it rained against the stated probability. The base rate "
-    "is one point on the diagonal; the oracle lies along the diagonal; the sharpened "
-    "forecaster is less steep than it, the hedger steeper, the alarmist below it, and "
-    "the liar falls where it rises.",
-)
+plots.show(figures.attributes_panels(forecasters, rained))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Values stated on fewer than 50 evenings are not drawn. In each panel look at two distances. From a
@@ -364,14 +357,7 @@ of_base_rate = cal.binary_brier_score(forecasters["base rate"], rained)
 guess.resolve(cal.binary_brier_score(forecasters["sharpened"], rained) < of_base_rate)
 
 # %% slideshow={"slide_type": "slide"}
-ax = figures.brier_parts(parts, "Six forecasters of the same rain")
-plots.show(
-    ax,
-    alt="For each forecaster a bar of resolution leads from the uncertainty, 0.21, down to "
-    "0.14, and a bar of reliability from there up to the Brier score. The resolution is "
-    "nearly the same for all but the base rate, which has none; the liar's reliability "
-    "is by far the largest.",
-)
+plots.show(figures.brier_parts(parts, "Six forecasters of the same rain"))
 
 # %%
 expect("Brier score of the base rate", of_base_rate, 0.208, within=0.004)
@@ -447,12 +433,7 @@ for name, stated in last_year.items():
     repaired[f"{name}, reread"] = murphy(frequency[place], rained)
 
 # %%
-ax = figures.brier_parts(repaired, "The same statements, read with last year's table")
-plots.show(
-    ax,
-    alt="After rereading, the alarmist and the liar have almost no reliability left to pay, "
-    "and the Brier score of the oracle. The base rate stays where it was.",
-)
+plots.show(figures.brier_parts(repaired, "The same statements, read with last year's table"))
 
 # %%
 score = {name: rel - res + unc for name, (rel, res, unc) in repaired.items()}
@@ -472,12 +453,7 @@ expect("his Brier score minus the oracle's", score["liar, reread"] - score["orac
 # turn. Can you find a position with *less* reliability than the honest one? With *more* resolution?
 
 # %%
-plots.show(
-    widget.dial_view(truth, rained, power=2.0, bias=0.0),
-    alt="Left, the diagram of the sharpened forecaster, less steep than the diagonal. "
-    "Right, the parts of the Brier score: the same resolution as the honest forecaster, "
-    "and more reliability.",
-)
+plots.show(widget.dial_view(truth, rained, power=2.0, bias=0.0))
 
 # %% tags=["nbval-ignore-output"]
 
@@ -505,14 +481,10 @@ curves = {
     "plain distance": p * (1 - q) + (1 - p) * q,
     "error rate": torch.where(q > 0.5, 1 - p, p).double(),
 }
-ax = figures.expected_score_curves(
-    q, curves, truth=p, title="What it pays to say when the truth is 0.3"
-)
 plots.show(
-    ax,
-    alt="Four expected scores against the stated probability. Brier and log score are "
-    "lowest at the truth, 0.3. The plain distance is lowest at the left end. The error "
-    "rate is flat up to 0.5.",
+    figures.expected_score_curves(
+        q, curves, truth=p, title="What it pays to say when the truth is 0.3"
+    )
 )
 
 # %%
@@ -777,12 +749,8 @@ for name, stated in models.items():
     assert abs(package.calibration - bars[name]["miscalibration"]) < 1e-6
 of_frequencies = bars["word frequencies"]
 guess.resolve(of_frequencies["miscalibration"] > of_frequencies["information missing"])
-ax = figures.loss_parts(bars, "expected log score (nats a word)", "Where the loss comes from")
 plots.show(
-    ax,
-    alt="Stacked bars of six models. All contain the entropy, about one nat. For the word "
-    "frequencies 2.3 nats of missing information come on top, for the powers of the "
-    "truth miscalibration only.",
+    figures.loss_parts(bars, "expected log score (nats a word)", "Where the loss comes from")
 )
 
 # %%
@@ -982,12 +950,7 @@ right = {name: interval(mean, correct, inside=inside) for name, inside in groups
 sure = {name: interval(mean, confidence, inside=inside) for name, inside in groups.items()}
 ax = plots.accuracy_and_confidence(right, sure, "The rule of thumb, together and town by town")
 ax.set_xlabel("probability, or fraction of evenings")
-plots.show(
-    ax,
-    alt="Accuracy and mean confidence of the rule of thumb. Over all towns they agree, at "
-    "0.80. On the coast accuracy is ten points below confidence, in the valley ten "
-    "points above it.",
-)
+plots.show(ax)
 
 # %%
 in_town = {

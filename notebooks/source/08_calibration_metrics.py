@@ -366,22 +366,15 @@ ax.plot([0, 1], [0, 1], "--", color="gray")
 ax.plot(confidence_in_bin, accuracy_in_bin, "o")
 ax.set(xlabel="mean confidence in the bin", ylabel="accuracy in the bin (fraction correct)")
 ax.set(title="2,000 words, sharpened model, by hand", xlim=(0, 1), ylim=(0, 1))
-plots.show(
-    ax,
-    alt="Accuracy against mean confidence in fifteen bins. The points of the sharpened model lie below "
-    "the diagonal, farthest from it in the middle.",
-)
+plots.show(ax)
 
 # %% [markdown]
 # The package draws the same points, with intervals, the histogram, and what chance alone would give.
 # **Check:** the numbers agree, also with scikit-learn's `calibration_curve` (which drops empty bins).
 
 # %%
-ax = plots.reliability_diagram(some, happened, n_bins=n_bins, title="The same, with intervals")
 plots.show(
-    ax,
-    alt="Reliability diagram of the sharpened model with intervals and a histogram of confidence; "
-    "most points lie far below the diagonal, their intervals do not reach it.",
+    plots.reliability_diagram(some, happened, n_bins=n_bins, title="The same, with intervals")
 )
 bins = cal.reliability_bins(some, happened, n_bins)
 used = count > 0
@@ -476,14 +469,10 @@ for name, confidence in models.items():
     ]
     estimates[name] = torch.tensor(rows, dtype=torch.double)
 
-ax = figures.error_estimates(
-    sizes, estimates, true_ece, "predictions in the sample, N", "Estimated ECE, 15 bins"
-)
 plots.show(
-    ax,
-    alt="Estimated ECE against sample size, with the middle 95 percent of 200 samples. The oracle's "
-    "falls from 0.11 at 100 towards its true error 0. The sharpened model's stays near 0.21, "
-    "slightly higher at 100, with a band that narrows.",
+    figures.error_estimates(
+        sizes, estimates, true_ece, "predictions in the sample, N", "Estimated ECE, 15 bins"
+    )
 )
 
 # %%
@@ -533,14 +522,10 @@ for name, confidence in models.items():
         for i, n_bins in enumerate(bin_numbers):
             by_bins[name][i, j] = cal.expected_calibration_error(*drawn, n_bins)
 
-ax = figures.error_estimates(
-    bin_numbers, by_bins, true_ece, "bins of equal width", "Estimated ECE of 1,000 words"
-)
 plots.show(
-    ax,
-    alt="Estimated ECE of samples of 1,000 against the number of bins, with bands. The oracle's "
-    "rises steadily from 0.01 with one bin to 0.06 with a hundred. The sharpened model's rises "
-    "from 0.20 to 0.23.",
+    figures.error_estimates(
+        bin_numbers, by_bins, true_ece, "bins of equal width", "Estimated ECE of 1,000 words"
+    )
 )
 expect("oracle, 1 bin", by_bins["oracle"][0].mean(), 0.012, within=0.004)
 expect("oracle, 100 bins", by_bins["oracle"][-1].mean(), 0.061, within=0.006)
@@ -557,12 +542,7 @@ expect("oracle, 100 bins", by_bins["oracle"][-1].mean(), 0.061, within=0.006)
 # longer be told apart?
 
 # %%
-plots.show(
-    widget.estimate_view(oracle, true_chance, n=300, n_bins=15),
-    alt="Left, the reliability diagram of one sample of 300 words of the oracle: scattered points, "
-    "nearly all in the band of a calibrated model. Right, the histogram of the ECE of 200 samples, "
-    "around 0.06, while the true error is 0.",
-)
+plots.show(widget.estimate_view(oracle, true_chance, n=300, n_bins=15))
 
 # %% tags=["nbval-ignore-output"]
 
@@ -679,13 +659,7 @@ left, right = plots.new_axes(12.5, 5.8, ncols=2)
 for ax, (name, confidence) in zip((left, right), models.items(), strict=True):
     drawn = sample(confidence, 1000, torch.Generator().manual_seed(3))
     figures.corp_diagram(*drawn, f"{name}, 1,000 words", ax=ax)
-plots.show(
-    left,
-    alt="Two diagrams without bins: staircases of the recalibrated probability against confidence, "
-    "with the band of a calibrated model. The oracle's staircase climbs along the diagonal, in the "
-    "band nearly everywhere; that of the sharpened model runs far below the diagonal and, above a "
-    "confidence of 0.4, below the band.",
-)
+plots.show(left)
 
 # %%
 for name, confidence in models.items():
@@ -815,11 +789,7 @@ expect("share of samples that show the gap of 5 %", (abs(z) > 1.96).mean(), 0.8,
 left, right = plots.new_axes(12.5, 5.4, ncols=2)
 for ax, (name, confidence) in zip((left, right), models.items(), strict=True):
     plots.consistency_diagram(*sample(confidence, 500, generator), f"{name}, 500 words", ax=ax)
-plots.show(
-    left,
-    alt="Two reliability diagrams with bands around the diagonal. The oracle's points scatter inside "
-    "the bands. Most points of the sharpened model lie below their bands.",
-)
+plots.show(left)
 
 # %% [markdown]
 # Each band is made for *its own* bin: it holds 95 % of the calibrated points there. A diagram has a
@@ -884,14 +854,8 @@ for name, confidence in all_three.items():
         rejected[name].append(sum(test.p_value <= 0.05 for test in tests) / 100)
 
 # %%
-ax = figures.rejection_curves(
-    test_sizes, rejected, 0.05, "How often the test says 'not calibrated'"
-)
 plots.show(
-    ax,
-    alt="Share of samples rejected against sample size. The oracle stays near the level 0.05 at all "
-    "sizes. The sharpened model is always rejected from 300 on; the slightly sharpened one seldom "
-    "at 300, and nearly always at 3,000.",
+    figures.rejection_curves(test_sizes, rejected, 0.05, "How often the test says 'not calibrated'")
 )
 
 # %% [markdown]
@@ -1010,12 +974,7 @@ expect("its ECE", cal.expected_calibration_error(squared_odds, correct), 0.11, w
 
 # %%
 curves = {name: cal.risk_coverage_curve(confidence, correct) for name, confidence in models.items()}
-ax = figures.risk_coverage_curves(curves, "Answer only when sure")
-plots.show(
-    ax,
-    alt="Risk against coverage: both curves rise together from a few percent of errors at low "
-    "coverage to one half when all words are answered. The two models can hardly be told apart.",
-)
+plots.show(figures.risk_coverage_curves(curves, "Answer only when sure"))
 
 # %%
 for name, confidence in models.items():

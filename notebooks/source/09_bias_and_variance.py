@@ -142,14 +142,10 @@ for order in (0, 1, 3):
     laws = torch.stack([model.next_token_probs(beginning)[-1] for model in models])
     answers[f"order {order}"] = laws[:, that]
 
-ax = figures.answers_of_many(
-    answers, true_that, "probability of 'that'", "Thirty models answer: 'in fact some dogs ...'"
-)
 plots.show(
-    ax,
-    alt="Three rows of thirty dots, the probability that models of order 0, 1 and 3 give to "
-    "'that'. Order 0: all dots together, far left of the truth. Order 1: spread moderately, their mean "
-    "a little left of the truth. Order 3: spread widely.",
+    figures.answers_of_many(
+        answers, true_that, "probability of 'that'", "Thirty models answer: 'in fact some dogs ...'"
+    )
 )
 
 # %%
@@ -325,13 +321,7 @@ for ax, sequences in zip(panels, sizes, strict=True):
         legend=ax is panels[0],
         ax=ax,
     )
-plots.show(
-    panels[0],
-    alt="Three panels, for 1,280, 6,400 and 32,000 training words: bars of error for orders 0 to "
-    "5, each made of bias and variance. Bias falls with the order and is the same in all panels; "
-    "variance grows with the order and shrinks with data. The lowest bar is order 1 in the first "
-    "two panels and order 3 in the last.",
-)
+plots.show(panels[0])
 
 # %%
 for sequences in sizes:
@@ -397,12 +387,7 @@ for ax, family, prior in zip(
         legend=ax is panels[0],
         ax=ax,
     )
-plots.show(
-    panels[0],
-    alt="Bars of bias and variance of order 5 for smoothing from 0.1 to 1,000. Prior the lower "
-    "order: variance falls, bias grows, the lowest bar lies between. Prior the uniform law: nearly all "
-    "is bias, and it only grows.",
-)
+plots.show(panels[0])
 
 # %%
 totals = {s: (laws - truth).square().sum(-1).mean() for s, laws in smoothed.items()}
@@ -509,20 +494,17 @@ whole = [
     for laws in by_order
 ]
 guess.resolve(bias[5] < bias[1])
-ax = figures.error_parts(
-    [str(order) for order in range(6)],
-    bias,
-    variance,
-    "order: words that the model looks at",
-    "KL divergence from the truth (nats)",
-    "The same models, judged by KL (6,400 words)",
-    bias_name="bias",
-    error_interval=whole,
-)
 plots.show(
-    ax,
-    alt="Bars of KL divergence for orders 0 to 5, made of bias and variance. The lowest is order "
-    "1. The bias falls a little from order 1 to 3 and rises again to 5; the variance grows.",
+    figures.error_parts(
+        [str(order) for order in range(6)],
+        bias,
+        variance,
+        "order: words that the model looks at",
+        "KL divergence from the truth (nats)",
+        "The same models, judged by KL (6,400 words)",
+        bias_name="bias",
+        error_interval=whole,
+    )
 )
 
 # %%
@@ -576,22 +558,19 @@ def mean_interval(values):
     return cal.bootstrap_interval(torch.mean, values, method="t")
 
 
-ax = plots.lines_with_intervals(
-    [str(order) for order in range(6)],
-    {
-        "overconfidence": [mean_interval(gaps(laws, truth)) for laws in by_order],
-        "variance": [results[100, order][1] for order in range(6)],
-        "bias²": [results[100, order][0] for order in range(6)],
-    },
-    "order: words that the model looks at",
-    "probability, or squared error",
-    "What does overconfidence follow? (6,400 words)",
-    zero="calibrated on average",
-)
 plots.show(
-    ax,
-    alt="Three curves over the order. Overconfidence and variance rise together from 0 to about "
-    "0.2. Bias falls from 0.3 to nearly 0.",
+    plots.lines_with_intervals(
+        [str(order) for order in range(6)],
+        {
+            "overconfidence": [mean_interval(gaps(laws, truth)) for laws in by_order],
+            "variance": [results[100, order][1] for order in range(6)],
+            "bias²": [results[100, order][0] for order in range(6)],
+        },
+        "order: words that the model looks at",
+        "probability, or squared error",
+        "What does overconfidence follow? (6,400 words)",
+        zero="calibrated on average",
+    )
 )
 
 # %%
@@ -646,11 +625,7 @@ plots.lines_with_intervals(
     "Distance from the truth",
     ax=panels[1],
 )
-plots.show(
-    panels[0],
-    alt="Left: overconfidence of order 5 falls with smoothing from above 0.3 through zero to "
-    "below. Right: its KL divergence falls and rises again.",
-)
+plots.show(panels[0])
 
 # %%
 print(f"nearest to calibrated: smoothing {most_honest:g}; lowest KL: smoothing {lowest_kl:g}")
@@ -718,21 +693,17 @@ bias_own, variance_own, *interval_own = parts(own_text, truth)
 bias_same, variance_same, *interval_same = parts(same_text, truth)
 in_bias, in_error = zip(interval_own, interval_same, strict=True)
 
-ax = figures.error_parts(
-    ["own text,\nown seed", "same text,\nown seed"],
-    [bias_own, bias_same],
-    [variance_own, variance_same],
-    "what differs between the models",
-    "squared error of the law",
-    "Eight GPTs, 3,200 words each",
-    bias_interval=in_bias,
-    error_interval=in_error,
-)
 plots.show(
-    ax,
-    alt="Two bars. GPTs with their own texts: a small bias, a large variance. GPTs with the same "
-    "text and different seeds: more bias and still a large variance; both bars are about equally high. "
-    "Strokes: intervals of the bias and of the whole error.",
+    figures.error_parts(
+        ["own text,\nown seed", "same text,\nown seed"],
+        [bias_own, bias_same],
+        [variance_own, variance_same],
+        "what differs between the models",
+        "squared error of the law",
+        "Eight GPTs, 3,200 words each",
+        bias_interval=in_bias,
+        error_interval=in_error,
+    )
 )
 
 # %%
@@ -794,17 +765,14 @@ overconfident = {
 guess.resolve(overconfident["same text"][-1] < overconfident["same text"][0] / 2)
 
 # %%
-ax = figures.ensemble_lines(
-    members,
-    squared,
-    {"own text": (bias_own, variance_own), "same text": (bias_same, variance_same)},
-    "squared error of the law",
-    "An average of M models: bias² + variance / M",
-)
 plots.show(
-    ax,
-    alt="Squared error of averages of 8, 4, 2 and 1 GPTs against one over their number. The points "
-    "lie on two straight lines, which start at the bias, lower for models with their own texts.",
+    figures.ensemble_lines(
+        members,
+        squared,
+        {"own text": (bias_own, variance_own), "same text": (bias_same, variance_same)},
+        "squared error of the law",
+        "An average of M models: bias² + variance / M",
+    )
 )
 
 # %%
@@ -870,11 +838,7 @@ plots.lines_with_intervals(
     ax=panels[1],
 )
 panels[1].set_ylim(bottom=0)
-plots.show(
-    panels[0],
-    alt="Left: NLL and KL fall together as 1, 2, 4 and 8 models are averaged. Right: ECE, with "
-    "intervals, and the true calibration error fall together, from about 0.35 to 0.12.",
-)
+plots.show(panels[0])
 
 # %%
 expect("KL of eight over that of one", votes[-1]["KL"] / votes[0]["KL"], 0.38, within=0.1)

@@ -157,13 +157,10 @@ expect("KL of the patient", ill["KL"], 1.2, within=0.3)
 expect("ECE of the patient", ill["ECE"].estimate, 0.28, within=0.06)
 
 # %%
-ax = plots.reliability_diagram(
-    *cal.top_label(z_test.softmax(dim=-1), labels), groups=sequence, title="The patient"
-)
 plots.show(
-    ax,
-    alt="Reliability diagram of the overfit model. At every confidence the accuracy lies far below "
-    "the diagonal; the fullest bin of the histogram is the one next to certainty.",
+    plots.reliability_diagram(
+        *cal.top_label(z_test.softmax(dim=-1), labels), groups=sequence, title="The patient"
+    )
 )
 
 # %% [markdown]
@@ -198,12 +195,7 @@ guess = predict(
 temperatures = torch.linspace(0.8, 4, 33)
 losses = torch.stack([F.cross_entropy(z_calibration / t, calibration_labels) for t in temperatures])
 best = temperatures[losses.argmin()].item()
-ax = plots.temperature_curve(temperatures, losses, best, "Calibration split: one valley")
-plots.show(
-    ax,
-    alt="Negative log-likelihood on the calibration split against the temperature: a curve with a "
-    "single minimum a little above temperature 2, well below its value at temperature 1.",
-)
+plots.show(plots.temperature_curve(temperatures, losses, best, "Calibration split: one valley"))
 
 # %% [markdown]
 # `TemperatureScaling` finds the bottom by Newton's method on $\ln T$, in a few passes over the
@@ -233,13 +225,10 @@ expect("ECE after temperature scaling", after["ECE"].estimate, at_most=0.06)
 expect("NLL after temperature scaling", after["NLL"], 2.0, within=0.15)
 
 # %%
-ax = plots.reliability_diagram(
-    *cal.top_label(with_temperature, labels), groups=sequence, title="The patient, divided by T"
-)
 plots.show(
-    ax,
-    alt="Reliability diagram of the patient after temperature scaling: the points lie close to the "
-    "diagonal over the whole range.",
+    plots.reliability_diagram(
+        *cal.top_label(with_temperature, labels), groups=sequence, title="The patient, divided by T"
+    )
 )
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -349,16 +338,11 @@ scaled = [
     cal.TemperatureScaling().fit(z_fit, calibration_labels).predict_proba(z) for z_fit, z in z_all
 ]
 divided = torch.stack([parts(probs) for probs in scaled])
-ax = figures.divergence_parts(
-    {"as it is": before, "temperature": divided},
-    "Three patients: what the temperature takes away",
-)
 plots.show(
-    ax,
-    alt="Two bars of the divergence from the truth. As it is: more than one nat, a fifth of it "
-    "miscalibration, a tenth information missing, most of it in the other words. After the "
-    "temperature: half as long, the miscalibration gone, the missing information nearly as before. "
-    "The dots of three patients lie close together.",
+    figures.divergence_parts(
+        {"as it is": before, "temperature": divided},
+        "Three patients: what the temperature takes away",
+    )
 )
 
 # %%
@@ -518,13 +502,8 @@ expect("temperature: KL", verdict["temperature"]["KL"], 0.61, within=0.15)
 
 # %%
 shares = {name: parts(probs)[None] for name, probs in repaired.items()}
-ax = figures.divergence_parts(shares, "One patient, eight repairs: what is left of the divergence")
 plots.show(
-    ax,
-    alt="Stacked bars of the divergence from the truth for each method. Matrix scaling is shortest, "
-    "then beta, vector, Platt, temperature; the patient is by far the longest. Miscalibration is "
-    "a sliver in all repairs; they differ in the information missing and in the other words. "
-    "Isotonic and histogram binning: infinite.",
+    figures.divergence_parts(shares, "One patient, eight repairs: what is left of the divergence")
 )
 
 # %%
@@ -606,19 +585,14 @@ for d, draw in enumerate(draws):
             test_loss[name][d, s] = cal.negative_log_likelihood(probs, labels)
 
 # %%
-ax = figures.score_against_data(
-    [63 * size for size in sizes],
-    test_loss,
-    ill["NLL"],
-    "the patient, not calibrated",
-    "How much data a calibrator needs",
-)
 plots.show(
-    ax,
-    alt="Test loss against words in the calibration split on a logarithmic axis, a mark for each "
-    "draw. Temperature is flat near 2 from 126 words on. Platt and vector scaling start higher and "
-    "fall below it. Matrix scaling starts near 5, twice the loss of the untreated patient, and ends "
-    "lowest of all.",
+    figures.score_against_data(
+        [63 * size for size in sizes],
+        test_loss,
+        ill["NLL"],
+        "the patient, not calibrated",
+        "How much data a calibrator needs",
+    )
 )
 
 # %%
@@ -715,14 +689,7 @@ course = torch.stack(
 )  # (3 patients, 6 stages, 3 parts)
 steps = [100, 200, 300, 400, 500, 600]
 guess.resolve(bool((course[:, 5, 1] > 2 * course[:, 1, 1]).all()))
-ax = figures.parts_by_step(steps, course, "How the illness came to three patients")
-plots.show(
-    ax,
-    alt="The three parts of the divergence against training steps, three runs close together. "
-    "Miscalibration is nearly 0 until step 300, then rises. The missing information and the other "
-    "words fall to step 200 and rise afterwards, the first to more than three times its lowest value, "
-    "the second to five times.",
-)
+plots.show(figures.parts_by_step(steps, course, "How the illness came to three patients"))
 
 # %%
 growth = course[:, 5, 1] / course[:, 1, 1]
@@ -833,14 +800,7 @@ kl_of = {name: runs.sum(dim=1).mean().item() for name, runs in contest.items()}
 guess.resolve(contest["early stopping, temperature"].sum(1).max().item() < kl_of["matrix"])
 
 # %%
-ax = figures.divergence_parts(contest, "Prevention against repair, at equal data")
-plots.show(
-    ax,
-    alt="Ten bars of the divergence from the truth, best on top: cross-fitting and all for training "
-    "near 0.13, weight decay and early stopping below 0.2; then matrix scaling, the averages and "
-    "temperature between 0.35 and 0.65; label smoothing near 1, the patient beyond. Dots of single "
-    "seeds lie close together.",
-)
+plots.show(figures.divergence_parts(contest, "Prevention against repair, at equal data"))
 
 # %%
 expect("KL, early stopping and temperature", kl_of["early stopping, temperature"], 0.19, 0.04)

@@ -72,12 +72,7 @@ with torch.inference_mode():
 
 top = probs.topk(6)
 tokens = [lm.tokenizer.decode([i]) for i in top.indices]
-ax = plots.next_token_bars(tokens, top.values, f"{text} ...")
-plots.show(
-    ax,
-    alt="Bar chart of the six most likely next tokens after 'The capital of France is'. "
-    "The token ' Paris' is far ahead of the others.",
-)
+plots.show(plots.next_token_bars(tokens, top.values, f"{text} ..."))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The six bars do not sum to one: the rest is spread over all other tokens, and none of them gets
@@ -211,17 +206,13 @@ expect("gap on prose", gap_on_prose.estimate, 0.023, within=0.01)
 # ### The reliability diagram
 
 # %%
-ax = plots.reliability_diagram(
-    on_prose.confidence,
-    on_prose.correct,
-    groups=document_of_token,
-    title="SmolLM2-135M on prose",
-)
 plots.show(
-    ax,
-    alt="Reliability diagram of SmolLM2 on prose: fifteen points of accuracy against confidence lie "
-    "close to the diagonal from 0 to 1. Below, a histogram with most predictions either unsure "
-    "or almost certain.",
+    plots.reliability_diagram(
+        on_prose.confidence,
+        on_prose.correct,
+        groups=document_of_token,
+        title="SmolLM2-135M on prose",
+    )
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -241,11 +232,8 @@ plots.show(
 ece = cal.expected_calibration_error(on_prose.confidence, on_prose.correct)
 null = cal.ece_null_distribution(on_prose.confidence, n_simulations=1000, seed=0)
 
-ax = figures.null_histogram(null, {"SmolLM2 on prose": ece}, "ECE of a thousand calibrated models")
 plots.show(
-    ax,
-    alt="Histogram of the ECE of a thousand simulated calibrated models with the confidences of "
-    "SmolLM2 on prose. A line marks the observed ECE, to the right of nearly all of them.",
+    figures.null_histogram(null, {"SmolLM2 on prose": ece}, "ECE of a thousand calibrated models")
 )
 
 # %%
@@ -316,16 +304,13 @@ expect("share of calibrated models with a larger ECE", reached_by_chance, at_lea
 
 # %%
 sharpened = llm.next_token_predictions(lm, prose, temperature=0.7)
-ax = plots.reliability_diagram(
-    sharpened.confidence,
-    sharpened.correct,
-    groups=document_of_token,
-    title="The same model and text, logits divided by 0.7",
-)
 plots.show(
-    ax,
-    alt="Reliability diagram of the sharpened model: nearly all points lie well below the diagonal, "
-    "so the model is much surer than it is right.",
+    plots.reliability_diagram(
+        sharpened.confidence,
+        sharpened.correct,
+        groups=document_of_token,
+        title="The same model and text, logits divided by 0.7",
+    )
 )
 
 # %%
@@ -366,12 +351,7 @@ for name, (r, groups) in results.items():
     accuracy[name] = cal.bootstrap_interval(mean, r.correct, groups=groups)
     confidence[name] = cal.bootstrap_interval(mean, r.confidence, groups=groups)
 
-ax = plots.accuracy_and_confidence(accuracy, confidence, "How often right, and how sure")
-plots.show(
-    ax,
-    alt="Accuracy and mean confidence with intervals on prose, code and the model's own samples. "
-    "In each row the two lie close together, while the rows lie far apart.",
-)
+plots.show(plots.accuracy_and_confidence(accuracy, confidence, "How often right, and how sure"))
 
 # %%
 print(f"{'':12}{'tokens':>8}{'NLL (nats)':>12}{'entropy (nats)':>16}{'gap':>7}")
@@ -430,13 +410,10 @@ nll = losses / calibration_windows[:, 1:].numel()
 best = temperatures[nll.argmin()].item()
 
 # %%
-ax = plots.temperature_curve(
-    temperatures, nll, best, "Calibration documents: loss against temperature"
-)
 plots.show(
-    ax,
-    alt="Negative log-likelihood against temperature: a shallow bowl whose lowest point lies close "
-    "to temperature one.",
+    plots.temperature_curve(
+        temperatures, nll, best, "Calibration documents: loss against temperature"
+    )
 )
 
 # %%
@@ -481,16 +458,13 @@ for logits, targets in llm.next_token_logits(lm, prose[::4]):
 print(f"{n_pairs.sum():,} forecasts, of which {n_came.sum():,} came true")
 
 # %%
-ax = figures.frequency_against_probability(
-    (sum_probs / n_pairs)[1:],  # the first bin also holds everything below a millionth
-    (n_came / n_pairs)[1:],
-    n_came[1:],
-    "Every token of the vocabulary, over six decades",
-)
 plots.show(
-    ax,
-    alt="Observed frequency against predicted probability on logarithmic axes from one in a million "
-    "to one. The points follow the diagonal, a little above it on the left.",
+    figures.frequency_against_probability(
+        (sum_probs / n_pairs)[1:],  # the first bin also holds everything below a millionth
+        (n_came / n_pairs)[1:],
+        n_came[1:],
+        "Every token of the vocabulary, over six decades",
+    )
 )
 
 # %%
@@ -547,11 +521,8 @@ for start, end in [(1, 8), (9, 32), (33, 128), (129, 256)]:
 guess.resolve(max(abs(interval.estimate) for interval in gaps.values()) < 0.05)
 
 # %%
-ax = plots.accuracy_and_confidence(accuracy, confidence, "Prose, by how much context the model has")
 plots.show(
-    ax,
-    alt="Accuracy and mean confidence on prose for four ranges of context. Both grow with the "
-    "context. With 1 to 8 tokens confidence lies far above accuracy, with 129 to 256 they agree.",
+    plots.accuracy_and_confidence(accuracy, confidence, "Prose, by how much context the model has")
 )
 
 # %%
@@ -591,14 +562,8 @@ for name, inside in {
     seen[name] = confidence[name].estimate - accuracy[name].estimate
 
 # %%
-ax = plots.accuracy_and_confidence(
-    accuracy, confidence, "One calibrated model, grouped in two ways"
-)
 plots.show(
-    ax,
-    alt="Accuracy and confidence of the model on its own samples. Grouped by the token that came, "
-    "it looks underconfident on common and overconfident on rare tokens. Grouped by the token "
-    "that was predicted, accuracy and confidence agree.",
+    plots.accuracy_and_confidence(accuracy, confidence, "One calibrated model, grouped in two ways")
 )
 
 # %%

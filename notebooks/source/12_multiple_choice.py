@@ -111,12 +111,7 @@ expect("accuracy, asked for a letter", correct.float().mean(), 0.25, within=0.06
 expect("mean confidence", confidence.mean(), 0.85, within=0.05)
 
 # %%
-ax = plots.reliability_diagram(confidence, correct, title="Asked for a letter")
-plots.show(
-    ax,
-    alt="Reliability diagram of the answers by letter: all confidences lie between 0.6 and 1, all "
-    "accuracies near 0.25, far below the diagonal.",
-)
+plots.show(plots.reliability_diagram(confidence, correct, title="Asked for a letter"))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Right as often as a blind guess, at a confidence of 0.85. And this is the model that was off by two
@@ -204,14 +199,10 @@ shares = {
     name: dict(zip("ABCD", scores.argmax(dim=-1).bincount(minlength=4).tolist(), strict=True))
     for name, scores in by_letter.items()
 }
-ax = plots.stacked_shares(
-    shares, "share of the answers (the right ones are spread evenly)", "Which place was chosen"
-)
 plots.show(
-    ax,
-    alt="For four forms of the prompt, the shares of the four places among the chosen answers. "
-    "Without examples all are A, with four examples most are C, with digits nearly all are the "
-    "last; only 'Q: A:' is mixed.",
+    plots.stacked_shares(
+        shares, "share of the answers (the right ones are spread evenly)", "Which place was chosen"
+    )
 )
 
 # %% [markdown]
@@ -230,16 +221,11 @@ def accuracy_confidence(scores, labels):
     return cal.bootstrap_interval(mean, correct), cal.bootstrap_interval(mean, confidence)
 
 
-def compare(methods, labels, title, alt):
+def compare(methods, labels, title):
     """Draw accuracy and confidence of several methods on the same questions."""
     pairs = {name: accuracy_confidence(scores, labels) for name, scores in methods.items()}
-    ax = plots.accuracy_and_confidence(
-        {name: pair[0] for name, pair in pairs.items()},
-        {name: pair[1] for name, pair in pairs.items()},
-        title,
-        of="questions",
-    )
-    plots.show(ax, alt=alt)
+    accuracy, confidence = ({name: pair[i] for name, pair in pairs.items()} for i in (0, 1))
+    plots.show(plots.accuracy_and_confidence(accuracy, confidence, title, of="questions"))
     return pairs
 
 
@@ -248,8 +234,6 @@ pairs = compare(
     by_letter,
     labels[some],
     "Letters, four forms of the prompt",
-    alt="Accuracy and mean confidence of four forms of asking for a letter. All accuracies have "
-    "intervals around 0.25; the confidences lie between 0.35 and 0.85, all above accuracy.",
 )
 expect(
     "highest accuracy of the four", max(pair[0].estimate for pair in pairs.values()), at_most=0.45
@@ -332,9 +316,6 @@ pairs = compare(
     },
     labels[test],
     "Letters, repaired (test half)",
-    alt="Accuracy and mean confidence of letters and three repairs on the test questions. The "
-    "accuracies all have intervals around 0.25. The confidence falls from 0.45 to about 0.28 when "
-    "averaged over orders.",
 )
 guess.resolve(max(pair[0].estimate for pair in pairs.values()) > 0.5)
 
@@ -460,9 +441,6 @@ pairs = compare(
     },
     labels[test],
     "What the list does (test half)",
-    alt="Accuracy and mean confidence of letters, of names with the list shown, and of names "
-    "without it. With the list accuracy is near chance at a confidence above 0.7; without it "
-    "accuracy is near 0.9.",
 )
 guess.resolve(
     pairs["names, with the list"][0].estimate >= pairs["names, without the list"][0].estimate
@@ -525,9 +503,6 @@ pairs = compare(
     {"sum over the tokens": text, "mean per token": per_token, "mean per byte": per_byte},
     labels,
     "One score, three units of length",
-    alt="Accuracy and mean confidence of the summed score and of the score per token and per byte. "
-    "The accuracies agree within their intervals, while confidence falls from 0.93 over 0.83 to "
-    "0.5.",
 )
 
 # %%
@@ -558,13 +533,10 @@ names = sorted({option for listed in options for option in listed})
 [prior_score] = llm.score_choices(lm, neutral, [[f" {name}" for name in names]])
 by_prior = prior_score.argsort(descending=True).tolist()
 shown = by_prior[:7] + by_prior[-5:]
-ax = figures.prior_bars(
-    [names[i] for i in shown], prior_score[shown].exp(), "Before any country was named"
-)
 plots.show(
-    ax,
-    alt="Probabilities of the seven most and the five least likely capitals after a question that "
-    "names no country, on a logarithmic axis. They span some fifteen powers of ten.",
+    figures.prior_bars(
+        [names[i] for i in shown], prior_score[shown].exp(), "Before any country was named"
+    )
 )
 
 # %%
@@ -728,12 +700,7 @@ expect("temperature fitted on the calibration half", temperature, 2.7, within=0.
 left, right_axes = plots.new_axes(13.5, 6.2, ncols=2)
 plots.reliability_diagram(*before, n_bins=5, title="By text, T = 1", ax=left)
 plots.reliability_diagram(*after, n_bins=5, title=f"By text, T = {temperature:.1f}", ax=right_axes)
-plots.show(
-    left,
-    alt="Two reliability diagrams of the test half. Before, most answers have a confidence above "
-    "0.9 and the points lie below the diagonal; after, confidences are spread out and the points "
-    "lie about the diagonal, mostly above it, with wide intervals.",
-)
+plots.show(left)
 
 # %%
 gap = {
@@ -779,12 +746,8 @@ one_split = {
     "T = 1": cal.expected_calibration_error(*before),
     "T fitted": cal.expected_calibration_error(*after),
 }
-ax = figures.spread_over_splits(spread, one_split, "ECE on the test half", "200 splits into halves")
 plots.show(
-    ax,
-    alt="Histograms of the ECE on the test half over 200 random splits, without and with a fitted "
-    "temperature. Both spread from about 0.04 to 0.15 and overlap; the fitted ones lie a little "
-    "lower on average. The one split shown above has its fitted ECE on the right.",
+    figures.spread_over_splits(spread, one_split, "ECE on the test half", "200 splits into halves")
 )
 
 # %%
@@ -858,14 +821,7 @@ guessing = {
     "NLL (nats a question)": torch.tensor(4.0).log().item(),
 }
 title = "Twelve ways to ask: 81 test questions, 95 % intervals"
-ax = plots.scores_by_method(panels, {"ECE": chance}, guessing, title)
-plots.show(
-    ax,
-    alt="Twelve methods, four panels. All letter methods and the names with the list have accuracy "
-    "near 0.25; names without a list have 0.85 to 0.9. ECE is largest for letters without examples "
-    "and names with the list. AUROC is near 0.5 for letters and 0.8 to 0.9 for names. NLL is "
-    "below a blind guess for names only.",
-)
+plots.show(plots.scores_by_method(panels, {"ECE": chance}, guessing, title))
 
 # %% [markdown]
 # The same in numbers. (Last digits may differ on your machine, so this one cell is not compared.)
@@ -942,9 +898,6 @@ pairs = compare(
     },
     labels[test],
     "Real and invented countries, same options",
-    alt="Accuracy and mean confidence for real countries and for invented ones. For invented "
-    "countries accuracy is at chance, while confidence stays at 0.6 to 0.8, prior and temperature "
-    "notwithstanding.",
 )
 guess.resolve(pairs["invented, names"][1].estimate > 0.5)
 
@@ -994,12 +947,7 @@ expect("accuracy against shuffled answers", by_chance.estimate, 0.25, within=0.1
 # %%
 
 few_questions = [questions[i] for i in few]
-ax = widget.asked_view(lm, few_questions, examples, way="letter", n_examples=4)
-plots.show(
-    ax,
-    alt="Left, accuracy and mean confidence of 24 questions asked by letter with four examples, "
-    "confidence above accuracy. Right, the places of the chosen answers: most are the third.",
-)
+plots.show(widget.asked_view(lm, few_questions, examples, way="letter", n_examples=4))
 
 # %% tags=["nbval-ignore-output"]
 

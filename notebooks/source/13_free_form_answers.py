@@ -101,13 +101,7 @@ drawn = llm.sample_answers(lm, prompts_for(three), 10, max_new_tokens=12)
 texts = [[answer.text for answer in answers] for answers in drawn]
 
 counts = {q.subject: {t: said.count(t) for t in said} for q, said in zip(three, texts, strict=True)}
-ax = figures.sample_panels(counts, {question.subject: question.answer for question in three})
-plots.show(
-    ax,
-    alt="Bar charts of ten sampled answers for three countries. Argentina: all ten say Buenos "
-    "Aires. Australia: most say Sydney, which is wrong. Armenia: ten samples scatter over "
-    "many invented names.",
-)
+plots.show(figures.sample_panels(counts, {question.subject: question.answer for question in three}))
 
 # %%
 sydney = texts[1].count("Sydney")
@@ -207,16 +201,13 @@ gaps = {name: cal.bootstrap_interval(cal.gap, sure[name], right) for name in pro
 estimates = [interval.estimate for interval in gaps.values()]
 guess.resolve(max(estimates) > 0.1 and min(estimates) < -0.1)
 
-ax = plots.interval_rows(
-    gaps,
-    "mean confidence minus accuracy",
-    "One model, one set of answers, three confidences",
-    (0.0, "as sure as right"),
-)
 plots.show(
-    ax,
-    alt="Mean confidence minus accuracy with intervals. The likelihood lies well below zero, "
-    "agreement a little below, the likelihood a token far above.",
+    plots.interval_rows(
+        gaps,
+        "mean confidence minus accuracy",
+        "One model, one set of answers, three confidences",
+        (0.0, "as sure as right"),
+    )
 )
 
 # %%
@@ -231,13 +222,8 @@ expect("gap of the likelihood a token", gaps["likelihood a token"].estimate, 0.1
 # chances to go wrong. Agreement counts answers, and it comes nearest.
 
 # %%
-ax = plots.reliability_diagram(
-    sure["agreement"], right, n_bins=10, title="Agreement of ten samples"
-)
 plots.show(
-    ax,
-    alt="Reliability diagram of agreement: the points scatter about the diagonal, more of them above "
-    "it than below.",
+    plots.reliability_diagram(sure["agreement"], right, n_bins=10, title="Agreement of ten samples")
 )
 
 # %% [markdown]
@@ -264,16 +250,13 @@ exercises.length_normalised_confidence.check(my_confidence_per_token)
 
 # %%
 known = {name: cal.bootstrap_interval(cal.auroc, values, right) for name, values in sure.items()}
-ax = plots.interval_rows(
-    known,
-    "AUROC (0.5: knows nothing, 1: knows everything)",
-    "Does confidence tell right answers from wrong ones?",
-    (0.5, "chance"),
-)
 plots.show(
-    ax,
-    alt="AUROC with intervals for likelihood, likelihood a token, agreement and low entropy. All "
-    "lie between 0.75 and 0.92, far above chance.",
+    plots.interval_rows(
+        known,
+        "AUROC (0.5: knows nothing, 1: knows everything)",
+        "Does confidence tell right answers from wrong ones?",
+        (0.5, "chance"),
+    )
 )
 
 # %% [markdown]
@@ -298,14 +281,10 @@ differences = {
         ("low entropy", "agreement"),
     ]
 }
-ax = plots.interval_rows(
-    differences, "difference in AUROC", "Paired comparisons", (0.0, "no difference")
-)
 plots.show(
-    ax,
-    alt="Four differences in AUROC with intervals. The likelihood a token is better than the "
-    "likelihood and than agreement; likelihood against agreement includes zero; low entropy is a "
-    "little worse than agreement.",
+    plots.interval_rows(
+        differences, "difference in AUROC", "Paired comparisons", (0.0, "no difference")
+    )
 )
 
 # %%
@@ -420,11 +399,8 @@ judged = {
     name: cal.bootstrap_interval(cal.auroc, score, is_same, groups=asked)
     for name, score in judges.items()
 }
-ax = plots.interval_rows(judged, "AUROC, same against different", "Same meaning?", (0.5, "chance"))
 plots.show(
-    ax,
-    alt="AUROC with intervals of three judges of sameness. By question lies at chance; by ratio "
-    "and shared letters lie near 0.7, with wide overlapping intervals.",
+    plots.interval_rows(judged, "AUROC, same against different", "Same meaning?", (0.5, "chance"))
 )
 
 # %%
@@ -564,17 +540,13 @@ on_test = {
     name: cal.bootstrap_interval(cal.auroc, sure[name][in_test], test_right)
     for name in ("likelihood a token", "agreement")
 }
-ax = plots.interval_rows(
-    on_test | p_true_auroc | stated_auroc,
-    "AUROC",
-    "Nine confidences in the same test answers",
-    (0.5, "chance"),
-)
 plots.show(
-    ax,
-    alt="AUROC with intervals of nine confidences. Likelihood a token and agreement lie above 0.8. "
-    "P(True) moves with its wording from far below chance to a little above; stated confidences "
-    "lie at chance but for one order of the examples.",
+    plots.interval_rows(
+        on_test | p_true_auroc | stated_auroc,
+        "AUROC",
+        "Nine confidences in the same test answers",
+        (0.5, "chance"),
+    )
 )
 
 # %%
@@ -641,12 +613,7 @@ means = {
     for name in ("agreement", "likelihood", "likelihood a token")
     for kind, values in rows.items()
 }
-ax = plots.interval_rows(means, "mean confidence", "Real countries and invented ones")
-plots.show(
-    ax,
-    alt="Mean confidence with intervals for real and invented countries. Agreement and likelihood "
-    "fall to nearly zero for invented ones; the likelihood a token stays well above.",
-)
+plots.show(plots.interval_rows(means, "mean confidence", "Real countries and invented ones"))
 
 # %%
 expect("agreement on invented countries", means["agreement, invented"].estimate, at_most=0.12)
@@ -678,13 +645,10 @@ for digits in (1, 2, 3):
     name = f"{digits} digit{'s' * (digits > 1)}"
     accuracy[name] = cal.bootstrap_interval(mean, sum_right[part])
     confidence[name] = cal.bootstrap_interval(mean, sum_sure["likelihood"][part])
-ax = plots.accuracy_and_confidence(
-    accuracy, confidence, "Sums: how often right, how likely", of="answers"
-)
 plots.show(
-    ax,
-    alt="Accuracy and mean likelihood of sums with one, two and three digits, with intervals. Both "
-    "fall steeply with the number of digits, confidence a little below accuracy.",
+    plots.accuracy_and_confidence(
+        accuracy, confidence, "Sums: how often right, how likely", of="answers"
+    )
 )
 
 # %%
@@ -759,17 +723,13 @@ panels = {title: {"": for_all(score)} for title, score in scores.items()}
 chance = {
     n: cal.ece_null_distribution(p, n_bins=10).quantile(0.95).item() for n, p in methods.items()
 }
-ax = plots.scores_by_method(
-    panels,
-    {"ECE": chance},
-    {"AUROC": 0.5},
-    "Three confidences in the same answers, before and after Platt scaling",
-)
 plots.show(
-    ax,
-    alt="Five panels with intervals: gap, ECE with what chance alone gives, AUROC, Brier score and "
-    "NLL of likelihood, agreement and likelihood a token, each before and after Platt scaling. "
-    "After it all gaps are near zero; the calibrated likelihood a token has the lowest Brier score.",
+    plots.scores_by_method(
+        panels,
+        {"ECE": chance},
+        {"AUROC": 0.5},
+        "Three confidences in the same answers, before and after Platt scaling",
+    )
 )
 
 
@@ -812,11 +772,8 @@ for name in probabilities:
     expect(f"cuts in which {name} gains", sum(a < before for a in after) / 100, at_least=0.75)
 
 # %%
-ax = plots.reliability_diagram(best, right, n_bins=8, title="Likelihood a token, Platt-scaled")
 plots.show(
-    ax,
-    alt="Reliability diagram of the calibrated likelihood a token: the points scatter about the "
-    "diagonal within their intervals.",
+    plots.reliability_diagram(best, right, n_bins=8, title="Likelihood a token, Platt-scaled")
 )
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -838,12 +795,7 @@ risks = {
     name: [cal.bootstrap_interval(risk_at(s), sure[name], right, n_resamples=300) for s in shares]
     for name in ("likelihood a token", "agreement")
 }
-ax = figures.risk_coverage_bands(shares, risks, "Fewer answers, fewer errors")
-plots.show(
-    ax,
-    alt="Risk against coverage with 95 % bands for likelihood a token and agreement. Both rise "
-    "from about 0.15 at small coverage to 0.53 when everything is answered.",
-)
+plots.show(figures.risk_coverage_bands(shares, risks, "Fewer answers, fewer errors"))
 
 # %%
 half_answered = risks["likelihood a token"][shares.index(0.5)]
@@ -946,13 +898,10 @@ t = promised(token_sure[choose_on], right[choose_on], limit)
 speaks = token_sure[report_on] >= t
 curve = cal.risk_coverage_curve(token_sure[report_on], right[report_on])
 share, risk = speaks.double().mean().item(), (~right[report_on])[speaks].double().mean().item()
-ax = figures.abstention_curve(
-    curve, share, risk, "The test half, threshold from the calibration half"
-)
 plots.show(
-    ax,
-    alt="Risk-coverage curve of the test half with a mark at the threshold that was chosen on the "
-    "calibration half.",
+    figures.abstention_curve(
+        curve, share, risk, "The test half, threshold from the calibration half"
+    )
 )
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -1010,11 +959,8 @@ for seed in range(200):
     held[seed, use_rows] = sets.gather(1, labels[use_rows, None]).squeeze(1).float()
     tested[seed, use_rows] = True
 
-ax = figures.coverage_histogram(coverages, n, m, k, "200 splits: does the set hold the truth?")
 plots.show(
-    ax,
-    alt="Histogram of the coverage of conformal sets over 200 splits, centred near 0.9, with the "
-    "beta-binomial law of theory drawn over it: the two have nearly the same shape.",
+    figures.coverage_histogram(coverages, n, m, k, "200 splits: does the set hold the truth?")
 )
 
 # %%
@@ -1058,13 +1004,10 @@ difference = cal.bootstrap_interval(
 )
 guess.resolve(difference.estimate > 0.1)
 
-ax = plots.interval_rows(
-    by_size, "coverage", "One promise, three kinds of country", (0.9, "promised")
-)
 plots.show(
-    ax,
-    alt="Coverage of conformal sets with intervals for three thirds of countries by population: "
-    "below 0.9 for the smallest countries, at or above it for the others.",
+    plots.interval_rows(
+        by_size, "coverage", "One promise, three kinds of country", (0.9, "promised")
+    )
 )
 
 # %%

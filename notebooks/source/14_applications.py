@@ -209,17 +209,13 @@ for kind, a in asked.items():
 guess.resolve(confidence["French"].estimate - confidence["Chinese"].estimate >= 0.10)
 
 # %%
-ax = plots.accuracy_and_confidence(
-    {f"{kind} (n = {len(asked[kind].labels)})": accuracy[kind] for kind in asked},
-    {f"{kind} (n = {len(asked[kind].labels)})": confidence[kind] for kind in asked},
-    "Four options each: how often right, and how sure",
-    of="questions",
-)
 plots.show(
-    ax,
-    alt="Accuracy and mean confidence with intervals for ten kinds of questions. For capitals and "
-    "symbols they lie near each other. From French to Chinese accuracy falls to a quarter while "
-    "confidence stays near 0.9; for summaries it is higher still, with an accuracy of one half.",
+    plots.accuracy_and_confidence(
+        {f"{kind} (n = {len(asked[kind].labels)})": accuracy[kind] for kind in asked},
+        {f"{kind} (n = {len(asked[kind].labels)})": confidence[kind] for kind in asked},
+        "Four options each: how often right, and how sure",
+        of="questions",
+    )
 )
 
 # %%
@@ -437,13 +433,10 @@ for name, inside in {"gives it away": guessed, "does not": ~guessed}.items():
     sure_by_spelling[name] = cal.bootstrap_interval(mean, sure, groups=entity[inside])
 
 # %%
-ax = plots.accuracy_and_confidence(
-    by_spelling, sure_by_spelling, "Four languages, after dividing by the prior", of="questions"
-)
 plots.show(
-    ax,
-    alt="Accuracy and mean confidence of translations in two groups. Where spelling gives the answer "
-    "away both are high. Where it does not, accuracy is far lower, and confidence only a little.",
+    plots.accuracy_and_confidence(
+        by_spelling, sure_by_spelling, "Four languages, after dividing by the prior", of="questions"
+    )
 )
 
 # %%
@@ -479,13 +472,10 @@ everything = judged(torch.cat(list(held.values())) / T, torch.cat(list(labels.va
 everyone = torch.cat([a.entity[a.test] for a in asked.values()])
 
 # %%
-ax = plots.reliability_diagram(
-    *everything, n_bins=10, groups=everyone, title="Ten kinds of questions, one temperature"
-)
 plots.show(
-    ax,
-    alt="Reliability diagram of all ten kinds of questions together after one temperature: the "
-    "points follow the diagonal from 0.3 to 1.",
+    plots.reliability_diagram(
+        *everything, n_bins=10, groups=everyone, title="Ten kinds of questions, one temperature"
+    )
 )
 
 
@@ -525,13 +515,7 @@ worst = max(abs(interval.estimate) for interval in gaps["one temperature for all
 guess.resolve(worst <= 0.10)
 
 # %%
-ax = figures.gap_rows(gaps, "What the pooled diagram hid")
-plots.show(
-    ax,
-    alt="The gap between confidence and accuracy for ten kinds of questions, with intervals. With "
-    "one temperature, currencies and Chinese lie far right of zero, symbols left of it. With one "
-    "temperature for each kind most intervals contain zero; currencies and Chinese come closer.",
-)
+plots.show(figures.gap_rows(gaps, "What the pooled diagram hid"))
 
 # %%
 one = {name.split(" (")[0]: interval for name, interval in gaps["one temperature for all"].items()}
@@ -598,16 +582,13 @@ for kind, a in asked.items():
 overall = cal.bootstrap_interval(mean, torch.cat(losses), groups=everyone)
 
 # %%
-ax = plots.interval_rows(
-    better | {"all together": overall},
-    "NLL with one temperature minus NLL with the kind's own (nats)",
-    "What does a temperature of its own gain?",
-    reference=(0.0, "nothing gained"),
-)
 plots.show(
-    ax,
-    alt="Gain in negative log-likelihood from a temperature for each kind, with intervals. It is "
-    "clearly positive in Chinese, for currencies, symbols and all together, and near zero elsewhere.",
+    plots.interval_rows(
+        better | {"all together": overall},
+        "NLL with one temperature minus NLL with the kind's own (nats)",
+        "What does a temperature of its own gain?",
+        reference=(0.0, "nothing gained"),
+    )
 )
 
 # %%
@@ -675,14 +656,10 @@ for name, part in zip(("small", "middle", "large"), order.chunk(3), strict=True)
     third_gap[name] = cal.bootstrap_interval(cal.gap, sure[part], right[part])
 
 # %%
-ax = plots.accuracy_and_confidence(
-    third_accuracy, third_confidence, "Capitals, by inhabitants of the country", of="questions"
-)
 plots.show(
-    ax,
-    alt="Accuracy and mean confidence on capitals of small, middle and large countries. Accuracy "
-    "rises from three quarters to one, confidence only from 0.88 to 0.97; for small countries it "
-    "lies above accuracy.",
+    plots.accuracy_and_confidence(
+        third_accuracy, third_confidence, "Capitals, by inhabitants of the country", of="questions"
+    )
 )
 
 # %%
@@ -784,19 +761,15 @@ in_prompt = {part.split("line: ")[-1] for part in summaries.prompts[0].split("\n
 copied = torch.tensor([w.text in in_prompt for w in written])
 print(f"one of the copies: {written[copied.nonzero()[0]].text!r}")
 
-ax = figures.overlap_against_likelihood(
-    {
-        "copied from an example": (likelihood[copied], overlap[copied]),
-        "written": (likelihood[~copied], overlap[~copied]),
-    },
-    (mean(lead_overlap), "mean of the first twelve words"),
-    "Copies are likely, and no good",
-)
 plots.show(
-    ax,
-    alt="Overlap with the author's line against the log-probability a token of what the model wrote. "
-    "Lines copied from an example lie far right, likely, and low, little overlap. Lines that the "
-    "model wrote spread to the left, and reach higher overlaps.",
+    figures.overlap_against_likelihood(
+        {
+            "copied from an example": (likelihood[copied], overlap[copied]),
+            "written": (likelihood[~copied], overlap[~copied]),
+        },
+        (mean(lead_overlap), "mean of the first twelve words"),
+        "Copies are likely, and no good",
+    )
 )
 
 # %%
@@ -844,11 +817,7 @@ exercises.overlap.check(my_overlap)
 # %% tags=["nbval-ignore-output"]
 
 tasks = {kind: (held[kind], labels[kind]) for kind in asked}
-plots.show(
-    widget.task_view(tasks, "Chinese", T),
-    alt="Reliability diagram of the Chinese test questions at the common temperature, with the band "
-    "of a calibrated model: the points lie below the band.",
-)
+plots.show(widget.task_view(tasks, "Chinese", T))
 
 # %% tags=["nbval-ignore-output"]
 

@@ -196,17 +196,14 @@ def by_repetition(values):
 
 exposed = by_repetition(bits)
 guess.resolve(exposed[3].estimate > 4)
-ax = plots.lines_with_intervals(
-    [str(n) for n in times],
-    {"exposure": exposed, "chance": [chance_exposure(10_000)] * 6},
-    "how often the canary stands in the training text",
-    "exposure (bits)",
-    "The more often it was written, the less it is a secret",
-)
 plots.show(
-    ax,
-    alt="Exposure in bits against the number of repetitions, with intervals. At 0 it agrees with "
-    "the dashed line of chance at 1.4 bits; from there it rises to 13.3 bits, the maximum, at 16.",
+    plots.lines_with_intervals(
+        [str(n) for n in times],
+        {"exposure": exposed, "chance": [chance_exposure(10_000)] * 6},
+        "how often the canary stands in the training text",
+        "exposure (bits)",
+        "The more often it was written, the less it is a secret",
+    )
 )
 
 # %%
@@ -229,13 +226,7 @@ expect("16 repetitions against 1, lower end, bits", rise.low, at_least=3.0)
 # %%
 shown = [5, 35, 55, 75]  # one canary each with 0, 1, 4 and 16 repetitions
 curves = {f"planted {repetitions[i]} times": (log_probs[i], secrets[i].item()) for i in shown}
-ax = figures.secret_ranks(curves, "Where the true PIN stands among 10,000")
-plots.show(
-    ax,
-    alt="Probability of all 10,000 candidates against their rank, both logarithmic, for four "
-    "canaries. The more often a canary was planted, the further left and up its true PIN stands; "
-    "at 16 repetitions it is the first, far above the second.",
-)
+plots.show(figures.secret_ranks(curves, "Where the true PIN stands among 10,000"))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Extraction: just ask
@@ -260,18 +251,17 @@ def say(model, prefixes, n, seed=0):
 said = say(leaky, prefixes, n=50)
 extracted = (said == canaries[:, None, 5:9]).all(dim=-1).double().mean(dim=1)  # (80,)
 stated = log_probs.gather(1, secrets[:, None])[:, 0].exp()
-ax = plots.lines_with_intervals(
-    [str(n) for n in times],
-    {"said, of 50 times": by_repetition(extracted), "probability stated": by_repetition(stated)},
-    "how often the canary stands in the training text",
-    "the true PIN (share)",
-    "What is probable gets said",
-)
 plots.show(
-    ax,
-    alt="Share of samples that are the true PIN, and the probability that the model states, against "
-    "repetitions, with intervals. Both lines agree; they stay near zero up to four repetitions and "
-    "rise to several tenths at sixteen.",
+    plots.lines_with_intervals(
+        [str(n) for n in times],
+        {
+            "said, of 50 times": by_repetition(extracted),
+            "probability stated": by_repetition(stated),
+        },
+        "how often the canary stands in the training text",
+        "the true PIN (share)",
+        "What is probable gets said",
+    )
 )
 
 # %%
@@ -311,21 +301,18 @@ guess.resolve(exposed_unique[5].estimate < 6)
 print(f"{len(crawl) - len(unique)} of {len(crawl):,} pages were copies")
 
 # %%
-ax = plots.lines_with_intervals(
-    [str(n) for n in times],
-    {
-        "as it was": exposed,
-        "without duplicates": exposed_unique,
-        "chance": [chance_exposure(10_000)] * 6,
-    },
-    "how often the canary stands in the original text",
-    "exposure (bits)",
-    "Remove the copies, and most of the leak is gone",
-)
 plots.show(
-    ax,
-    alt="Exposure against repetitions for both models. As it was, it rises to 13.3 bits. Without "
-    "duplicates it is nearly flat, a few bits, a little above chance for all that were planted.",
+    plots.lines_with_intervals(
+        [str(n) for n in times],
+        {
+            "as it was": exposed,
+            "without duplicates": exposed_unique,
+            "chance": [chance_exposure(10_000)] * 6,
+        },
+        "how often the canary stands in the original text",
+        "exposure (bits)",
+        "Remove the copies, and most of the leak is gone",
+    )
 )
 
 # %%
@@ -428,12 +415,7 @@ ax = plots.accuracy_and_confidence(
     in_groups["accuracy"], in_groups["confidence"], "Capitals, by group (number of countries)"
 )
 ax.set_xlabel("probability, or share of the answers")
-plots.show(
-    ax,
-    alt="Accuracy and mean confidence with intervals for six continents and three thirds by "
-    "population. Confidence is about 0.8 to 0.9 everywhere, accuracy varies far more between "
-    "groups; the distance between the two differs from group to group.",
-)
+plots.show(ax)
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The confidences lie close together, the accuracies do not. But look at the intervals, and at the
@@ -497,18 +479,14 @@ for i, (name, of) in enumerate(groups.items()):
     print(f"{name:14}{int(of.sum()):>4}   {interval:20} {marks[0]:>8}{marks[1]:>6}{marks[2]:>20}")
 
 # %%
-ax = plots.interval_rows(
-    in_groups["gap"],
-    "gap: mean confidence minus accuracy",
-    "How far confidence exceeds accuracy",
-    reference=(overall.estimate, f"all countries: {overall.estimate:.2f}"),
-    row_height=0.5,
-)
 plots.show(
-    ax,
-    alt="The gap with its interval for nine groups, with the gap of all countries as a dashed line. "
-    "The intervals of the continents are wide and contain the line; "
-    "countries with few people lie to its right, those with most people to its left.",
+    plots.interval_rows(
+        in_groups["gap"],
+        "gap: mean confidence minus accuracy",
+        "How far confidence exceeds accuracy",
+        reference=(overall.estimate, f"all countries: {overall.estimate:.2f}"),
+        row_height=0.5,
+    )
 )
 
 # %%
@@ -608,12 +586,7 @@ ax = plots.interval_rows(
     row_height=0.36,
 )
 ax.axvspan(-yardstick, yardstick, color="#E4E4E4", zorder=0)
-plots.show(
-    ax,
-    alt="For 18 occupations, the log-odds of she against he compared with neutral words, with "
-    "intervals over templates. Farmer, carpenter and plumber lie far to the left, nurse, librarian "
-    "and secretary far to the right; about half lie in the gray band that neutral words span.",
-)
+plots.show(ax)
 
 # %%
 p = torch.tensor([ttest_1samp(against[i], 0).pvalue for i in range(len(OCCUPATIONS))])
@@ -669,17 +642,14 @@ excess = {
     f"{n:,} parameters": [loss - floor for loss, _ in row]
     for n, row in zip(sizes, grid, strict=True)
 }
-ax = figures.scaling_curves(
-    tokens,
-    excess,
-    "tokens read",
-    "loss above the floor (nats)",
-    "Data and size, each with diminishing returns",
-)
 plots.show(
-    ax,
-    alt="Loss above the entropy of the language against tokens read, both logarithmic, for four "
-    "sizes. All lines fall; the larger the model, the lower its line at every amount of text.",
+    figures.scaling_curves(
+        tokens,
+        excess,
+        "tokens read",
+        "loss above the floor (nats)",
+        "Data and size, each with diminishing returns",
+    )
 )
 
 # %%
@@ -715,18 +685,15 @@ expect("3 x forward_flops over what it counts", with_attention / counted, 1.08, 
 
 # %%
 compute = {name: [6 * n * d for d in tokens] for name, n in zip(excess, sizes, strict=True)}
-ax = figures.scaling_curves(
-    tokens,
-    excess,
-    "compute, 6 N D (operations)",
-    "loss above the floor (nats)",
-    "For each budget another size is best",
-    own_x=compute,
-)
 plots.show(
-    ax,
-    alt="The same losses against training compute. The lines cross: with little compute the "
-    "smaller models are lowest, with much the larger ones.",
+    figures.scaling_curves(
+        tokens,
+        excess,
+        "compute, 6 N D (operations)",
+        "loss above the floor (nats)",
+        "For each budget another size is best",
+        own_x=compute,
+    )
 )
 
 # %% [markdown]
@@ -800,17 +767,13 @@ for place, name in ((1, "α, of parameters"), (3, "β, of tokens"), (4, "floor E
     for label, table in (("known", known), ("fitted", unknown)):
         x = table[:, place]
         rows[f"{name}: floor {label}"] = cal.Interval(np.median(x), x.min(), x.max(), level=1)
-ax = plots.interval_rows(
-    rows,
-    "median and range of twelve fits",
-    "One run left out, another law",
-    row_height=0.45,
-)
 plots.show(
-    ax,
-    alt="Median and range of the exponents alpha and beta and of the floor over twelve fits. "
-    "With the floor known the ranges are narrow, with the floor fitted they are several times "
-    "wider, and the fitted floors reach far below the true one.",
+    plots.interval_rows(
+        rows,
+        "median and range of twelve fits",
+        "One run left out, another law",
+        row_height=0.45,
+    )
 )
 
 # %%
@@ -991,13 +954,7 @@ for ax, which, title in (
     lines = {name: column(name + which).tolist() for name in ("confidence", "accuracy")}
     plots.training_curves(read, lines, "", title, ax=ax)
 panels[0].set_ylim(-0.03, 1.25)
-plots.show(
-    panels[0],
-    alt="Three panels against tokens read. By itself: the share of false sentences falls from nearly "
-    "one toward zero, while sentences about something new all but vanish, far below the dashed line "
-    "of what is truly new. Asked about all facts: confidence overtakes accuracy. Asked about facts "
-    "never read: confidence rises to about a half while accuracy stays near zero.",
-)
+plots.show(panels[0])
 
 # %%
 best = column("validation_loss").argmin(dim=1)
@@ -1072,13 +1029,10 @@ rows = {
     "famous passages (8)": cal.bootstrap_interval(torch.mean, famous),
     "written for this course (8)": cal.bootstrap_interval(torch.mean, written),
 }
-ax = plots.interval_rows(
-    rows, "surprise (nats a token)", "What everybody quotes, and what nobody has read"
-)
 plots.show(
-    ax,
-    alt="Mean surprise with interval for eight famous passages, about 1.8 nats a token, and for "
-    "eight sentences written for this course, about 4 nats a token. The intervals lie far apart.",
+    plots.interval_rows(
+        rows, "surprise (nats a token)", "What everybody quotes, and what nobody has read"
+    )
 )
 
 # %%

@@ -117,16 +117,13 @@ for name in report.tasks:
 
 # %%
 gaps = {report.task(name)["title"]: report.metrics(name)["gap"] for name in report.tasks}
-ax = plots.interval_rows(
-    gaps,
-    "mean confidence minus accuracy (right of 0: surer than right)",
-    "SmolLM2-135M, three tasks",
-    reference=(0.0, "calibrated on average"),
-)
 plots.show(
-    ax,
-    alt="The gap between confidence and accuracy of three tasks with 95 % intervals. Next token lies "
-    "close to zero, choices clearly to the right of it, and free answers have a wide interval.",
+    plots.interval_rows(
+        gaps,
+        "mean confidence minus accuracy (right of 0: surer than right)",
+        "SmolLM2-135M, three tasks",
+        reference=(0.0, "calibrated on average"),
+    )
 )
 
 # %%
@@ -159,16 +156,13 @@ exercises.which_claim.check(...)
 
 # %%
 by_kind = report.groups("choices", "kind")
-ax = plots.interval_rows(
-    {kind: metrics["gap"] for kind, metrics in by_kind.items()},
-    "mean confidence minus accuracy (right of 0: surer than right)",
-    "Choices, by kind of question",
-    reference=(0.0, "calibrated on average"),
-)
 plots.show(
-    ax,
-    alt="The gap between confidence and accuracy for sums, capitals, currencies and chemical "
-    "symbols, each with a wide 95 % interval.",
+    plots.interval_rows(
+        {kind: metrics["gap"] for kind, metrics in by_kind.items()},
+        "mean confidence minus accuracy (right of 0: surer than right)",
+        "Choices, by kind of question",
+        reference=(0.0, "calibrated on average"),
+    )
 )
 
 # %%
@@ -251,12 +245,7 @@ guess.resolve(abs(sharp["accuracy"].estimate) > 0.01)
 
 # %%
 panels = {"SmolLM2": report.points("prose"), "every logit doubled": sharp_report.points("prose")}
-ax = plots.binned_diagrams(panels, "Next token, prose")
-plots.show(
-    ax,
-    alt="Two reliability diagrams. The healthy model follows the diagonal; with doubled logits all "
-    "points lie far below it.",
-)
+plots.show(plots.binned_diagrams(panels, "Next token, prose"))
 
 # %%
 expect("change of accuracy", sharp["accuracy"].estimate, 0.0, within=0.001)
@@ -325,17 +314,13 @@ guess.resolve(coarse["ece"].estimate > 0.05)
 seen_by = ("accuracy", "ece", "nll")
 differences = {f"{name}: doubled": sharp[name] for name in seen_by}
 differences |= {f"{name}: coarse": coarse[name] for name in seen_by}
-ax = plots.interval_rows(
-    dict(sorted(differences.items())),
-    "damaged minus healthy model, next token on prose (nll in nats)",
-    "Which number sees which damage?",
-    reference=(0.0, "no change"),
-)
 plots.show(
-    ax,
-    alt="Changes of accuracy, ECE and negative log-likelihood with paired 95 % intervals. Doubled "
-    "logits change ECE and likelihood but not accuracy; coarse weights change accuracy and "
-    "likelihood but hardly the ECE.",
+    plots.interval_rows(
+        dict(sorted(differences.items())),
+        "damaged minus healthy model, next token on prose (nll in nats)",
+        "Which number sees which damage?",
+        reference=(0.0, "no change"),
+    )
 )
 
 # %%
@@ -429,13 +414,10 @@ expect("a report compared with itself", nothing.high - nothing.low, 0.0)
 
 # %%
 reports = {"SmolLM2": report, "logits doubled": sharp_report, "four bits": coarse_report}
-ax = plots.binned_diagrams(
-    {name: found.points("choices") for name, found in reports.items()}, "Choices"
-)
 plots.show(
-    ax,
-    alt="Reliability diagrams of three models on choices: few points with long intervals, most of "
-    "them below the diagonal.",
+    plots.binned_diagrams(
+        {name: found.points("choices") for name, found in reports.items()}, "Choices"
+    )
 )
 
 # %% [markdown]

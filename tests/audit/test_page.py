@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 
 import pytest
 
 from coursekit.audit import Report, audit, page
 from coursekit.audit.page import summary, to_html, verdict
+from coursekit.plots.describing import number
 
 
 class Page(HTMLParser):
@@ -57,7 +59,11 @@ def test_it_can_be_used_without_seeing_or_in_the_dark(html, report):
     page = Page(html)
     images = page.of("img")
     assert len(images) == len(page.of("source")) == 1 + len(report.tasks)
-    assert all(len(image["alt"]) > 60 for image in images)
+    assert all(re.search(r"\d", image["alt"]) for image in images)
+    gaps = (report.metrics(task)["gap"].estimate for task in report.tasks)
+    assert all(number(gap) in images[0]["alt"] for gap in gaps)
+    for image, task in zip(images[1:], report.tasks, strict=True):
+        assert f"{int((report.bins(task).count > 0).sum())} point" in image["alt"]
     assert "prefers-color-scheme: dark" in html
     assert len(page.of("h1")) == 1
     assert len(page.of("main")) == 1
@@ -80,7 +86,7 @@ def test_the_same_report_gives_the_same_page(html, report):
 
 
 def test_what_a_model_says_cannot_become_markup(report, monkeypatch):
-    monkeypatch.setattr(page, "_drawn", lambda _, alt: page.Drawn("", "", alt))
+    monkeypatch.setattr(page, "_drawn", lambda _: page.Drawn("", "", ""))
     data = report.data | {"model": report.data["model"] | {"name": "<script>alert(1)</script>"}}
     found = to_html(Report(data))
     assert "<script>" not in found

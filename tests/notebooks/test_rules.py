@@ -94,9 +94,21 @@ def test_cells_that_may_change_are_not_compared(notebook):
 def test_every_figure_has_alt_text(notebook):
     figures = [o for o in outputs(notebook) if "image/png" in o.get("data", {})]
     for figure in figures:
-        assert len(figure.metadata.get("image/png", {}).get("alt", "")) >= 40
+        alt = figure.metadata.get("image/png", {}).get("alt", "")
+        assert len(alt) >= 40
+        assert re.search(r"\d", alt)  # it says what the data are
+        assert figure.data["text/plain"] == f"Figure: {alt}"
         assert "text/html" not in figure.data  # the same pixels again
     assert len(figures) >= 1
+
+
+def test_descriptions_come_from_the_data_and_notes_hold_no_number(notebook):
+    for cell in code_cells(notebook):
+        for call in ast.walk(ast.parse(re.sub(r"^%.*$", "", cell.source, flags=re.MULTILINE))):
+            given = {key.arg: key.value for key in getattr(call, "keywords", ())}
+            assert "alt" not in given, cell.source
+            note = given.get("note")
+            assert note is None or not re.search(r"\d", ast.literal_eval(note)), cell.source
 
 
 def test_no_markdown_image_lacks_alt_text(notebook):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import ipywidgets
 import matplotlib.pyplot as plt
 import pytest
@@ -55,6 +57,22 @@ def test_moving_a_control_draws_the_figure_anew(displayed):
         drawn.append(bins)
         return plt.subplots()[1]
 
-    explore(draw, alt="A figure that follows the slider.", bins=ipywidgets.IntSlider(5, 1, 20))
+    explore(draw, bins=ipywidgets.IntSlider(5, 1, 20))
     displayed[0].children[0].value = 12
     assert drawn == [5, 12]
+
+
+def test_every_move_is_described_anew(monkeypatch, displayed):
+    texts = []
+    monkeypatch.setattr(
+        sys.modules["coursekit.plots.style"], "display", lambda image: texts.append(image.alt)
+    )
+
+    def draw(top):
+        ax = plt.subplots()[1]
+        ax.plot([0, 1], [0, top], label="line")
+        return ax
+
+    explore(draw, top=ipywidgets.IntSlider(5, 1, 20))
+    displayed[0].children[0].value = 12
+    assert texts == ["line: 0 at 0, 5 at 1.", "line: 0 at 0, 12 at 1."]

@@ -13,7 +13,7 @@ def drawn(tmp_path, monkeypatch):
     """The axes that were shown, with an empty record to begin with."""
     monkeypatch.setenv("COURSEKIT_PROGRESS", str(tmp_path / "progress.json"))
     shown = []
-    monkeypatch.setattr(module, "show", lambda ax, alt: shown.append(ax))
+    monkeypatch.setattr(module, "show", lambda ax: shown.append(ax))
     return shown
 
 

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from coursekit.calibration import Interval
+from coursekit.plots.describing import describe, rows_of_intervals
 from coursekit.plots.style import COLORS, GRAY, new_axes, style, title_above_legend
 
 #: Colour and marker of each series, in their order.
@@ -40,6 +41,9 @@ def gap_rows(series: Mapping[str, Mapping[str, Interval]], title: str) -> Axes:
         ax.set(xlabel="mean confidence minus accuracy  (right of 0: surer than right)")
         ax.grid(visible=False, axis="y")
         title_above_legend(ax, title, columns=3)
+    zero = (0.0, "no gap")
+    said = (f"{name}: {rows_of_intervals(gaps, zero, most=6)}" for name, gaps in series.items())
+    describe(ax, f"Mean confidence minus accuracy, with intervals. {' '.join(said)}")
     return ax
 
 

@@ -53,8 +53,6 @@ def task_explorer(tasks: Tasks) -> None:
     """
     explore(
         lambda task, temperature: task_view(tasks, task, temperature),
-        alt="Reliability diagram of the chosen task at the temperature of the slider, with the "
-        "band of a calibrated model; the title gives accuracy, mean confidence and NLL.",
         task=ipywidgets.Dropdown(options=list(tasks), description="task"),
         temperature=ipywidgets.FloatSlider(
             value=1.0, min=0.4, max=8.0, step=0.1, description="temperature"

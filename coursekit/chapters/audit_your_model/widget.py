@@ -33,6 +33,5 @@ def report_explorer(reports: Mapping[str, Report]) -> None:
         )
     explore(
         lambda task: diagrams_of(reports, task),
-        alt="Reliability diagrams of the chosen task, one for each model.",
         task=ipywidgets.Dropdown(options=shared, description="task"),
     )

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from coursekit.calibration import Interval
+from coursekit.plots.describing import describe, named, number, series
 from coursekit.plots.style import COLORS, new_axes, style, title_above_legend
 
 #: Colour, marker and line of the curves of one figure.
@@ -44,6 +45,13 @@ def answers_of_many(answers: Mapping[str, Tensor], truth: float, xlabel: str, ti
         ax.set(xlabel=xlabel)
         ax.grid(visible=False, axis="y")
         title_above_legend(ax, title, columns=4)
+    said = (
+        f"{name}: mean {number(values.double().mean().item())}, from "
+        f"{number(values.min().item())} to {number(values.max().item())}."
+        for name, values in answers.items()
+    )
+    n = max(map(len, answers.values()))
+    describe(ax, f"{xlabel}. Truth {number(truth)}. Answers of {n} models. {' '.join(said)}")
     return ax
 
 
@@ -105,6 +113,14 @@ def error_parts(
         title_above_legend(ax, title, columns=4)  # at one height in all panels of a row
         if not legend and (drawn := ax.get_legend()) is not None:
             drawn.remove()
+    both = ((bias_name, bias), ("variance", variance))
+    said = [f"{what}: {named(list(zip(names, part, strict=True)))}." for what, part in both]
+    total = [lower + upper for lower, upper in zip(bias, variance, strict=True)]
+    least = min(x, key=lambda i: total[i])
+    said.append(f"Least sum: {number(total[least])} at {names[least]}.")
+    if marked is not None:
+        said.append(f"Framed: {names[marked]}.")
+    describe(ax, f"{ylabel} in two parts, by {xlabel}. {' '.join(said)}")
     return ax
 
 
@@ -137,4 +153,10 @@ def ensemble_lines(
         ax.set_ylim(bottom=0)
         ax.set(xlabel="number of models averaged (axis: one over it)", ylabel=ylabel)
         title_above_legend(ax, title, columns=4)
+    said = (
+        f"{series(name, members, errors)} Predicted: {number(sum(predicted[name]))} for one, "
+        f"{number(predicted[name][0])} for infinitely many."
+        for name, errors in measured.items()
+    )
+    describe(ax, f"{ylabel}, by the number of models. {' '.join(said)}")
     return ax

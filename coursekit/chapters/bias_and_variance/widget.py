@@ -56,8 +56,6 @@ def order_explorer(parts: Parts, sequences: Sequence[int] = (5, 20, 100, 500)) -
     """
     explore(
         lambda **choice: order_view(parts, **choice),
-        alt="Bars of squared error for n-gram models of order 0 to 5, each made of bias and "
-        "variance; the chosen order is framed.",
         order=ipywidgets.IntSlider(value=1, min=ORDERS[0], max=ORDERS[-1], description="order"),
         sequences=ipywidgets.SelectionSlider(
             options={f"{n}": n for n in sequences}, value=sequences[0], description="sequences"

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 from torch import Tensor
 
+from coursekit.plots.describing import describe, named, number, series
 from coursekit.plots.style import COLORS, new_axes, style, title_above_legend
 
 #: The parts of a divergence, in the order in which they are stacked, with their colours.
@@ -55,6 +56,13 @@ def divergence_parts(methods: Mapping[str, Tensor], title: str) -> Axes:
         ax.set(xlabel="KL from the truth (nats a word)")
         ax.grid(visible=False, axis="y")
         title_above_legend(ax, title, columns=2, rows=2)
+    means = [(name, runs.double().mean(dim=0)) for name, runs in ordered]
+    sums = [(name, parts.sum().item()) for name, parts in means]
+    said = [f"KL from the truth in nats a word, best first: {named(sums, 12)}."]
+    drawn = [pair for pair in means if pair[1].isfinite().all()]
+    for name, parts in (drawn[0], drawn[-1]) if len(drawn) > 1 else drawn:
+        said.append(f"Of {name}: {named(list(zip(PARTS, parts.tolist(), strict=True)))}.")
+    describe(ax, " ".join(said))
     return ax
 
 
@@ -82,6 +90,9 @@ def parts_by_step(steps: Sequence[int], runs: Tensor, title: str) -> Axes:
         ax.set(xlabel="training steps", ylabel="KL from the truth (nats a word)")
         ax.set_ylim(bottom=0)
         title_above_legend(ax, title, columns=2, rows=2)
+    means = runs.double().mean(dim=0).T.tolist()
+    said = (series(part, steps, line, detail=1) for part, line in zip(PARTS, means, strict=True))
+    describe(ax, f"KL from the truth in nats a word, by training step: {' '.join(said)}")
     return ax
 
 
@@ -133,4 +144,13 @@ def score_against_data(
         ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         ax.xaxis.set_minor_locator(NullLocator())
         title_above_legend(ax, title, columns=3, rows=2)
+    said = (
+        series(name, sizes, losses.double().nanmean(dim=0).tolist(), detail=1)
+        for name, losses in scores.items()
+    )
+    describe(
+        ax,
+        f"Mean test NLL in nats a word, by words in the calibration split: {' '.join(said)} "
+        f"{reference_label}: {number(reference)}.",
+    )
     return ax

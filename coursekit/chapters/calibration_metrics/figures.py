@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from torch import Tensor
 
 from coursekit.calibration import RiskCoverage, corp_reliability
+from coursekit.plots.describing import describe, number, series
 from coursekit.plots.style import COLORS, GRAY, new_axes, style, title_above_legend
 
 #: Colour and marker of each series, in their order.
@@ -60,6 +61,11 @@ def error_estimates(
         ax.set_xticks(list(x), [f"{value:,}" for value in x])
         ax.minorticks_off()
         title_above_legend(ax, title, rows=2)
+    said = []
+    for name, values in estimates.items():
+        line = series(name, x, values.double().mean(dim=1).tolist())
+        said.append(f"{line} True error: {number(true_error[name])}.")
+    describe(ax, f"Mean of the estimated ECE against {xlabel}, logarithmic. {' '.join(said)}")
     return ax
 
 
@@ -176,4 +182,11 @@ def corp_diagram(
         ax.set(xlim=(0, 1), ylim=(-0.02, 1.02), title=f"{title}\n{parts}")
         ax.set(xlabel="confidence (predicted probability)", ylabel="recalibrated probability")
         ax.legend(loc="upper left")
+    outside = ((found.recalibrated < low) | (found.recalibrated > high)).double().mean().item()
+    curve = series("The recalibrated curve", found.confidence, found.recalibrated)
+    describe(
+        ax,
+        f"Recalibrated probability against confidence. {curve} For {outside:.0%} of the "
+        "predictions it lies outside the band of a calibrated model.",
+    )
     return ax

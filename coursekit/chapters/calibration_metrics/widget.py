@@ -66,8 +66,6 @@ def estimate_explorer(models: Mapping[str, tuple[Tensor, Tensor]]) -> None:
     """
     explore(
         lambda model, n, n_bins, seed: estimate_view(*models[model], n, n_bins, seed),
-        alt="Left, the reliability diagram of one sample with the band of a calibrated model; "
-        "right, a histogram of the estimated ECE of 200 samples, their mean and the true error.",
         model=ipywidgets.Dropdown(options=list(models), description="model"),
         n=ipywidgets.SelectionSlider(
             options=[50, 100, 300, 1000, 3000, 10_000], value=300, description="N"

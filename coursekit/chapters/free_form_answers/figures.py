@@ -15,6 +15,7 @@ from torch import Tensor
 
 from coursekit.calibration import Interval, RiskCoverage
 from coursekit.plots.checks import require_values
+from coursekit.plots.describing import describe, number
 from coursekit.plots.style import COLORS, GRAY, new_axes, style, title_above_legend
 
 #: Colour and dashes of each band, in their order.
@@ -144,6 +145,16 @@ def coverage_histogram(
         ax.set(xlabel="coverage (share of test questions whose set holds the truth)")
         ax.set_ylabel("share of splits")
         title_above_legend(ax, title, rows=2)
+    shares = covered.double() / n_test
+    below = (shares < promised).double().mean().item()
+    describe(
+        ax,
+        f"Coverage of {len(covered)} splits: from {number(shares.min().item())} to "
+        f"{number(shares.max().item())}, mean {number(shares.mean().item())}, standard deviation "
+        f"{number(shares.std(correction=0).item())}; in theory mean {number(law.mean() / n_test)}, "
+        f"standard deviation {number(law.std() / n_test)}. {below:.0%} of the splits lie below the "
+        f"{number(promised)} that is promised on average.",
+    )
     return ax
 
 

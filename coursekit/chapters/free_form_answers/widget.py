@@ -41,8 +41,6 @@ def abstention_explorer(confidences: Mapping[str, Tensor], correct: Tensor) -> N
     """
     explore(
         lambda confidence, threshold: abstention_view(confidences[confidence], correct, threshold),
-        alt="Risk against coverage for every threshold, with a mark at the threshold of the "
-        "slider; the title says how many questions are answered, and how many wrongly.",
         confidence=ipywidgets.Dropdown(options=list(confidences), description="confidence"),
         threshold=ipywidgets.FloatSlider(
             value=0.5, min=0.0, max=1.0, step=0.05, description="threshold"

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from coursekit.calibration import Interval
 from coursekit.plots.checks import require_shape, require_values
+from coursekit.plots.describing import describe, estimates, named
 from coursekit.plots.heatmap import heatmap
 from coursekit.plots.style import COLORS, GRAY, new_axes, style
 
@@ -54,6 +55,14 @@ def law_bars(
         ax.grid(visible=False, axis="y")
         ax.set_title(title)
         ax.legend(loc="lower right")
+    shown = [(words[i], bent[i].item()) for i in order[:5].tolist()]
+    true = [(words[i], truth[i].item()) for i in order[:5].tolist()]
+    zero = int((bent[order] == 0).sum())
+    describe(
+        ax,
+        f"Probability of the next word. Sampled: {named(shown)}. True: {named(true)}. "
+        f"{zero} of the {len(order)} words shown are never sampled.",
+    )
     return ax
 
 
@@ -69,9 +78,14 @@ def law_grid(words: Sequence[str], truth: Tensor, bent: Mapping[str, Tensor], ti
     panels = new_axes(3.3 * len(bent) + 0.8, 5.2, ncols=len(bent), sharex=True, squeeze=False)[0]
     largest = max(law.max().item() for law in (truth, *bent.values()))
     order = _order(truth, torch.stack(list(bent.values())).mean(dim=0), 10)
+    true = [(words[i], truth[i].item()) for i in order[:4].tolist()]
+    told = f"Probabilities of the next word, of {len(order)} shown. True: {named(true)}. "
     for ax, (rule, law) in zip(panels, bent.items(), strict=True):
         law_bars(words, truth, law, rule, order=order, ax=ax)
         ax.set_xlim(0, 1.1 * largest)
+        top = [(words[i], law[i].item()) for i in order[:4].tolist()]
+        describe(ax, f"{told}Sampled: {named(top)}; {int((law[order] == 0).sum())} never.")
+        told = ""
         if ax is not panels[0]:
             ax.set_ylabel("")
             ax.get_legend().remove()
@@ -141,6 +155,7 @@ def decoding_panels(
             ax.grid(visible=False, axis="y")
             ax.margins(x=0.1)
             ax.xaxis.set_major_locator(MaxNLocator(4))
+            describe(ax, f"{name}: {estimates(values)}")
         panels[0].set_yticks(range(len(rules)), rules)
         panels[0].set_ylabel("rule")
         panels[0].invert_yaxis()

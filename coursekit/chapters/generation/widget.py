@@ -49,7 +49,6 @@ def rule_explorer(words: Sequence[str], contexts: Mapping[str, tuple[Tensor, Ten
     """
     explore(
         lambda text, **rule: rule_figure(words, *contexts[text], **rule),
-        alt="Bars of the probabilities that the rule samples with, and marks at the true ones.",
         text=ipywidgets.Dropdown(options=list(contexts), description="text"),
         temperature=ipywidgets.FloatSlider(
             value=1.0, min=0.1, max=3.0, step=0.1, description="temperature"

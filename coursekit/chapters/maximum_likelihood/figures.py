@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from coursekit.plots.checks import require_few, require_shape
+from coursekit.plots.describing import counted, describe, named, number
 from coursekit.plots.style import COLORS, GRAY, new_axes, style
 
 _LINES = [("blue", "-"), ("vermillion", "--"), ("green", "-."), ("purple", ":")]
@@ -96,6 +97,16 @@ def belief_bars(words: Sequence[str], belief: Tensor, names: Sequence[str], titl
         ax.grid(visible=False, axis="x")
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderpad=0.2)
         ax.set_title(title, pad=32)
+    surest = [names[int(row.argmax())] for row in belief]
+    changes = [0] + [i for i in range(1, len(words)) if surest[i] != surest[i - 1]]
+    path = (f"{surest[i]} from word {i + 1}, {words[i]}" for i in changes)
+    describe(
+        ax,
+        f"Belief after each of {counted(len(words), 'word')}. First: "
+        f"{named(list(zip(names, belief[0].tolist(), strict=True)))}. Last: "
+        f"{named(list(zip(names, belief[-1].tolist(), strict=True)))}. Most believed: "
+        f"{'; '.join(path)}.",
+    )
     return ax
 
 
@@ -140,6 +151,15 @@ def stated_against_true(
             )
             ax.set(xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal", title=name)
             ax.set_xlabel("stated probability")
+            apart = (stated - true).double()
+            near = (apart.abs() <= 0.05).double().mean().item()
+            describe(
+                ax,
+                f"True against stated probability of {counted(len(stated), 'word')}: "
+                f"{near:.0%} within 0.05 of each other, mean "
+                f"distance {number(apart.abs().mean().item())}, mean of stated minus true "
+                f"{number(apart.mean().item())}.",
+            )
         axes[0].set_ylabel("true probability\nof the same word")
         axes[0].figure.suptitle(title, x=0.01, ha="left", fontsize=15)
     return axes[0]

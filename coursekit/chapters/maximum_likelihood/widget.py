@@ -27,8 +27,6 @@ def likelihood_explorer(outcomes: Tensor) -> None:
     sizes = [n for n in (10, 20, 100, 500, 2000) if n <= len(outcomes)]
     explore(
         lambda p, n: likelihood_view(outcomes, p, n),
-        alt="Loss of the data against the stated probability: a bowl whose lowest point is the "
-        "frequency, with the stated probability marked.",
         p=ipywidgets.FloatSlider(value=0.5, min=0.02, max=0.98, step=0.02, description="p"),
         n=ipywidgets.SelectionSlider(value=20, options=sizes, description="outcomes"),
     )

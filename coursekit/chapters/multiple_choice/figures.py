@@ -9,6 +9,7 @@ from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from coursekit.calibration import Interval
+from coursekit.plots.describing import describe, number, rows_of_intervals
 from coursekit.plots.style import COLORS, GRAY, new_axes, style, title_above_legend
 
 #: Colour and marker of the series of one panel.
@@ -63,6 +64,13 @@ def spread_over_splits(
             )  # fmt: skip
         ax.set(xlabel=xlabel, ylabel="splits")
         title_above_legend(ax, title, rows=2)
+    said = (
+        f"{name}: from {number(part.min().item())} to {number(part.max().item())}, mean "
+        f"{number(part.double().mean().item())}; the one split {number(of_one[name])}."
+        for name, part in values.items()
+    )
+    n = max(map(len, values.values()))
+    describe(ax, f"Histograms of {xlabel} over {n} splits. {' '.join(said)}")
     return ax
 
 
@@ -84,11 +92,11 @@ def asked_panels(
         ):
             left.plot([value.low, value.high], [row, row], color=COLORS[color])
             left.plot(value.estimate, row, marker, color=COLORS[color], ms=11)
-            number = left.text(
+            written = left.text(
                 value.estimate, row - 0.16, f"{value.estimate:.2f}", ha="center", va="bottom"
             )
             # Readable also where the line of chance runs behind it.
-            number.set_path_effects([withStroke(linewidth=4, foreground="white")])
+            written.set_path_effects([withStroke(linewidth=4, foreground="white")])
         left.axvline(1 / len(shares), color=GRAY, linestyle="--")
         left.text(1 / len(shares) + 0.01, 1.42, "chance", color=GRAY, va="bottom")
         left.set_yticks([0, 1], ["accuracy", "mean\nconfidence"])
@@ -101,4 +109,6 @@ def asked_panels(
         right.set_xticks(range(len(shares)), list(shares))
         right.set(ylim=(0, 1.08), xlabel="place in the list", ylabel="share of answers")
         right.set_title("Where the chosen answer stood")
+    both = {"accuracy": accuracy, "mean confidence": confidence}
+    describe(left, f"{rows_of_intervals(both)} Chance: {number(1 / len(shares))}.")
     return left

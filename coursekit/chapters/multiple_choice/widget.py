@@ -119,8 +119,6 @@ def prompt_explorer(
     """
     explore(
         lambda **how: asked_view(lm, questions, examples, **how),
-        alt="Accuracy and mean confidence, and the places of the chosen answers, for one way of "
-        "asking.",
         way=ipywidgets.Dropdown(options=WAYS, value="letter", description="ask for"),
         n_examples=ipywidgets.IntSlider(
             value=len(examples), min=0, max=len(examples), description="examples"

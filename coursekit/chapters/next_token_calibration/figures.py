@@ -8,6 +8,7 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
+from coursekit.plots.describing import counted, describe, series
 from coursekit.plots.style import COLORS, GRAY, new_axes, style, title_above_legend
 
 
@@ -70,4 +71,14 @@ def frequency_against_probability(
             title=title,
         )
         ax.legend()
+    missed = int(
+        ((frequency - errors[0] > probability) | (frequency + errors[1] < probability)).sum()
+    )
+    curve = series("", probability.tolist(), frequency.tolist())
+    describe(
+        ax,
+        f"How often a token came against its predicted probability, both axes logarithmic, "
+        f"{counted(len(probability), 'point')}: {curve} {missed} of {len(probability)} intervals "
+        "miss the diagonal of a calibrated model.",
+    )
     return ax

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from coursekit.plots.checks import require_few, require_values
+from coursekit.plots.describing import describe, number, series
 from coursekit.plots.heatmap import heatmap
 from coursekit.plots.style import COLORS, GRAY, new_axes, style
 
@@ -39,6 +40,15 @@ def position_heatmap(table: Tensor, title: str) -> Axes:
     )
     with style():
         ax.set(xlabel="coordinate", ylabel="position (tokens)", title=title)
+    turns = (table[1:].sign() != table[:-1].sign()).sum(dim=0).tolist()
+    places = sorted({0, len(turns) // 4, len(turns) // 2, len(turns) - 1})
+    signs = ", ".join(f"{turns[i]} times in column {i + 1}" for i in places)
+    describe(
+        ax,
+        f"Heat map of {table.shape[0]} positions by {table.shape[1]} coordinates, values from "
+        f"{number(table.min().item())} to {number(table.max().item())}. From top to bottom the "
+        f"sign changes {signs}.",
+    )
     return ax
 
 
@@ -105,6 +115,13 @@ def _draw_pair(
             title=f"distance {query_at - key_at}: score {score:.2f}",
         )
         ax.legend(loc="lower left")
+    angles = {name: math.degrees(math.atan2(y, x)) % 360 for name, (x, y) in turned.items()}
+    arrows_said = " and ".join(
+        f"{name} at position {arrows[name][1]} points to {angle:.0f} degrees"
+        for name, angle in angles.items()
+    )
+    apart = abs((angles["query"] - angles["key"] + 180) % 360 - 180)
+    describe(ax, f"Two arrows: {arrows_said}, {apart:.0f} degrees apart, product {number(score)}.")
 
 
 def _turn(pair: Tensor, angle: float) -> tuple[float, float]:
@@ -174,6 +191,9 @@ def bias_heatmaps(bias: Tensor, heads: Sequence[int]) -> Axes:
             seen = bias[head].masked_fill(future, math.nan)
             heatmap(ax, seen, low=low, high=0, colors="viridis", rows=8, columns=8, square=True)
             ax.set(xlabel="key (position)", ylabel="query (position)", title=f"head {head + 1}")
+            last = bias[head, -1].tolist()
+            ends = series("", range(len(last)), last[::-1], detail=1)
+            describe(ax, f"Added to the score, by distance back: {ends} The future is empty.")
         colors = panels[-1].collections[0]
         panels[0].figure.colorbar(colors, ax=list(panels), label="added to the score", shrink=0.8)
     return panels[0]
@@ -207,6 +227,18 @@ def accuracy_by_position(
             ax.axhline(chance[task], color=GRAY, linestyle="--", linewidth=1.2)
             ax.text(trained + 0.5, 1.04, "never trained →", color=GRAY, fontsize=12)
             ax.set(xlabel="position (tokens)", title=task, ylim=(0, 1.12))
+            inside, beyond = (
+                ", ".join(
+                    f"{scheme} {number(accuracy[:, part].nanmean().item())}"
+                    for scheme, accuracy in schemes.items()
+                )
+                for part in (slice(None, trained), slice(trained, None))
+            )
+            describe(
+                ax,
+                f"Mean accuracy up to position {trained}: {inside}. Beyond, never trained: "
+                f"{beyond}. Guessing: {number(chance[task])}.",
+            )
         panels[0].set_ylabel("accuracy (dashed grey: guessing)")
         panels[-1].legend(
             loc="lower left",

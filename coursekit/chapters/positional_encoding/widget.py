@@ -53,9 +53,6 @@ def rotary_explorer(query: Tensor, key: Tensor) -> None:
     bases = {f"{base:,}": float(base) for base in (100, 10_000, 100_000, 1_000_000)}
     explore(
         lambda **where: rotary_view(query, key, **where),
-        alt="Left: one pair of coordinates of query and key as two arrows, turned by their "
-        "positions. Right: the score of the whole vectors against distance, the chosen distance "
-        "marked.",
         distance=ipywidgets.IntSlider(value=8, min=0, max=200, description="distance"),
         position=ipywidgets.IntSlider(value=200, min=0, max=400, step=10, description="query at"),
         pair=ipywidgets.IntSlider(value=0, min=0, max=len(query) // 2 - 1, description="pair"),

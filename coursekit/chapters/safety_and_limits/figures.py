@@ -10,6 +10,7 @@ from matplotlib.ticker import NullLocator
 from torch import Tensor
 
 from coursekit.plots.checks import require_few, require_values
+from coursekit.plots.describing import describe, number
 from coursekit.plots.style import COLORS, GRAY, new_axes, style, title_above_legend
 
 #: Colour, marker and line of the curves of one figure.
@@ -35,6 +36,7 @@ def secret_ranks(curves: Mapping[str, tuple[Tensor, int]], title: str) -> Axes:
     """
     require_few(curves, len(_LOOKS), "curves")
     ax = new_axes(8.0, 5.2)
+    said = []
     with style():
         for (name, (log_probs, true)), (color, marker, dash) in zip(
             curves.items(), _LOOKS, strict=False
@@ -53,10 +55,19 @@ def secret_ranks(curves: Mapping[str, tuple[Tensor, int]], title: str) -> Axes:
                 zorder=3,
                 label=f"{name}: rank {rank:,}, {bits:.1f} bits",
             )
+            said.append(
+                f"{name}: rank {rank:,} of {len(ordered):,}, {bits:.1f} bits, probability "
+                f"{number(log_probs[true].exp().item())}; the most probable has "
+                f"{number(ordered[0].item())}."
+            )
         ax.set(xscale="log", yscale="log")
         ax.set(xlabel="rank of the secret (1 = most probable)")
         ax.set_ylabel("probability of the secret")
         title_above_legend(ax, title, rows=-(-len(curves) // 2))
+    describe(
+        ax,
+        f"Probability of every secret against its rank, the true one marked. {' '.join(said)}",
+    )
     return ax
 
 

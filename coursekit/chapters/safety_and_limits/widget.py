@@ -50,8 +50,6 @@ def canary_explorer(
     fewest = min(len(group) for group in members.values())
     explore(
         lambda planted, which: canary_view(models, secrets, repetitions, members[planted][which]),
-        alt="Probability of every secret against its rank, both logarithmic, for each model; the "
-        "true secret is marked on each curve.",
         planted=ipywidgets.SelectionSlider(options=times, value=times[-1], description="planted"),
         which=ipywidgets.IntSlider(value=0, min=0, max=fewest - 1, description="canary"),
     )

@@ -9,6 +9,7 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from coursekit.plots.checks import require_shape, require_values
+from coursekit.plots.describing import describe, named, number
 from coursekit.plots.heatmap import heatmap
 from coursekit.plots.style import COLORS, GRAY, new_axes, style
 from coursekit.plots.tokens import visible
@@ -61,7 +62,35 @@ def attention_map(
             frame = Rectangle((0, marked), n, 1, fill=False, lw=2.5, zorder=3)
             frame.set(edgecolor=COLORS["vermillion"], clip_on=False)
             ax.add_patch(frame)
+    describe(ax, _looks(weights, names, marked))
     return ax
+
+
+def _looks(weights: Tensor, names: Sequence[str], marked: int | None) -> str:
+    """Say at which token each one looks most; of many tokens, at which most of them look."""
+    best, n = weights.amax(dim=-1), len(names)
+
+    def row(i: int) -> str:
+        to = (weights[i] > best[i] - 5e-4).nonzero().flatten().tolist()
+        which = " and ".join("itself" if j == i else f"{names[j]} ({j + 1})" for j in to)
+        where = f"{len(to)} tokens alike" if len(to) > 2 else which
+        return f"{names[i]} ({i + 1}) at {where}, {number(best[i].item())}"
+
+    said = f"Attention weights of {n} tokens, a row for each that looks"
+    if n > 1 and not weights.triu(1).any():
+        said += "; none looks at a later one"
+    if n <= 8:
+        return f"{said}. Most weight: {'; '.join(map(row, range(n)))}."
+    to = weights.argmax(dim=-1)
+    places = to.new_tensor(range(n))
+    counts = [int((to[1:] == where[1:]).sum()) for where in (places, places - 1, 0 * places)]
+    said += (
+        f". Of those after the first, {counts[0]} look most at themselves, {counts[1]} at the "
+        f"token before them, {counts[2]} at the first."
+    )
+    strongest = [i + 1 for i in best[1:].topk(4).indices.tolist()]
+    said += f" Most weight: {'; '.join(map(row, strongest))}."
+    return said if marked is None else f"{said} The framed row: {row(marked)}."
 
 
 def head_grid(values: Tensor, label: str, title: str) -> Axes:
@@ -80,6 +109,19 @@ def head_grid(values: Tensor, label: str, title: str) -> Axes:
     heatmap(ax, values.T, low=0, high=1, label=label, columns=2)
     with style():
         ax.set(xlabel="layer (from 0, nearest the input)", ylabel="head", title=title)
+    top = values.flatten().topk(min(4, values.numel()))
+    largest = "; ".join(
+        f"{number(value)} in layer {at // values.shape[1]}, head {at % values.shape[1]}"
+        for value, at in zip(top.values.tolist(), top.indices.tolist(), strict=True)
+    )
+    layers = {f"layer {i}": row.double().mean().item() for i, row in enumerate(values)}
+    describe(
+        ax,
+        f"Heat map of {label} in {values.shape[0]} layers of {values.shape[1]} heads: from "
+        f"{number(values.min().item())} to {number(values.max().item())}, mean "
+        f"{number(values.double().mean().item())}. Largest: {largest}. Mean of a layer: "
+        f"{named(layers, 4)}.",
+    )
     return ax
 
 

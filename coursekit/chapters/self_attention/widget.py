@@ -53,8 +53,6 @@ def attention_explorer(
     n_layers, n_heads = weights.shape[:2]
     explore(
         lambda layer, head, token: head_map(weights, tokens, layer, head, token),
-        alt="Map of attention weights of the chosen head: a row for each token that looks, "
-        "a column for each token looked at, the chosen token's row framed.",
         layer=ipywidgets.IntSlider(value=layer, min=0, max=n_layers - 1, description="layer"),
         head=ipywidgets.IntSlider(value=head, min=0, max=n_heads - 1, description="head"),
         token=ipywidgets.Dropdown(

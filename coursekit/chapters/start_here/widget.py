@@ -20,6 +20,7 @@ from coursekit import progress
 from coursekit.calibration.brier import brier_interval
 from coursekit.data import Question
 from coursekit.plots.answers import answers_diagram
+from coursekit.plots.describing import description
 from coursekit.plots.style import image_html
 
 LOOK = "<style>.coursekit-quiz { --jp-widgets-font-size: 16px; font-size: 16px; }</style>"
@@ -140,8 +141,7 @@ def feedback(questions: Sequence[Question], answers: Mapping[str, Answer]) -> st
         _verdict(score.low, score.high),
     ]
     text = "".join(f"<p>{line}</p>" for line in lines)
-    alt = f"Your reliability diagram. {lines[1]} The points are accuracy against confidence."
-    diagram = _image(answers_diagram(confidence, right, f"Your {len(given)} answers"), alt)
+    diagram = _image(answers_diagram(confidence, right, f"Your {len(given)} answers"))
     rows = [_row(q, a, r) for q, a, r in zip(answered, given, right, strict=True)]
     return f"{text}{diagram}<p>The right answers:</p><ul>{''.join(rows)}</ul>"
 
@@ -170,14 +170,14 @@ def _row(question: Question, answer: Answer, right: bool) -> str:
     return f"<li>{escape(question.question)} <b>{escape(question.answer)}</b>: {said}, {mark}</li>"
 
 
-def _image(ax: Axes, alt: str) -> str:
+def _image(ax: Axes) -> str:
     """Return a figure as an HTML image, and close it."""
     buffer = io.BytesIO()
     figure = ax.get_figure(root=True)
     assert figure is not None  # new_axes made it
     figure.savefig(buffer, format="png")
     plt.close(figure)
-    return image_html(buffer.getvalue(), alt)
+    return image_html(buffer.getvalue(), description(figure))
 
 
 def _radio(question: Question) -> ipywidgets.RadioButtons:

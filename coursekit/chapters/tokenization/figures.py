@@ -8,10 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
 from coursekit.plots.checks import require_few, require_values
+from coursekit.plots.describing import counted, describe
 from coursekit.plots.style import COLORS, GRAY, new_axes, style
 from coursekit.plots.tokens import TINTS, visible
 
 _MARKERS = ("o", "s", "D", "^")
+_SAID = 14  # tokens of a row in the description
 
 
 def token_strips(rows: Mapping[str, Sequence[bytes]], title: str) -> Axes:
@@ -57,6 +59,12 @@ def token_strips(rows: Mapping[str, Sequence[bytes]], title: str) -> Axes:
         for side in ("left", "bottom"):
             ax.spines[side].set_visible(False)
         ax.tick_params(length=0)
+    said = []
+    for name, cut in rows.items():
+        shown = " | ".join(map(visible, cut[:_SAID]))
+        more = f" | and {len(cut) - _SAID} more" if len(cut) > _SAID else ""
+        said.append(f"{name}, {counted(len(cut), 'token')}: {shown}{more}.")
+    describe(ax, f"The same text in boxes, one a token; ␣ is a space. {' '.join(said)}")
     return ax
 
 

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from coursekit.plots.checks import require_few, require_values
+from coursekit.plots.describing import describe, number
 from coursekit.plots.heatmap import heatmap
 from coursekit.plots.style import COLORS, GRAY, new_axes, style
 from coursekit.plots.tokens import visible
@@ -139,4 +140,21 @@ def guess_table(
     with style():
         ax.invert_yaxis()  # the last depth on top: the stream flows upwards
         ax.set(xlabel="token read", ylabel="after block", title=title)
+    last = [
+        (depth[i], visible(row[-1].encode()), probs[i, -1].item()) for i, row in enumerate(guesses)
+    ]
+    changes = [i for i in range(len(last)) if i == 0 or last[i][1] != last[i - 1][1]]
+    shown = sorted({*changes[:1], *changes[-4:], len(last) - 1})
+    path = ", ".join(
+        f"{text} after block {at} ({number(p)})" for at, text, p in map(last.__getitem__, shown)
+    )
+    guessed = ", ".join(
+        f"{visible(text.encode())} after {visible(token.encode())}"
+        for token, text in zip(tokens, guesses[-1], strict=True)
+    )
+    describe(
+        ax,
+        f"The best guess for the next token by block, with its probability. At the last token, "
+        f"{visible(tokens[-1].encode())}: {path}. After the last block: {guessed}.",
+    )
     return ax

@@ -43,8 +43,6 @@ def size_explorer(counts: Mapping[str, Count]) -> None:
     """
     explore(
         lambda **shape: size_figure(counts, **shape),
-        alt="Stacked bars: which share of the parameters and of the floating-point operations goes "
-        "to embeddings, attention and fully connected layers.",
         width=ipywidgets.IntSlider(value=768, min=64, max=4096, step=64, description="width"),
         layers=ipywidgets.IntSlider(value=12, min=1, max=96, description="layers"),
         # Powers of two up to 64 divide every width of the slider.

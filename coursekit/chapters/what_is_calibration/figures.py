@@ -20,6 +20,7 @@ from torch import Tensor
 
 from coursekit.calibration import reliability_bins, wilson_interval
 from coursekit.plots.checks import same_parts
+from coursekit.plots.describing import against_diagonal, describe, named, number
 from coursekit.plots.style import COLORS, GRAY, new_axes, style, title_above_legend
 
 _PARTS = ("blue", "orange", "vermillion", "green", "purple")
@@ -82,6 +83,10 @@ def attributes_diagram(
         ax.set(xlabel="stated probability", ylabel="how often it happened (fraction)")
         if legend:
             title_above_legend(ax, title, columns=3, rows=2)
+    points = [values.tolist() for values in (value, often, low, high)]
+    names = "stated and observed"
+    full, brief = (against_diagonal(*points, names=names, most=most) for most in (3, 0))
+    describe(ax, f"Attributes diagram, {full} Base rate: {number(base_rate)}.", brief=brief)
     return ax
 
 
@@ -151,6 +156,15 @@ def brier_parts(
         ax.set(xlabel="Brier score (lower is better)")
         ax.grid(visible=False, axis="y")
         title_above_legend(ax, title, columns=4)
+    said = (
+        f"{name}: resolution {number(resolution)}, reliability {number(reliability)}, Brier score "
+        f"{number(reliability - resolution + uncertainty)}."
+        for name, (reliability, resolution, uncertainty) in parts.items()
+    )
+    starts = {name: three[2] for name, three in parts.items()}
+    same = len({number(start) for start in starts.values()}) == 1
+    start = number(next(iter(starts.values()))) if same else named(starts)
+    describe(ax, f"From the uncertainty, {start}, to the Brier score. {' '.join(said)}")
     return ax
 
 

@@ -61,8 +61,6 @@ def forecaster_dial(truth: Tensor, happened: Tensor) -> None:
     """
     explore(
         lambda power, bias: dial_view(truth, happened, power, bias),
-        alt="Left, the attributes diagram of the forecaster on the dial; right, the reliability, "
-        "resolution and uncertainty of the honest forecaster and of the one on the dial.",
         power=ipywidgets.FloatSlider(value=2.0, min=-1.0, max=4.0, step=0.25, description="power"),
         bias=ipywidgets.FloatSlider(value=0.0, min=-2.0, max=2.0, step=0.25, description="bias"),
     )

@@ -51,7 +51,7 @@ def test_bad_input_is_refused(wrong, message):
 
 def test_moving_a_control_draws_anew(monkeypatch, displayed):
     drawn = []
-    monkeypatch.setattr(interactive, "show", lambda ax, alt: drawn.append(title(ax)))
+    monkeypatch.setattr(interactive, "show", lambda ax: drawn.append(title(ax)))
     task_explorer(TASKS)
     task, temperature, _ = displayed[0].children
     assert list(task.options) == ["easy", "by luck"]

@@ -26,7 +26,7 @@ def test_only_shared_tasks_can_be_chosen(reports, monkeypatch):
     from coursekit.chapters.audit_your_model import widget as module
 
     asked = {}
-    monkeypatch.setattr(module, "explore", lambda draw, alt, **knobs: asked.update(knobs))
+    monkeypatch.setattr(module, "explore", lambda draw, **knobs: asked.update(knobs))
     report_explorer(reports)
     assert asked["task"].options == ("code",)
 

@@ -39,7 +39,7 @@ def test_an_order_that_is_not_drawn_is_refused(order):
 
 def test_moving_draws_the_figure_anew(displayed, monkeypatch):
     drawn = []
-    monkeypatch.setattr(interactive, "show", lambda ax, alt: drawn.append(ax))
+    monkeypatch.setattr(interactive, "show", lambda ax: drawn.append(ax))
     order_explorer(parts, sequences=(5, 100))
     order, sequences, smoothing, prior, _ = displayed[0].children
     order.value, sequences.value, smoothing.value, prior.value = 3, 100, 10.0, False

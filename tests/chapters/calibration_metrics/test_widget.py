@@ -52,7 +52,7 @@ def test_bad_input_is_refused(wrong, name):
 
 def test_moving_a_control_draws_anew(monkeypatch, displayed):
     drawn = []
-    monkeypatch.setattr(interactive, "show", lambda ax, alt: drawn.append(mean_and_truth(ax)))
+    monkeypatch.setattr(interactive, "show", lambda ax: drawn.append(mean_and_truth(ax)))
     estimate_explorer({"honest": (TRUTH, TRUTH), "too sure": (TOO_SURE, TRUTH)})
     model, n, n_bins, seed, _ = displayed[0].children
     assert [c.description for c in (model, n, n_bins, seed)] == ["model", "N", "bins", "sample"]

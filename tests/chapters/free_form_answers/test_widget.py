@@ -36,7 +36,7 @@ def test_bad_input_is_refused():
 
 def test_moving_a_control_draws_anew(monkeypatch, displayed):
     drawn = []
-    monkeypatch.setattr(interactive, "show", lambda ax, alt: drawn.append(ax.get_title(loc="left")))
+    monkeypatch.setattr(interactive, "show", lambda ax: drawn.append(ax.get_title(loc="left")))
     abstention_explorer({"one": SURE, "other": 1 - SURE}, RIGHT)
     confidence, threshold, _ = displayed[0].children
     assert [c.description for c in (confidence, threshold)] == ["confidence", "threshold"]

@@ -41,7 +41,7 @@ def test_a_single_word_left_is_certain(rule):
 def test_moving_a_control_draws_anew(monkeypatch):
     boxes, drawn = [], []
     monkeypatch.setattr(interactive, "display", boxes.append)
-    monkeypatch.setattr(interactive, "show", lambda ax, alt: drawn.append(bars(ax)["a"]))
+    monkeypatch.setattr(interactive, "show", lambda ax: drawn.append(bars(ax)["a"]))
     other = torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64)
     rule_explorer(WORDS, {"one": (TRUTH, LOGITS), "two": (other, other.log())})
     *controls, output = boxes[0].children

@@ -27,7 +27,7 @@ def controls(monkeypatch):
     """The two controls, and the list of what was drawn for them."""
     boxes, drawn = [], []
     monkeypatch.setattr(interactive, "display", boxes.append)
-    monkeypatch.setattr(interactive, "show", lambda ax, alt: drawn.append(ax.get_title(loc="left")))
+    monkeypatch.setattr(interactive, "show", lambda ax: drawn.append(ax.get_title(loc="left")))
     likelihood_explorer(OUTCOMES)
     return boxes[0].children, drawn
 

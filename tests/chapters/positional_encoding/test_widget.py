@@ -52,7 +52,7 @@ def test_there_are_half_as_many_pairs_as_coordinates(pair):
 def test_sliding_draws_the_figure_anew(monkeypatch):
     shown, drawn = [], []
     monkeypatch.setattr(interactive, "display", shown.append)
-    monkeypatch.setattr(interactive, "show", lambda ax, alt: drawn.append(ax.figure.axes[1]))
+    monkeypatch.setattr(interactive, "show", lambda ax: drawn.append(ax.figure.axes[1]))
     rotary_explorer(QUERY, KEY)
     distance, position, pair, base, _ = shown[0].children
     distance.value, position.value, base.value = 0, 0, 100.0

@@ -33,7 +33,7 @@ def test_a_canary_that_is_not_there_is_refused(canary):
 
 def test_moving_draws_another_canary(displayed, monkeypatch):
     drawn = []
-    monkeypatch.setattr(interactive, "show", lambda ax, alt: drawn.append(ax.get_title(loc="left")))
+    monkeypatch.setattr(interactive, "show", lambda ax: drawn.append(ax.get_title(loc="left")))
     canary_explorer(MODELS, SECRETS, REPETITIONS)
     planted, which, _ = displayed[0].children
     which.value, planted.value = 1, 0

@@ -38,7 +38,7 @@ def test_the_controls_cover_every_layer_head_and_token(displayed, weights):
 
 def test_moving_a_control_draws_another_map(displayed, weights, monkeypatch):
     drawn = []
-    monkeypatch.setattr(interactive, "show", lambda ax, alt: drawn.append(ax))
+    monkeypatch.setattr(interactive, "show", lambda ax: drawn.append(ax))
     attention_explorer(weights, TOKENS)
     layer, head, token, _ = displayed[0].children
     layer.value, head.value, token.value = 1, 2, 0

@@ -37,7 +37,7 @@ def controls(monkeypatch):
     """The four controls, and the list of what was drawn for them."""
     boxes, drawn = [], []
     monkeypatch.setattr(interactive, "display", boxes.append)
-    monkeypatch.setattr(interactive, "show", lambda ax, alt: drawn.append(ax.get_title(loc="left")))
+    monkeypatch.setattr(interactive, "show", lambda ax: drawn.append(ax.get_title(loc="left")))
     size_explorer(COUNTS)
     return boxes[0].children, drawn
 

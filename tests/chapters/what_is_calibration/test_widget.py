@@ -50,7 +50,7 @@ def test_honesty_scores_best_and_is_its_own_reference(rain):
 
 def test_turning_the_dial_draws_the_figure_anew(displayed, rain, monkeypatch):
     drawn = []
-    monkeypatch.setattr(interactive, "show", lambda ax, alt: drawn.append(ax.get_title(loc="left")))
+    monkeypatch.setattr(interactive, "show", lambda ax: drawn.append(ax.get_title(loc="left")))
     forecaster_dial(*rain)
     power, bias, output = displayed[0].children
     assert isinstance(output, ipywidgets.Output)
