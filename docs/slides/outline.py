@@ -228,7 +228,7 @@ def teaches(tree: ast.Module, draws: bool) -> bool:
 
 
 def without_show(source: str, tree: ast.Module) -> str:
-    """The code without the calls that put a figure on the page, with all its words for it."""
+    """The code without the calls that put a figure on the page, and what they draw it with."""
     lines = source.splitlines()
     for node in reversed(tree.body):
         if isinstance(node, ast.Expr) and _name(getattr(node.value, "func", node)) == "show":

@@ -60,7 +60,7 @@ def test_headings_begin_sections_and_parts_of_them():
 
 
 def test_a_figure_stands_alone_and_the_call_that_draws_it_is_left_out():
-    cell = new_code_cell("ax = diagram(x)\nshow(ax, alt='...')", outputs=[picture()])
+    cell = new_code_cell("ax = diagram(x)\nshow(ax)", outputs=[picture()])
     *_, text, figure, after = lecture(
         new_markdown_cell("## One\n\nText."), cell, new_markdown_cell("After it.")
     )
@@ -70,7 +70,7 @@ def test_a_figure_stands_alone_and_the_call_that_draws_it_is_left_out():
 
 
 def test_code_that_is_the_lesson_stays_beside_its_figure():
-    cell = new_code_cell("for x in data:\n    fit(x)\nshow(draw(x), alt='')", outputs=[picture()])
+    cell = new_code_cell("for x in data:\n    fit(x)\nshow(draw(x))", outputs=[picture()])
     *_, code, figure = lecture(new_markdown_cell("## One"), cell)
     assert (kinds(code), kinds(figure)) == (["code"], ["html"])
     assert code.pieces[0].text == "for x in data:\n    fit(x)"
