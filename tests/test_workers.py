@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-
-from coursekit.plots.describing import NUMBER
 
 ROOT = Path(__file__).parents[1]
 
@@ -119,18 +116,3 @@ def test_the_longest_start_first_and_only_the_others_are_quick(settings):
     names = [one.path.relative_to(ROOT).as_posix() for one in items]
     assert names == [first, second, "tests/a.py", "tests/b.py"]
     assert marked == [("tests/a.py", "quick")]
-
-
-def test_the_numbers_of_a_figures_description_are_not_compared_and_its_words_are(settings):
-    assert settings.NUMBER.pattern == NUMBER.pattern
-
-    def compared(text):
-        return re.sub(settings.DESCRIPTION, settings.without_numbers, text)
-
-    here, there = (
-        "Figure: T = 0.9. gap: minus 0.001 at 8,192.",
-        "Figure: T = 0.899. gap: 0 at 8,190.",
-    )
-    assert compared(here) == compared(there)
-    assert compared(here) != compared(there.replace("gap", "sum"))
-    assert compared("gap: 0.9") == "gap: 0.9"
