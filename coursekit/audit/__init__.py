@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from coursekit.audit.asking import AnswerTask, ChoiceTask
     from coursekit.audit.comparison import TaskComparison, compare
     from coursekit.audit.items import Item, Task
+    from coursekit.audit.questions import read_questions, task_of
     from coursekit.audit.report import Report
     from coursekit.audit.run import TASKS, audit, default_batch_size
     from coursekit.audit.running import OutOfMemoryError
@@ -33,6 +34,8 @@ _HOMES = {
     "audit": "run",
     "compare": "comparison",
     "default_batch_size": "run",
+    "read_questions": "questions",
+    "task_of": "questions",
 }
 
 __all__ = [
@@ -48,6 +51,8 @@ __all__ = [
     "audit",
     "compare",
     "default_batch_size",
+    "read_questions",
+    "task_of",
 ]
 
 __getattr__, __dir__ = lazy_face(__name__, _HOMES)

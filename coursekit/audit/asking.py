@@ -257,6 +257,8 @@ def _entity(question: Question) -> str:
 
 def _labels(question: Question) -> dict[str, str]:
     labels = {"kind": question.kind}
+    if question.grouped_by:
+        labels[question.grouped_by] = question.group
     return labels | ({"continent": question.group} if question.population is not None else {})
 
 

@@ -16,6 +16,7 @@ from types import ModuleType
 from coursekit.audit import (
     comparison_command,
     endpoint_command,
+    questions,
     results_command,
     weights_command,
 )
@@ -42,7 +43,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         default="audit",
         help="folder for report.json and report.html (%(default)s)",
     )
-    parser.add_argument("--tasks", nargs="+", metavar="TASK", help=weights_command.TASKS_HELP)
+    parser.add_argument("--tasks", nargs="+", metavar="TASK", help=questions.TASKS_HELP)
     parser.add_argument("--limit", type=int, help="items of each task, at most")
     parser.add_argument(
         "--seed", type=int, default=0, help="of items, halves and samples (%(default)s)"
@@ -51,6 +52,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--resume", action="store_true", help="go on from what an interrupted audit left"
     )
     owners = {kind: kind.add_arguments(parser) for kind in KINDS}
+    for_asking = questions.add_arguments(parser)
+    for kind in (weights_command, endpoint_command):
+        owners[kind] += for_asking
     parser.set_defaults(owners=owners)
 
 

@@ -14,13 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coursekit._console import exit_code, say
+from coursekit.audit.questions import require_names, tasks_of
 
 if TYPE_CHECKING:
     from accelerate import PartialState
 
-# The tasks are named here as well, so that a mistyped one is refused before torch is imported.
-TASKS = ("prose", "code", "samples", "choices", "answers")
-TASKS_HELP = f"which of {', '.join(TASKS)} (all)"
 DTYPES = ("float32", "bfloat16", "float16")
 
 
@@ -45,9 +43,7 @@ def add_arguments(parser: ArgumentParser) -> list[Action]:
 
 def run(options: Namespace) -> int:
     """Audit a model as the command line says; returns the exit code."""
-    for task in options.tasks or ():
-        if task not in TASKS:
-            raise ValueError(f"tasks must be some of {', '.join(TASKS)}, found {task!r}")
+    require_names(options.tasks)
     from coursekit.audit.running import processes
 
     state = processes()
@@ -78,7 +74,8 @@ def _audit(options: Namespace, state: PartialState) -> str:
     from coursekit.llm.pretrained import load
 
     folder = Path(options.output)
-    Plan.of(options.tasks, options.limit, options.seed, options.batch_size)
+    tasks = tasks_of(options)
+    Plan.of(tasks, options.limit, options.seed, options.batch_size)
     require_free(folder, options.resume)
     _require_writable(folder, state)
     device = options.device
@@ -93,7 +90,7 @@ def _audit(options: Namespace, state: PartialState) -> str:
     try:
         report = audit(
             lm,
-            tasks=options.tasks,
+            tasks=tasks,
             limit=options.limit,
             seed=options.seed,
             batch_size=options.batch_size,

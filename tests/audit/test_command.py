@@ -14,7 +14,7 @@ from accelerate.state import AcceleratorState
 from transformers import BertConfig, BertForMaskedLM, GPT2Config, GPT2Model
 
 from coursekit import __main__
-from coursekit.audit import TASKS, Report, page, weights_command
+from coursekit.audit import TASKS, Report, page, questions
 
 SMALL = ["--limit=8", "--device=cpu", "--tasks", "code", "answers"]
 
@@ -67,7 +67,7 @@ def test_every_option_arrives(byte_model, tmp_path, no_page):
 
 
 def test_the_tasks_of_the_command_are_those_of_the_package():
-    assert tuple(TASKS) == weights_command.TASKS
+    assert tuple(TASKS) == questions.TASKS
 
 
 def test_resume_repeats_nothing_and_mends_a_lost_page(byte_model, audited, monkeypatch, capsys):
