@@ -1,7 +1,8 @@
-"""The calibration report of a causal language model: `from coursekit.audit import audit`.
+"""The calibration report of a language model: `from coursekit.audit import audit`.
 
-`audit(lm)` measures, `compare` sets two reports side by side, `Task` is what it asks. Names are
-looked up when they are first asked for, so importing this room costs nothing.
+`audit(lm)` measures a model, `audit_results(file)` what it has answered before, `compare` sets two
+reports side by side, `Task` is what it asks. Names are looked up when they are first asked for, so
+importing this room costs nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from coursekit.audit.items import Item, Task
     from coursekit.audit.questions import read_questions, task_of
     from coursekit.audit.report import Report
+    from coursekit.audit.results.run import ModelResults, audit_results, audit_results_by_model
     from coursekit.audit.run import TASKS, audit, default_batch_size
     from coursekit.audit.running import OutOfMemoryError
     from coursekit.audit.schema import SCHEMA
@@ -27,11 +29,14 @@ _HOMES = {
     "SCHEMA": "schema",
     "TASKS": "run",
     "Item": "items",
+    "ModelResults": "results.run",
     "OutOfMemoryError": "running",
     "Report": "report",
     "Task": "items",
     "TaskComparison": "comparison",
     "audit": "run",
+    "audit_results": "results.run",
+    "audit_results_by_model": "results.run",
     "compare": "comparison",
     "default_batch_size": "run",
     "read_questions": "questions",
@@ -44,11 +49,14 @@ __all__ = [
     "AnswerTask",
     "ChoiceTask",
     "Item",
+    "ModelResults",
     "OutOfMemoryError",
     "Report",
     "Task",
     "TaskComparison",
     "audit",
+    "audit_results",
+    "audit_results_by_model",
     "compare",
     "default_batch_size",
     "read_questions",

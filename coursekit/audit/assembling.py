@@ -46,7 +46,7 @@ def result_of(task: Task, items: Sequence[Item], records: Records, seed: int) ->
         "same_for_all": task.same_for_all,
         "metrics": numbers_of(metrics_with_intervals(task, table, entities, seed)),
         "ece_by_chance": _ece_by_chance(task, table, seed),
-        "bins": _bins(totals),
+        "bins": bins_as_numbers(totals),
         "groups": _groups(task, items, table, seed),
         "temperature": _temperature(task, items, records, seed),
         "by_item": {
@@ -93,7 +93,8 @@ def _ece_by_chance(task: Task, table: Tensor, seed: int) -> float:
     return ece_by_chance(table.sum(dim=0), LEVEL, seed=seed)
 
 
-def _bins(totals: Tensor) -> Numbers:
+def bins_as_numbers(totals: Tensor) -> Numbers:
+    """Bins of totals `(4 B + 2,)`, as JSON can hold them."""
     bins = bins_of(totals)
     return {
         "count": bins.count.tolist(),
@@ -156,7 +157,7 @@ def _temperature(task: Task, items: Sequence[Item], records: Records, seed: int)
         "after": numbers_of(metrics_with_intervals(task, after, entities, seed)),
         "change": numbers_of(change),
         "ece_by_chance_after": _ece_by_chance(task, after, seed),
-        "bins_after": _bins(after.sum(dim=0)),
+        "bins_after": bins_as_numbers(after.sum(dim=0)),
     }
 
 

@@ -81,7 +81,8 @@ def compare(
         raise ValueError(
             "reports must have a task in common that can be compared, found "
             f"{', '.join(first.tasks)} in the first and {', '.join(second.tasks)} in the second "
-            "(own samples are other texts for each model)"
+            "(own samples are other texts for each model, and results without a column that tells "
+            "items apart cannot be paired)"
         )
     return {task: _compare_task(task, first, second) for task in chosen}
 
@@ -105,8 +106,11 @@ def _compare_task(task: str, first: Report, second: Report) -> TaskComparison:
             values[1][0][name] - values[0][0][name], values[1][1][name] - draws
         )
         for name, draws in values[0][1].items()
+        if name in one["metrics"] and name in other["metrics"]
     }
-    if "auroc" in one["metrics"] and "auroc" in other["metrics"]:
+    # Where a row of sums holds several predictions, their order is lost.
+    alone = all(len(found["by_item"]["name"]) == found["predictions"] for found in (one, other))
+    if alone and "auroc" in one["metrics"] and "auroc" in other["metrics"]:
         a, b = (resamples.auroc(*predictions_of(table)) for table in tables)
         difference["auroc"] = percentile_interval(b[0] - a[0], b[1] - a[1])
     return TaskComparison(one["title"], first.metrics(task), second.metrics(task), difference)

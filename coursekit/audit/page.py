@@ -105,10 +105,11 @@ def summary(report: Report) -> str:
                 f"{metrics['gap']:+.3f}",
                 f"{metrics['ece'].estimate:.3f}",
                 f"{found['ece_by_chance']:.3f}",
-                f"{report.temperature(task):.2f}",
+                f"{report.temperature(task):.2f}" if "temperature" in found else "",
             ]
         )
     sentences = [verdict(report, task) for task in report.tasks]
+    sentences += [f"Note: {printable(note)}" for note in report.notes]
     heading = f"Calibration of {printable(report.model)}"
     return "\n".join([heading, "", *_aligned(rows), "", *sentences])
 
@@ -175,16 +176,17 @@ def to_html(report: Report) -> str:
         lstrip_blocks=True,
     )
     tasks = report.tasks
+    mended = [task for task in tasks if "temperature" in report.task(task)]
     return environment.get_template("audit.html.jinja").render(
         report=report,
         columns=COLUMNS,
         words=METRICS | {"auroc": "how well confidence tells right answers from wrong ones"},
         verdicts={task: verdict(report, task) for task in tasks},
-        temperatures={task: temperature_sentence(report, task) for task in tasks},
+        temperatures={task: temperature_sentence(report, task) for task in mended},
         overview=_drawn(lambda: overview(report)),
         figures={task: _drawn(partial(_diagram, report, task)) for task in tasks},
         all_tasks={report.task(task)["title"]: _cells(report, task) for task in tasks},
-        held_out={task: _held_out(report, task) for task in tasks},
+        held_out={task: _held_out(report, task) for task in mended},
         by_group={task: _by_group(report, task) for task in tasks},
     )
 

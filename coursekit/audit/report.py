@@ -53,6 +53,11 @@ class Report:
         """The tasks that were done, in order."""
         return list(self.data["tasks"])
 
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must be told, such as which rows of a file could not be read."""
+        return list(self.data.get("notes", ()))
+
     def task(self, task: str) -> dict[str, Any]:
         """All that is said about one task.
 

@@ -1,8 +1,10 @@
 """The form of `report.json`, as a JSON Schema: what every entry is, and what a reader may rely on.
 
 `VERSION` grows whenever an entry changes its meaning or disappears; new entries leave it as it is,
-and a reader ignores what it does not know. Version 2 has a seal and the precision of the weights,
-and its fingerprint is a digest of all of them.
+and a reader ignores what it does not know. Version 3 says of what kind its subject is: weights that
+were read, or results that existed. What only some kinds have is optional: the size of a model, and
+the NLL and a temperature, which need the probabilities of all options. The rows of `by_item` are
+what is resampled where one for each item would be too many.
 
 Reference:
     https://json-schema.org/draft/2020-12
@@ -14,7 +16,7 @@ from typing import Any
 
 from coursekit.calibration.sums import BINNED, METRICS, N_BINS, PLAIN
 
-FORMAT, VERSION = "coursekit-audit", 2
+FORMAT, VERSION = "coursekit-audit", 3
 #: What has an interval, in the order in which it is shown.
 INTERVALS = (*METRICS, "auroc", "value")
 
@@ -44,10 +46,11 @@ _INTERVAL = _entries(
     what="a value with its 95 % interval, from 1000 resamples of whole entities",
 )
 _METRICS = _entries(
-    {name: _INTERVAL | {"description": what} for name, what in METRICS.items()},
+    {name: _INTERVAL | {"description": METRICS[name]} for name in METRICS if name != "nll"},
     {
+        "nll": _INTERVAL | {"description": METRICS["nll"]},
         "auroc": _INTERVAL
-        | {"description": "how well confidence tells right from wrong; only for questions"}
+        | {"description": "how well confidence tells right from wrong; only for questions"},
     },
 )
 _BINS = _entries(
@@ -99,21 +102,22 @@ _TASK = _entries(
             "description": "by label and its value; of at least 10 items and 2 entities",
             "additionalProperties": {"type": "object", "additionalProperties": _GROUP},
         },
-        "temperature": _TEMPERATURE,
         "by_item": _entries(
             {
                 "name": _list_of(_TEXT),
                 "entity": _list_of(_TEXT),
                 "sums": _list_of(_list_of(_NUMBER, N_BINS * len(BINNED) + len(PLAIN))),
             },
-            what=f"a row an item: {', '.join(BINNED)} in each bin, then {' and '.join(PLAIN)}",
+            what="a row an item, or for several together: "
+            f"{', '.join(BINNED)} in each bin, then {' and '.join(PLAIN)}",
         ),
     },
     {
+        "temperature": _TEMPERATURE,
         "surest_wrong": _list_of(
             _entries({"question": _TEXT, "said": _TEXT, "right": _TEXT, "agreeing": _COUNT}),
             what="wrong free answers, those that most samples gave first",
-        )
+        ),
     },
 )
 SCHEMA = _entries(
@@ -122,13 +126,17 @@ SCHEMA = _entries(
         "version": {"const": VERSION},
         "model": _entries(
             {
+                "kind": _TEXT | {"description": "of the subject: weights or results"},
                 "name": _TEXT,
-                "fingerprint": _TEXT | {"description": "SHA-256 of configuration and weights"},
+                "fingerprint": _TEXT
+                | {"description": "SHA-256 of configuration and weights, or of the files"},
+            },
+            {
                 "parameters": _COUNT,
                 "vocabulary": _COUNT,
                 "dtype": _TEXT | {"description": "precision of the weights as they were used"},
                 "weights": _TEXT | {"description": "the same, and from what they were expanded"},
-            }
+            },
         ),
         "settings": _entries(
             {
@@ -150,7 +158,8 @@ SCHEMA = _entries(
         "seal": _TEXT
         | {"description": "SHA-256 of the rest: sorted keys, no spaces, ASCII; no signature"},
     },
-    what="calibration report of a causal language model",
+    {"notes": _list_of(_TEXT, what="what a reader must be told")},
+    what="calibration report of a language model",
 ) | {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 
 
@@ -180,13 +189,17 @@ def validate(data: Any) -> None:
         ValueError: the report must have 'model'
     """
     _check(data, SCHEMA, ())
+    if data["model"]["kind"] == "weights":
+        for part in ("parameters", "vocabulary", "dtype", "weights"):
+            _require(part in data["model"], ("model",), f"have {part!r}")
     for name, task in data["tasks"].items():
         for part in ("limit", "items"):
             _require(name in data["settings"][part], ("settings", part), f"have {name!r}")
         lengths = {len(task["by_item"][column]) for column in ("name", "entity", "sums")}
-        if lengths != {task["items"]}:
+        if len(lengths) > 1 or max(lengths) > task["items"]:
             raise ValueError(
-                f"tasks/{name}/by_item must have a row for each of {task['items']} items"
+                f"tasks/{name}/by_item must have columns of one length, of at most a row for each "
+                f"of {task['items']} items"
             )
 
 

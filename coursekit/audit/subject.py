@@ -78,6 +78,7 @@ def check_tokenizer(lm: LanguageModel) -> None:
 def describe(lm: LanguageModel) -> dict[str, Any]:
     """Return what a report says about a model."""
     return {
+        "kind": "weights",
         "name": name_of(lm),
         "fingerprint": fingerprint(lm),
         "parameters": sum(weight.numel() for weight in lm.model.parameters()),
