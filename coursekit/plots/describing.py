@@ -129,7 +129,8 @@ def named(values: Mapping[str, float] | Sequence[tuple[str, float]], most: int =
     if len(pairs) > 2 and len({number(value) for _, value in pairs}) == 1:
         return f"{number(pairs[0][1])} for each of {len(pairs)}"
     if len(pairs) <= most:
-        return ", ".join(f"{_quoted(name)} {number(value)}" for name, value in pairs)
+        comma = "; " if any("," in name for name, _ in pairs) else ", "
+        return comma.join(f"{_quoted(name)} {number(value)}" for name, value in pairs)
     ordered = sorted(pairs, key=lambda pair: -pair[1])
     top = named(ordered[: max(most // 2, 1)], most)
     last = named(ordered[-1:], most)
@@ -146,6 +147,17 @@ def estimates(rows: Mapping[str, Interval], most: int = 8) -> str:
     return f"{named({name: interval.estimate for name, interval in rows.items()}, most)}."
 
 
+def with_ends(interval: Interval) -> str:
+    """Write an estimate with the ends of its interval.
+
+    Example:
+        >>> with_ends(Interval(0.05, -0.01, 0.11))
+        '0.05 (minus 0.01 to 0.11)'
+    """
+    ends = f"{number(interval.low)} to {number(interval.high)}"
+    return f"{number(interval.estimate)} ({ends})"
+
+
 def rows_of_intervals(
     rows: Mapping[str, Interval], reference: tuple[float, str] | None = None, most: int = 8
 ) -> str:
@@ -157,7 +169,8 @@ def rows_of_intervals(
         'gap 0.05 (0.01 to 0.09). 1 of 1 intervals excludes calibrated, 0.'
     """
     if len(rows) <= most:
-        said = ", ".join(f"{_one_line(name)} {_with_ends(value)}" for name, value in rows.items())
+        comma = "; " if any("," in name for name in rows) else ", "
+        said = comma.join(f"{_quoted(name)} {with_ends(value)}" for name, value in rows.items())
     else:
         said = estimates(rows, most)[:-1]
     if reference is None:
@@ -184,8 +197,10 @@ def series(
         detail: 2 for all, 1 without the places of lowest and highest, 0 for the ends alone.
 
     Example:
-        >>> series("loss", [1, 2, 3, 4, 5, 6], [9, 5, 4, 3, 2, 2.5])
+        >>> series("loss", [1, 2, 3, 4, 5, 6], [9, 7, 5, 3, 2, 2.5])
         'loss: from 9 at 1 to 2.5 at 6, lowest 2 at 5.'
+        >>> series("loss", [1, 2, 3, 4, 5, 6], [9, 9, 9, 2, 2, 2])
+        'loss: from 9 at 1 to 2 at 6, steepest from 9 at 3 to 2 at 4.'
     """
     xs, ys = np.asarray(list(x), dtype=float), np.asarray(list(y), dtype=float)
     shown = np.isfinite(xs) & np.isfinite(ys)
@@ -209,6 +224,9 @@ def series(
         for word, i in (("lowest", int(ys.argmin())), ("highest", int(ys.argmax()))):
             if detail and number(ys[i]) not in ends:
                 said += f", {word} {at(i) if detail == 2 else number(ys[i])}"
+        step = int(np.abs(np.diff(ys)).argmax())
+        if detail == 2 and abs(ys[step + 1] - ys[step]) > 0.5 * np.ptp(ys):
+            said += f", steepest from {at(step)} to {at(step + 1)}"
     return f"{head}{said}{hidden}."
 
 
@@ -585,10 +603,5 @@ def _reference_lines(ax: Axes) -> list[str]:
 
 def _name_and_value(value: float, name: str) -> str:
     """Return a name with its value, once: many labels hold it already."""
-    known = any(f"{value:.{digits}f}" in name for digits in range(4))
+    known = any(f"{value:{form}}" in name for form in (".0f", ".1f", ".2f", ".3f", ",.0f"))
     return _one_line(name) if known else f"{_one_line(name)}, {number(value)}"
-
-
-def _with_ends(interval: Interval) -> str:
-    ends = f"{number(interval.low)} to {number(interval.high)}"
-    return f"{number(interval.estimate)} ({ends})"

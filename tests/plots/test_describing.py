@@ -65,9 +65,9 @@ def test_number(value, text):
 
 def test_few_values_are_all_said_and_many_are_summed_up():
     assert series("a", [1, 2], [3, 4]) == "a: 3 at 1, 4 at 2."
-    many = series("a", range(9), [5, 4, 3, 2, 1, 2, 3, 9, 7])
+    many = series("a", range(9), [5, 4, 3, 2, 1, 3, 6, 9, 7])
     assert many == "a: from 5 at 0 to 7 at 8, lowest 1 at 4, highest 9 at 7."
-    brief = series("a", range(9), [5, 4, 3, 2, 1, 2, 3, 9, 7], detail=0)
+    brief = series("a", range(9), [5, 4, 3, 2, 1, 3, 6, 9, 7], detail=0)
     assert brief == "a: from 5 at 0 to 7 at 8."
     assert series("", range(9), [2] * 9) == "2 from 0 to 8."
 
@@ -82,6 +82,7 @@ def test_what_is_undefined_is_counted():
 
 def test_names_that_end_in_a_digit_cannot_run_into_their_value():
     assert named({"GPT-2": 0.5, "BERT": 1}) == "'GPT-2' 0.5, BERT 1"
+    assert named({"small, old": 0.5, "large": 1}) == "small, old 0.5; large 1"
 
 
 def test_equal_values_are_said_once():
@@ -106,12 +107,12 @@ def test_diagonal_and_its_intervals():
 def test_lines_with_labels_axes_and_a_reference(ax):
     ax.plot([1, 2, 3], [0.5, 0.25, 0.125], label="loss")
     ax.axhline(0.1, label="floor")
-    ax.axvline(2, label="stop: 2")
+    ax.axvline(2000, label="stop: 2,000")
     ax.axhline(7)
     ax.set(title="A\nB", xlabel="step", ylabel="nats", yscale="log")
     assert said(ax) == (
         "A; B. nats, logarithmic against step. loss: 0.5 at 1, 0.25 at 2, 0.125 at 3. "
-        "A line marks floor, 0.1. A line marks stop: 2."
+        "A line marks floor, 0.1. A line marks stop: 2,000."
     )
 
 

@@ -64,7 +64,14 @@ def error_estimates(
     said = []
     for name, values in estimates.items():
         line = series(name, x, values.double().mean(dim=1).tolist())
-        said.append(f"{line} True error: {number(true_error[name])}.")
+        tails = values.double().quantile(torch.tensor([0.025, 0.975]).double(), dim=1).T
+        bands = (
+            f"{number(tails[i, 0].item())} to {number(tails[i, 1].item())} at {number(x[i])}"
+            for i in (0, -1)
+        )
+        said.append(
+            f"{line} Middle 95 %: {', '.join(bands)}. True error: {number(true_error[name])}."
+        )
     describe(ax, f"Mean of the estimated ECE against {xlabel}, logarithmic. {' '.join(said)}")
     return ax
 

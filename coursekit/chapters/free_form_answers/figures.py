@@ -15,7 +15,7 @@ from torch import Tensor
 
 from coursekit.calibration import Interval, RiskCoverage
 from coursekit.plots.checks import require_values
-from coursekit.plots.describing import describe, number
+from coursekit.plots.describing import describe, number, with_ends
 from coursekit.plots.style import COLORS, GRAY, new_axes, style, title_above_legend
 
 #: Colour and dashes of each band, in their order.
@@ -85,6 +85,12 @@ def risk_coverage_bands(
         ax.set_ylim(bottom=0)
         ax.set_ylabel("risk (share of the answers\nthat are wrong)")
         title_above_legend(ax, title, rows=2)
+    few = sorted({0, len(coverage) // 2, len(coverage) - 1})
+    said = (
+        f"{name}: {', '.join(f'{with_ends(row[i])} at {number(coverage[i])}' for i in few)}."
+        for name, row in risks.items()
+    )
+    describe(ax, f"Risk against coverage, with bands of intervals. {' '.join(said)}")
     return ax
 
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from coursekit.plots.checks import require_few, require_values
-from coursekit.plots.describing import describe, number, series
+from coursekit.plots.describing import counted, describe, number, series
 from coursekit.plots.heatmap import heatmap
 from coursekit.plots.style import COLORS, GRAY, new_axes, style
 
@@ -42,7 +42,7 @@ def position_heatmap(table: Tensor, title: str) -> Axes:
         ax.set(xlabel="coordinate", ylabel="position (tokens)", title=title)
     turns = (table[1:].sign() != table[:-1].sign()).sum(dim=0).tolist()
     places = sorted({0, len(turns) // 4, len(turns) // 2, len(turns) - 1})
-    signs = ", ".join(f"{turns[i]} times in column {i + 1}" for i in places)
+    signs = ", ".join(f"{counted(turns[i], 'time')} in column {i + 1}" for i in places)
     describe(
         ax,
         f"Heat map of {table.shape[0]} positions by {table.shape[1]} coordinates, values from "

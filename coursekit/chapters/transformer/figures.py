@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from coursekit.plots.checks import require_few, require_values
-from coursekit.plots.describing import describe, number
+from coursekit.plots.describing import describe, number, series
 from coursekit.plots.heatmap import heatmap
 from coursekit.plots.style import COLORS, GRAY, new_axes, style
 from coursekit.plots.tokens import visible
@@ -79,6 +79,12 @@ def seeds_against_depth(
         for values, line in zip(lines.values(), ax.lines, strict=True):
             low, high = values.amin(dim=0).tolist(), values.amax(dim=0).tolist()
             ax.fill_between(depth, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
+    said = (
+        f"{series(name, depth, medians[name], detail=1)} At {depth[-1]} from "
+        f"{number(values[:, -1].min().item())} to {number(values[:, -1].max().item())}."
+        for name, values in lines.items()
+    )
+    describe(ax, f"{ylabel}, logarithmic, against the number of blocks, medians. {' '.join(said)}")
     return ax
 
 
