@@ -4,6 +4,7 @@ import json
 import re
 import warnings
 from argparse import Namespace
+from pathlib import Path
 
 import pytest
 
@@ -291,3 +292,19 @@ def test_bad_arguments_of_the_command(arguments, said, tmp_path, monkeypatch, ca
     monkeypatch.chdir(tmp_path)
     assert __main__.main(["audit", *arguments]) == 1
     assert said in capsys.readouterr().err
+
+
+def test_the_page_names_every_column_and_all_it_may_be_called():
+    page = (Path(__file__).parents[2] / "docs" / "audit.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| ([a-z_, ]+) \|", page, re.MULTILINE)
+    named = {name: tuple(others.split(", ")) for name, others in rows}
+    expected = {name: aliases[1:] for name, aliases in questions.ALIASES.items()}
+    assert named == expected | {"answer": tuple(a for a in expected["answer"] if a != "answerkey")}
+
+
+def test_the_examples_of_the_page_can_be_read(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "audit.md").read_text(encoding="utf-8")
+    table, lines = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    lima, zinc = read_questions(written(tmp_path, table, "exam.csv"))
+    assert (lima.answer, zinc.answer, zinc.options) == ("Lima", "zinc", ("zinc", "helium"))
+    assert answers(written(tmp_path, lines)) == ["Lima"]

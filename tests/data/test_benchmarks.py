@@ -251,3 +251,14 @@ def test_the_file_of_sciq_has_the_right_answer_last_every_time():
     documents = [document for _, document in benchmarks._documents(about("sciq").file)]
     assert {document["gold"] for document in documents} == {3}
     assert sum(bool(document["support"].strip()) for document in documents) == 887
+
+
+def test_the_page_about_the_sets_says_the_same():
+    page = (Path(__file__).parents[2] / "docs" / "audit.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `") and line.count("|") == 5]
+    listed = [[cell.strip() for cell in line.strip("|").split("|")] for line in rows]
+    sets = [about(name) for name in names()]
+    assert [row for row in listed if row[0].strip("`") in names()] == [
+        [f"`{each.name}`", f"{each.size:,}", each.grouped_by, each.licence] for each in sets
+    ]
+    assert f"up to {max(each.left_out for each in sets)} of a set" in page
