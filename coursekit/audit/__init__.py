@@ -1,8 +1,9 @@
 """The calibration report of a language model: `from coursekit.audit import audit`.
 
-`audit(lm)` measures a model, `audit_results(file)` what it has answered before, `compare` sets two
-reports side by side, `Task` is what it asks. Names are looked up when they are first asked for, so
-importing this room costs nothing.
+`audit(lm)` measures weights, `audit_served(address)` a model behind an address, and
+`audit_results(file)` what a model has answered before; `compare` sets two reports side by side,
+`Task` is what `audit` asks. Names are looked up when they are first asked for, so importing this
+room costs nothing.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from coursekit.audit.run import TASKS, audit, default_batch_size
     from coursekit.audit.running import OutOfMemoryError
     from coursekit.audit.schema import SCHEMA
+    from coursekit.audit.served.client import ServerError
+    from coursekit.audit.served.run import audit_served
 
 #: In which module each name lives.
 _HOMES = {
@@ -32,11 +35,13 @@ _HOMES = {
     "ModelResults": "results.run",
     "OutOfMemoryError": "running",
     "Report": "report",
+    "ServerError": "served.client",
     "Task": "items",
     "TaskComparison": "comparison",
     "audit": "run",
     "audit_results": "results.run",
     "audit_results_by_model": "results.run",
+    "audit_served": "served.run",
     "compare": "comparison",
     "default_batch_size": "run",
     "read_questions": "questions",
@@ -52,11 +57,13 @@ __all__ = [
     "ModelResults",
     "OutOfMemoryError",
     "Report",
+    "ServerError",
     "Task",
     "TaskComparison",
     "audit",
     "audit_results",
     "audit_results_by_model",
+    "audit_served",
     "compare",
     "default_batch_size",
     "read_questions",

@@ -72,8 +72,8 @@ class Questions:
         questions = self.questions(seed) if callable(self.questions) else self.questions
         self.require_questions(questions)
         examples, asked = _examples_and_questions(questions, seed)
-        pairs = [(question.question, question.answer) for question in examples]
-        prompts = few_shot_prompts([question.question for question in asked[:limit]], pairs)
+        pairs = [self.put(question) for question in examples]
+        prompts = few_shot_prompts([self.put(question)[0] for question in asked[:limit]], pairs)
         return [
             Item(
                 f"{question.kind} {question.key}",
@@ -83,6 +83,10 @@ class Questions:
             )
             for number, (question, prompt) in enumerate(zip(asked, prompts, strict=False))
         ]
+
+    def put(self, question: Question) -> tuple[str, str]:
+        """Return the text of a question as it is put, and its answer as it is wanted."""
+        return question.question, question.answer
 
     def require_questions(self, questions: Sequence[Question]) -> None:
         """Check that there is something to ask.
@@ -193,16 +197,10 @@ class AnswerTask(Questions):
             seed=seed,
             numbers=[item.content["number"] for item in items],
         )
-        records = []
-        for item, answers in zip(items, sampled, strict=True):
-            texts = [answer.text for answer in answers]
-            clusters = cluster_by_string(texts, key=normalise)
-            # Of equally frequent ones the first that was said; `most_common` keeps this order.
-            [(most, agreeing)] = Counter(clusters).most_common(1)
-            said = texts[clusters.index(most)]
-            right = matches(said, item.content["question"])
-            records.append({"said": said, "agreeing": agreeing, "right": right})
-        return records
+        return [
+            record_of_samples([answer.text for answer in answers], item.content["question"])
+            for item, answers in zip(items, sampled, strict=True)
+        ]
 
     def prediction(
         self, item: Item, record: Record, temperature: float
@@ -213,6 +211,22 @@ class AnswerTask(Questions):
         confidence, right = logit.sigmoid().item(), record["right"]
         nll = torch.nn.functional.softplus(-logit if right else logit).item()
         return confidence, right, nll
+
+
+def record_of_samples(texts: Sequence[str], question: Question) -> Record:
+    """Return the most frequent answer, how many samples gave it, and whether it is right.
+
+    Example:
+        >>> from coursekit.data import capital_questions
+        >>> peru = next(question for question in capital_questions() if question.key == "PE")
+        >>> record_of_samples(["Lima", "Quito", "lima."], peru)
+        {'said': 'Lima', 'agreeing': 2, 'right': True}
+    """
+    clusters = cluster_by_string(texts, key=normalise)
+    # Of equally frequent ones the first that was said; `most_common` keeps this order.
+    [(most, agreeing)] = Counter(clusters).most_common(1)
+    said = texts[clusters.index(most)]
+    return {"said": said, "agreeing": agreeing, "right": matches(said, question)}
 
 
 def course_questions(seed: int) -> list[Question]:

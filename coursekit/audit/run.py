@@ -249,7 +249,7 @@ def _audit(
             for task in plan.tasks
         }
         report = Report(
-            {"format": FORMAT, "version": VERSION, **settings, "software": _software()}
+            {"format": FORMAT, "version": VERSION, **settings, "software": software()}
             | {"tasks": results}
         )
         if folder is not None and processes().is_main_process:
@@ -277,13 +277,13 @@ def _open(
     require_free(folder, resume)
     if (folder / FILE).exists():
         report = Report.read(folder)
-        _require_same(folder, report.data, settings)
+        require_same(folder, report.data, settings)
         state.wait_for_everyone()
         if state.is_main_process:
             journal.remove()  # a kill right after the report was written has left it
         return report
     if earlier := journal.settings():
-        _require_same(folder, earlier, settings)
+        require_same(folder, earlier, settings)
     state.wait_for_everyone()  # nobody writes before everybody has looked
     if state.is_main_process:
         stack.enter_context(journal.held())
@@ -296,8 +296,16 @@ def _open(
     return None
 
 
-def _require_same(folder: Path, earlier: dict[str, Any], now: dict[str, Any]) -> None:
-    """Refuse to go on with the audit of something else."""
+def require_same(folder: Path, earlier: dict[str, Any], now: dict[str, Any]) -> None:
+    """Refuse to go on with the audit of something else.
+
+    Raises:
+        ValueError: If a model, an option or an item was another one.
+
+    Example:
+        >>> settings = {"model": {"fingerprint": "1f"}, "settings": {"seed": 0}}
+        >>> require_same(Path("audit"), settings, settings)
+    """
     for part in ("model", "settings"):
         for name in now[part]:
             # A folder may be called by another name; what is in it may not differ.
@@ -317,7 +325,13 @@ def _require_same(folder: Path, earlier: dict[str, Any], now: dict[str, Any]) ->
             )
 
 
-def _software() -> dict[str, str]:
+def software() -> dict[str, str]:
+    """Return the versions of what computed a report.
+
+    Example:
+        >>> list(software())
+        ['python', 'torch', 'transformers']
+    """
     return {
         "python": platform.python_version(),
         "torch": str(torch.__version__),

@@ -71,7 +71,7 @@ class Run:
             for batch in mine:
                 with advising_on_memory(self.batch_size):
                     records = task.read(self.lm, batch, self.seed, temperature)
-                records = _plain(task, batch, records)
+                records = plain_records(task, batch, records)
                 names = [item.name for item in batch]
                 if self.journal is not None:
                     self.journal.append(task.name, names, records)
@@ -81,8 +81,17 @@ class Run:
         return {item.name: found[item.name] for item in items}
 
 
-def _plain(task: Task, batch: Sequence[Item], records: Any) -> list[Record]:
-    """Return records as the journal would give them back, so that going on changes nothing."""
+def plain_records(task: Task, batch: Sequence[Item], records: Any) -> list[Record]:
+    """Return records as the journal would give them back, so that going on changes nothing.
+
+    Raises:
+        TypeError, ValueError: If they are not one dictionary an item, of plain and finite values.
+
+    Example:
+        >>> from coursekit.audit.asking import CHOICES
+        >>> plain_records(CHOICES, [Item("a", "a", None)], [{"scores": (0.5,)}])
+        [{'scores': [0.5]}]
+    """
     name = f"records of {task.name!r}"
     if not isinstance(records, list) or len(records) != len(batch):
         found = len(records) if isinstance(records, list) else f"{records!r:.80}"

@@ -2,9 +2,9 @@
 
 `VERSION` grows whenever an entry changes its meaning or disappears; new entries leave it as it is,
 and a reader ignores what it does not know. Version 3 says of what kind its subject is: weights that
-were read, or results that existed. What only some kinds have is optional: the size of a model, and
-the NLL and a temperature, which need the probabilities of all options. The rows of `by_item` are
-what is resampled where one for each item would be too many.
+were read, a model that was served, or results that existed. What only some kinds have is optional:
+the size of a model, and the NLL and a temperature, which need the probabilities of all options. The
+rows of `by_item` are what is resampled where one for each item would be too many.
 
 Reference:
     https://json-schema.org/draft/2020-12
@@ -113,6 +113,10 @@ _TASK = _entries(
         ),
     },
     {
+        "asked": _entries(
+            {"how": _TEXT},
+            what="of a served model: how it was asked, and how often its answers could not be read",
+        ),
         "temperature": _TEMPERATURE,
         "surest_wrong": _list_of(
             _entries({"question": _TEXT, "said": _TEXT, "right": _TEXT, "agreeing": _COUNT}),
@@ -126,12 +130,13 @@ SCHEMA = _entries(
         "version": {"const": VERSION},
         "model": _entries(
             {
-                "kind": _TEXT | {"description": "of the subject: weights or results"},
+                "kind": _TEXT | {"description": "of the subject: weights, served or results"},
                 "name": _TEXT,
                 "fingerprint": _TEXT
-                | {"description": "SHA-256 of configuration and weights, or of the files"},
+                | {"description": "SHA-256 of weights, of files, or of what a server calls itself"},
             },
             {
+                "server": _TEXT | {"description": "what serves the model, as it says itself"},
                 "parameters": _COUNT,
                 "vocabulary": _COUNT,
                 "dtype": _TEXT | {"description": "precision of the weights as they were used"},
@@ -158,7 +163,13 @@ SCHEMA = _entries(
         "seal": _TEXT
         | {"description": "SHA-256 of the rest: sorted keys, no spaces, ASCII; no signature"},
     },
-    {"notes": _list_of(_TEXT, what="what a reader must be told")},
+    {
+        "notes": _list_of(_TEXT, what="what a reader must be told"),
+        "served": _entries(
+            {"can": _list_of(_TEXT), "cannot": _list_of(_TEXT), "control": _list_of(_TEXT)},
+            what="of a served model: what it was found to do, and what was scored in two ways",
+        ),
+    },
     what="calibration report of a language model",
 ) | {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 

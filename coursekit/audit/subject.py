@@ -38,6 +38,11 @@ def as_language_model(model: Model, tokenizer: PreTrainedTokenizerBase | None) -
                 "tokenizer must be left out where the model brings its own, found "
                 f"{type(tokenizer).__name__}. Write audit(model)"
             )
+        if isinstance(model, str) and model.lower().startswith(("http://", "https://")):
+            raise ValueError(
+                "model must be weights that can be read, found the address of a served model. "
+                "Write audit_served(address)"
+            )
         return model if isinstance(model, LanguageModel) else load(os.fspath(model))
     if tokenizer is None and isinstance(model, PreTrainedModel):
         raise TypeError(

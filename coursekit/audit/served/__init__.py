@@ -1,0 +1,1 @@
+"""The audit of a model behind an OpenAI-compatible address."""

@@ -1,0 +1,393 @@
+"""What a served model is asked, and how: each task in the best way that the server allows.
+
+*Choices* are scored as those of a model whose weights are here, if the server scores given texts:
+the same questions, prompts and numbers, so that the two can be compared. If it only names likely
+tokens, the options stand under letters and the letters are read. If it names none, the letter is
+sampled. *Answers* are sampled; their agreement is the confidence. *Stated* confidence is a number
+that the model writes about its own answer.
+
+References:
+    Wang et al. (2023), "Self-consistency improves chain of thought reasoning in language models",
+    ICLR (agreement among samples).
+    Tian et al. (2023), "Just ask for calibration", EMNLP (stated confidence).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from string import ascii_uppercase
+from typing import Any
+
+import torch
+
+from coursekit.audit.asking import (
+    ANSWERS,
+    CHOICES,
+    LONGEST_ANSWER,
+    N_SAMPLES,
+    ChoiceTask,
+    Questions,
+    record_of_samples,
+)
+from coursekit.audit.items import Item, Record
+from coursekit.audit.served.client import ServerError
+from coursekit.audit.served.server import Scores, Server, log_prob_of
+from coursekit.data import Question, matches
+from coursekit.llm.prompts import lettered
+from coursekit.llm.self_evaluation import parse_confidence
+
+#: What is asked of a chat, which would otherwise explain itself.
+IN_CHAT = "Answer the last question as the ones before it: with the answer alone.\n\n{prompt}"
+HOW_SURE = (
+    "How sure is it that this answer is right, in percent? Write a number from 0 to 100, and "
+    "nothing else."
+)
+UNREAD = 0.5  #: stands for a stated confidence that nobody can read
+#: A stated percentage is a whole number: 100 means at least 99.5.
+STATED_LIMITS = (0.005, 0.995)
+#: How the thoughts of models that think aloud begin.
+THINKING = re.compile(r"<\|?(think|thought|thinking|reasoning|channel)\b", re.IGNORECASE)
+MOST_UNREAD = 0.5  #: of the samples; with more, a task says nothing about the model
+
+
+@dataclass(frozen=True)
+class Letters(ChoiceTask):
+    r"""Options under letters, of which one is to be named.
+
+    Example:
+        >>> from coursekit.data import capital_questions
+        >>> task = Letters("letters", "Choices by letter", capital_questions())
+        >>> "\nA. " in task.items(None, limit=1, seed=0)[0].content["prompt"]
+        True
+    """
+
+    event: str = "the option with the most probable letter is the right one"
+
+    def put(self, question: Question) -> tuple[str, str]:
+        """Return a question with its options under letters, and the letter of the right one."""
+        return lettered(question.question, question.options), ascii_uppercase[question.correct]
+
+
+@dataclass(frozen=True)
+class Stated(Questions):
+    """The probability that a model states for its own answer, in words.
+
+    What it states as 0 or 100 % counts as half a percent away from there, and what nobody can read
+    as 50 %: every answer stays in the evaluation.
+    """
+
+    event: str = "the answer that the model gives is right"
+    default_limit: int = 100
+
+    def prediction(
+        self, item: Item, record: Record, temperature: float
+    ) -> tuple[float, bool, float]:
+        """From what was stated, which a temperature moves on the scale of log-odds."""
+        low, high = STATED_LIMITS
+        stated = UNREAD if record["stated"] is None else record["stated"]
+        share = torch.tensor(min(max(stated, low), high), dtype=torch.float64)
+        logit = share.logit() / temperature
+        right = record["right"]
+        nll = torch.nn.functional.softplus(-logit if right else logit).item()
+        return logit.sigmoid().item(), right, nll
+
+
+STATED = Stated("stated", "Stated confidence", ANSWERS.questions)
+
+
+@dataclass(frozen=True)
+class Asking:
+    """One task in the way in which this server can be asked.
+
+    Attributes:
+        task: What is asked, and what follows from a record.
+        how: In words, for the report.
+        read: Asks one item.
+        cost: Requests, letters that the server reads, and tokens that it writes for one item.
+        count: What the report says about all records, such as how many could not be read.
+    """
+
+    task: Any  # Questions, of which the part that reads weights is not needed
+    how: str
+    read: Callable[[Server, Item, int], Record]
+    cost: Callable[[Item], tuple[int, int, int]]
+    count: Callable[[Sequence[Record]], dict[str, Any]] = field(default=lambda records: {})
+
+
+#: What is asked by default, by name.
+BY_NAME: dict[str, Questions] = {"choices": CHOICES, "answers": ANSWERS, "stated": STATED}
+
+
+def asking_of(server: Server, task: Questions) -> Asking:
+    """Return how a task can be put to a server."""
+    if isinstance(task, ChoiceTask):
+        return _choices(server, task)
+    return _stated(server, task) if isinstance(task, Stated) else _answers(server, task)
+
+
+def by_letter(task: ChoiceTask) -> Letters:
+    """Return the task that asks the same questions with letters before their options.
+
+    Example:
+        >>> by_letter(CHOICES).title
+        'Choices, by letter'
+    """
+    return Letters(
+        f"{task.name}-letters",
+        f"{task.title}, by letter",
+        task.questions,
+        default_limit=task.default_limit,
+    )
+
+
+# --- choices --------------------------------------------------------------------------------------
+
+
+def _choices(server: Server, task: ChoiceTask) -> Asking:
+    can = server.can
+    if can.scoring in ("echo", "prompt_logprobs"):
+        return Asking(
+            task,
+            f"the text of every option is scored, by {can.scoring}",
+            _by_text,
+            lambda item: (len(_options(item)), _letters_of_options(item), len(_options(item))),
+        )
+    if can.scoring == "steps":
+        return Asking(
+            task,
+            "the text of every option is scored token by token, among the "
+            f"{can.alternatives} most likely ones",
+            _by_text,
+            # One request for the first tokens of all options, and about two more for each.
+            lambda item: (
+                1 + 3 * len(_options(item)),
+                2 * _letters_of_options(item),
+                1 + 2 * len(_options(item)),
+            ),
+            _bounded,
+        )
+    if can.alternatives or can.chat_alternatives:
+        where = "continued" if can.alternatives else "answered in a chat"
+        named = can.alternatives or can.chat_alternatives
+        return Asking(
+            by_letter(task),
+            f"the options stand under letters, and the letter is read among the {named} most "
+            f"likely tokens of the text {where}",
+            _by_letter,
+            lambda item: (1, len(item.content["prompt"]), 1),
+            _bounded,
+        )
+    return Asking(
+        by_letter(task),
+        f"the options stand under letters, and the letter is sampled {N_SAMPLES} times: the server "
+        "gives no log-probabilities",
+        _by_sampled_letter,
+        lambda item: (N_SAMPLES, N_SAMPLES * len(item.content["prompt"]), N_SAMPLES * 4),
+        _unread_letters,
+    )
+
+
+def _options(item: Item) -> tuple[str, ...]:
+    return item.content["question"].options
+
+
+def _letters_of_options(item: Item) -> int:
+    return sum(len(item.content["prompt"]) + 1 + len(option) for option in _options(item))
+
+
+def _by_text(server: Server, item: Item, seed: int) -> Record:
+    return _record(
+        server.scores(item.content["prompt"], [f" {option}" for option in _options(item)])
+    )
+
+
+def _by_letter(server: Server, item: Item, seed: int) -> Record:
+    prompt = item.content["prompt"]
+    if server.can.alternatives:
+        found = server.write(prompt, 1, alternatives=server.can.alternatives)
+    else:
+        found = server.reply(_asked(prompt), 1, alternatives=server.can.chat_alternatives)
+    read = [log_prob_of(found, _is_letter(letter)) for letter in _letters(item)]
+    bounded = tuple(place for place, (_, is_bound) in enumerate(read) if is_bound)
+    if len(bounded) == len(read):
+        # No letter is among the likely tokens: nothing tells the options apart.
+        return {"scores": [0.0] * len(read), "bounded": list(bounded)}
+    return _record(Scores(tuple(value for value, _ in read), bounded))
+
+
+def _is_letter(letter: str) -> Callable[[Any], bool]:
+    return lambda token: token.text.strip() == letter
+
+
+def _letters(item: Item) -> str:
+    return ascii_uppercase[: len(_options(item))]
+
+
+def _record(scores: Scores) -> Record:
+    return {"scores": list(scores.values)} | (
+        {"bounded": list(scores.bounded)} if scores.bounded else {}
+    )
+
+
+def _by_sampled_letter(server: Server, item: Item, seed: int) -> Record:
+    said = [text.strip().rstrip(".):") for text in _samples(server, item, seed, 4)]
+    counts = [said.count(letter) for letter in _letters(item)]
+    # H. Jeffreys' rule, as for free answers: a few samples prove no 0 and no 1.
+    total = sum(counts) + 0.5 * len(counts)
+    return {
+        "scores": [math.log((count + 0.5) / total) for count in counts],
+        "unread": len(said) - sum(counts),
+    }
+
+
+def _bounded(records: Sequence[Record]) -> dict[str, Any]:
+    """How many options were not among the likely tokens, and how much that leaves open."""
+    n_options = sum(len(record.get("bounded", ())) for record in records)
+    found = {"items": len(records), "options_outside": n_options}
+    return found | {"confidence_open_by": max(map(_open_by, records))}
+
+
+def _open_by(record: Record) -> float:
+    """Return by how much the confidence may be too low, as options count with their bound."""
+    bounded = set(record.get("bounded", ()))
+    weights = [math.exp(score - max(record["scores"])) for score in record["scores"]]
+    known = [weight for place, weight in enumerate(weights) if place not in bounded]
+    if not bounded or not known:
+        return 1.0 - 1.0 / len(weights) if bounded else 0.0
+    return max(known) / sum(known) - max(weights) / sum(weights)
+
+
+def _unread_letters(records: Sequence[Record]) -> dict[str, Any]:
+    unread = sum(record["unread"] for record in records)
+    _require_read(unread, N_SAMPLES * len(records), "letters")
+    return {"samples": N_SAMPLES * len(records), "samples_without_a_letter": unread}
+
+
+def _require_read(unread: int, total: int, what: str) -> None:
+    if unread > MOST_UNREAD * total:
+        raise ServerError(
+            f"most samples must hold {what}, found {total - unread} of {total} that do. This says "
+            "nothing about calibration: a model that thinks aloud first, or was not tuned to "
+            "follow instructions, cannot be asked in this way. Leave the task out (--tasks)"
+        )
+
+
+# --- answers --------------------------------------------------------------------------------------
+
+
+def _answers(server: Server, task: Questions) -> Asking:
+    where = "continued" if server.can.completions else "answered in a chat"
+    return Asking(
+        task,
+        f"{N_SAMPLES} samples at temperature 1 of the text {where}"
+        + (
+            ""
+            if server.can.uncut
+            else "; the server may cut off unlikely tokens, as it takes no top_k and min_p"
+        ),
+        _by_samples,
+        lambda item: (
+            N_SAMPLES,
+            N_SAMPLES * len(item.content["prompt"]),
+            N_SAMPLES * LONGEST_ANSWER,
+        ),
+        _empty,
+    )
+
+
+def _by_samples(server: Server, item: Item, seed: int) -> Record:
+    texts = _samples(server, item, seed, LONGEST_ANSWER)
+    empty = sum(not text for text in texts)
+    return record_of_samples(texts, item.content["question"]) | {"empty": empty}
+
+
+def _empty(records: Sequence[Record]) -> dict[str, Any]:
+    empty = sum(record["empty"] for record in records)
+    _require_read(empty, N_SAMPLES * len(records), "an answer")
+    return {"samples": N_SAMPLES * len(records), "empty_samples": empty}
+
+
+def _samples(server: Server, item: Item, seed: int, n_tokens: int) -> list[str]:
+    """Return the first lines of several samples, without the space around them."""
+    return [
+        _written(server, item.content["prompt"], n_tokens, 1.0, _seed_of(item, seed, number))
+        for number in range(N_SAMPLES)
+    ]
+
+
+def _written(server: Server, prompt: str, n_tokens: int, temperature: float, seed: int) -> str:
+    settings: dict[str, Any] = {"temperature": temperature, "seed": seed, "stop": "\n"}
+    if server.can.completions:
+        text = server.write(prompt, n_tokens, **settings).text
+    else:
+        text = server.reply(_asked(prompt), n_tokens, **settings).text
+    return _first_line(text)
+
+
+def _first_line(text: str) -> str:
+    """Return what was said; a model that begins to think aloud has not said anything yet."""
+    line = text.split("\n")[0].strip()
+    return "" if THINKING.match(line) else line.removeprefix("Answer:").strip()
+
+
+def _asked(prompt: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": IN_CHAT.format(prompt=prompt)}]
+
+
+def _seed_of(item: Item, seed: int, number: int) -> int:
+    """Return a seed that belongs to one sample of one item, of 31 bits as all servers take."""
+    digest = hashlib.sha256(f"{seed} {item.name} {number}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1
+
+
+# --- stated confidence ----------------------------------------------------------------------------
+
+
+def _stated(server: Server, task: Stated) -> Asking:
+    where = "in a chat" if server.can.chat else "in a text that it continues"
+    return Asking(
+        task,
+        f"the model answers at temperature 0, and is then asked how sure that is, {where}",
+        _by_words,
+        lambda item: (
+            2,
+            2 * len(item.content["prompt"]) + len(HOW_SURE),
+            LONGEST_ANSWER + 8,
+        ),
+        _unparsed,
+    )
+
+
+def _by_words(server: Server, item: Item, seed: int) -> Record:
+    prompt, question = item.content["prompt"], item.content["question"]
+    number = _seed_of(item, seed, 0)
+    settings: dict[str, Any] = {"temperature": 0.0, "seed": number, "stop": "\n"}
+    if server.can.chat:
+        asked = _asked(prompt)
+        said = server.reply(asked, LONGEST_ANSWER, **settings).text
+        talk = [*asked, {"role": "assistant", "content": said or "(nothing)"}]
+        talk += [{"role": "user", "content": HOW_SURE}]
+        stated = server.reply(talk, 8, **settings).text
+    else:
+        said = server.write(prompt, LONGEST_ANSWER, **settings).text
+        first = said.split("\n")[0].strip()
+        stated = server.write(f"{prompt} {first}\n{HOW_SURE}\nAnswer:", 8, **settings).text
+    said, stated = _first_line(said), _first_line(stated)[:80]
+    return {
+        "said": said,
+        "right": matches(said, question),
+        "stated": parse_confidence(stated),
+        "text": stated,
+    }
+
+
+def _unparsed(records: Sequence[Record]) -> dict[str, Any]:
+    unread = [record["text"] for record in records if record["stated"] is None]
+    _require_read(len(unread), len(records), "a number from 0 to 100")
+    most = Counter(unread).most_common(3)
+    return {"items": len(records), "unread": len(unread), "unread_such_as": [t for t, _ in most]}
