@@ -252,8 +252,9 @@ guess.resolve(narrower > 50)
 expect("how many times narrower", narrower, 10, within=3)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# A hundred times as many answers make the interval about *ten* times narrower: it shrinks with the
-# square root of their number. The same happens in the diagram.
+# A hundred times as many answers make the interval about *ten* times narrower (eight to ten, with
+# other people than this Sim): it shrinks about as the square root of their number grows. The same
+# happens in the diagram.
 
 # %%
 axes = plots.new_axes(15, 5.6, ncols=3, sharey=True)
@@ -479,7 +480,7 @@ print(f"problems found: {len(problems)}")
 # - Calibrated means: right as often as sure. It is not the same as being right often.
 # - The Brier score is the mean of $(p - y)^2$: 0 is perfect, 0.25 is what always saying 50 % gets.
 # - Overconfidence can cost as much as not knowing anything.
-# - Ten answers say little. A hundred times as many make an interval about ten times narrower.
+# - Ten answers say little. A hundred times as many make an interval eight to ten times narrower.
 # - SmolLM2 knows most of the 80 capitals, and is surer of them than it should be.
 #
 # ## Common misconceptions
