@@ -375,8 +375,9 @@ expect("bits per byte, largest against best", per_byte[-1] - min(per_byte), 0.05
 # The two curves tell opposite stories about the same models. A token of a large vocabulary carries
 # more text, so each is harder to guess; that says nothing about the model. **Losses and
 # perplexities per token cannot be compared across tokenizers; per byte they can.** And per byte the
-# largest vocabulary is not the best, if only by a little: the text has the fewest tokens there, but
-# many of them were seen once or never in training, so their probabilities are poorly known.
+# last thousand tokens bring nothing: here the loss ends a little higher than its best; with other
+# documents in the training half it may end a little lower, by less than 3 %. The text has the
+# fewest tokens there, and many of them were seen once or never in training.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Exercise 4: compare two models fairly
@@ -726,8 +727,8 @@ widget.token_explorer(bpe, "The statement is an expression of rain. 明天 2024"
 #
 # - *"A token is a word."* It is a frequent sequence of bytes: often a word with its space, often a
 #   piece, sometimes a third of a character.
-# - *"Fewer tokens is a better model."* The largest vocabulary gave the fewest tokens, and not the
-#   lowest loss per byte.
+# - *"Fewer tokens is a better model."* The largest vocabulary gave the fewest tokens, and hardly a
+#   lower loss per byte than one of half its size, or a higher one.
 # - *"The model reads letters."* It reads numbers. That "strawberry" has three r's is not in them.
 # - *"Chinese is expensive by nature."* With a vocabulary trained on Chinese, English is.
 # - *"A space at the end is nothing."* It is a token, and it changes what is asked.
