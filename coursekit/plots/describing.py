@@ -68,7 +68,7 @@ def description(figure: Figure) -> str:
     """
     text = ""
     # Each time with fewer details, until it is short enough.
-    for detail in (2, 1, 0):
+    for detail in (3, 2, 1, 0):
         text = _text(figure, detail)
         if _length(text) <= LONGEST:
             break
@@ -185,7 +185,7 @@ def series(
     x: Iterable[float],
     y: Iterable[float],
     names: Mapping[float, str] | None = None,
-    detail: int = 2,
+    detail: int = 3,
 ) -> str:
     """Say how values change: all of them where they are few, else ends, lowest and highest.
 
@@ -194,7 +194,8 @@ def series(
         x: Where the values lie.
         y: The values; NaN and infinite ones are counted, not drawn.
         names: What stands at places of x instead of a number.
-        detail: 2 for all, 1 without the places of lowest and highest, 0 for the ends alone.
+        detail: 3 for all, 2 for less of a line with one steep step, 1 for lowest and highest
+            without their places, 0 for the ends alone.
 
     Example:
         >>> series("loss", [1, 2, 3, 4, 5, 6], [9, 7, 5, 3, 2, 2.5])
@@ -213,19 +214,20 @@ def series(
     head = f"{_one_line(name)}: " if name else ""
     if not len(xs):
         return f"{head}no defined value."
-    few = {2: 5, 1: 3, 0: 2}[detail]
+    few = (2, 3, 5, 5)[detail]
     if len(xs) <= few:
         said = ", ".join(map(at, range(len(xs))))
     elif len(set(map(number, ys))) == 1:
         said = f"{number(ys[0])} from {_place(xs[0], names)} to {_place(xs[-1], names)}"
     else:
         said = f"from {at(0)} to {at(-1)}"
+        step = int(np.abs(np.diff(ys)).argmax())
+        steep = detail > 1 and abs(ys[step + 1] - ys[step]) > 0.5 * np.ptp(ys)
         ends = {number(ys[0]), number(ys[-1])}
         for word, i in (("lowest", int(ys.argmin())), ("highest", int(ys.argmax()))):
-            if detail and number(ys[i]) not in ends:
-                said += f", {word} {at(i) if detail == 2 else number(ys[i])}"
-        step = int(np.abs(np.diff(ys)).argmax())
-        if detail == 2 and abs(ys[step + 1] - ys[step]) > 0.5 * np.ptp(ys):
+            if detail > 2 * steep and number(ys[i]) not in ends:
+                said += f", {word} {at(i) if detail > 1 else number(ys[i])}"
+        if steep:
             said += f", steepest from {at(step)} to {at(step + 1)}"
     return f"{head}{said}{hidden}."
 
@@ -294,7 +296,7 @@ def against_diagonal(
     return f"{said}."
 
 
-def cells(values: np.ndarray, rows: Sequence[str], columns: Sequence[str], detail: int = 2) -> str:
+def cells(values: np.ndarray, rows: Sequence[str], columns: Sequence[str], detail: int = 3) -> str:
     """Say what a matrix holds: its size, and each cell, or the extremes where there are many.
 
     Example:
@@ -304,7 +306,7 @@ def cells(values: np.ndarray, rows: Sequence[str], columns: Sequence[str], detai
     said = f"{counted(values.shape[0], 'row')} by {counted(values.shape[1], 'column')}"
     if not np.isfinite(values).any():
         return f"{said}, no defined value."
-    if values.size <= (12, 12, 16)[detail]:
+    if values.size <= (12, 12, 16, 16)[detail]:
         lines = (
             f"{_one_line(row)}: {named(dict(zip(columns, line, strict=True)), 16)}"
             for row, line in zip(rows, values, strict=True)
@@ -326,7 +328,7 @@ def _text(figure: Figure, detail: int) -> str:
     told: dict[Axes, str] = {}
     for ax in panels:
         if ax in _SAID:
-            text = _SAID[ax][0 if detail == 2 else 1]
+            text = _SAID[ax][0 if detail >= 2 else 1]
         else:
             text = _panel(ax, detail, axes_named=detail > 0 or not told)
         if text:
@@ -496,7 +498,7 @@ def _bars(
         middles = starts + widths / 2
         if names:
             pairs = [(_place(m, names), v) for m, v in zip(middles, values, strict=True)]
-            said.append(f"{name or 'Bars'}: {named(pairs, (5, 8, 12)[detail])}.")
+            said.append(f"{name or 'Bars'}: {named(pairs, (5, 8, 12, 12)[detail])}.")
         else:
             said.append(series(name or "Bars", middles, values, detail=detail))
     return said
@@ -566,16 +568,17 @@ def _runs(
     if y_names and all(line.get_linestyle() == "None" for line in lines):
         where = [_place(value, y_names) for value in y]
         if len(set(where)) == len(where):
-            return f"{head}{named(list(zip(where, x, strict=True)), (5, 8, 12)[detail])}."
+            return f"{head}{named(list(zip(where, x, strict=True)), (5, 8, 12, 12)[detail])}."
     if len(x) == 1:
         return f"{head}{number(y[0])} at {_place(x[0], x_names)}."
     if len(lines) > 1 and len({len(part) for part in xs}) == 1 and len(xs[0]) > 1:
-        first, final = [part[0] for part in ys], [part[-1] for part in ys]
-        ends = [f"{number(min(part))} to {number(max(part))}" for part in (first, final)]
-        return (
-            f"{head}{len(lines)} lines, at {_place(xs[0][0], x_names)} {ends[0]}, at "
-            f"{_place(xs[0][-1], x_names)} {ends[1]}."
+        shown = sorted({0, len(xs[0]) // 2, len(xs[0]) - 1})
+        spans = ", ".join(
+            f"{number(min(part[i] for part in ys))} to {number(max(part[i] for part in ys))} at "
+            f"{_place(xs[0][i], x_names)}"
+            for i in shown
         )
+        return f"{head}{len(lines)} lines, {spans}."
     if all(line.get_linestyle() == "None" for line in lines) and len(x) > 5:
         ordered = len(set(x)) == len(x) <= 40 and bool((np.diff(x) > 0).all())
         return series(name, x, y, x_names, detail) if ordered else cloud(name, x, y)
@@ -603,5 +606,6 @@ def _reference_lines(ax: Axes) -> list[str]:
 
 def _name_and_value(value: float, name: str) -> str:
     """Return a name with its value, once: many labels hold it already."""
-    known = any(f"{value:{form}}" in name for form in (".0f", ".1f", ".2f", ".3f", ",.0f"))
+    forms = (".0f", ",.0f") if value.is_integer() else ()
+    known = any(f"{value:{form}}" in name for form in (".1f", ".2f", ".3f", *forms))
     return _one_line(name) if known else f"{_one_line(name)}, {number(value)}"

@@ -106,13 +106,13 @@ def test_diagonal_and_its_intervals():
 
 def test_lines_with_labels_axes_and_a_reference(ax):
     ax.plot([1, 2, 3], [0.5, 0.25, 0.125], label="loss")
-    ax.axhline(0.1, label="floor")
+    ax.axhline(0.1, label="floor of 0 words")
     ax.axvline(2000, label="stop: 2,000")
     ax.axhline(7)
     ax.set(title="A\nB", xlabel="step", ylabel="nats", yscale="log")
     assert said(ax) == (
         "A; B. nats, logarithmic against step. loss: 0.5 at 1, 0.25 at 2, 0.125 at 3. "
-        "A line marks floor, 0.1. A line marks stop: 2,000."
+        "A line marks floor of 0 words, 0.1. A line marks stop: 2,000."
     )
 
 
@@ -120,7 +120,7 @@ def test_legends_are_not_needed_and_runs_of_one_colour_belong_together(ax):
     for run in ([3, 2, 1], [5, 4, 2]):
         ax.plot([0, 1, 2], run, color="blue", label="loss" if run[0] == 3 else None)
     ax.plot([0, 1], [0, 1], "--")
-    assert said(ax) == "loss: 2 lines, at 0 3 to 5, at 2 1 to 2."
+    assert said(ax) == "loss: 2 lines, 3 to 5 at 0, 2 to 4 at 1, 1 to 2 at 2."
 
 
 def test_a_learners_plain_plot(ax):

@@ -115,7 +115,7 @@ CASES = {
     ),
     plots.training_curves: (
         lambda f, k: f([1000, 2000], {"loss": [[3, 2.5 * k], [4, 2]]}, "n", "T", levels={"H": 1.5}),
-        ["loss: 2 lines, at 1 3 to 4, at 2 2 to 2.5", "H, 1.5"],
+        ["loss: 2 lines, 3 to 4 at 1, 2 to 2.5 at 2", "H, 1.5"],
     ),
     diagram_at_temperature: (
         lambda f, k: f(torch.eye(3), torch.tensor([0, 1, 2 if k == 1 else 0]), 1.0),
