@@ -114,13 +114,16 @@ def error_parts(
         if not legend and (drawn := ax.get_legend()) is not None:
             drawn.remove()
     both = ((bias_name, bias), ("variance", variance))
-    said = [f"{what}: {named(list(zip(names, part, strict=True)))}." for what, part in both]
+    places = {float(i): name for i, name in enumerate(names)}
+    full = " ".join(f"{what}: {named(list(zip(names, part, strict=True)))}." for what, part in both)
+    brief = " ".join(series(what, x, part, places, detail=0) for what, part in both)
     total = [lower + upper for lower, upper in zip(bias, variance, strict=True)]
-    least = min(x, key=lambda i: total[i])
-    said.append(f"Least sum: {number(total[least])} at {names[least]}.")
+    least = min(x, key=total.__getitem__)
+    end = f"Least sum: {number(total[least])} at {names[least]}."
     if marked is not None:
-        said.append(f"Framed: {names[marked]}.")
-    describe(ax, f"{ylabel} in two parts, by {xlabel}. {' '.join(said)}")
+        end += f" Framed: {names[marked]}."
+    head = f"{ylabel or 'The error'} in two parts, by {xlabel}."
+    describe(ax, f"{head} {full} {end}", brief=f"{brief} {end}")
     return ax
 
 
