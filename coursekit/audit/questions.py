@@ -373,8 +373,11 @@ def _asked(line: int, row: dict[str, Any]) -> _Asked:
 
 def _text(row: dict[str, Any], name: str) -> str:
     value = row.get(name)
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    number = isinstance(value, int | float) and not isinstance(value, bool) and value == value
+    if not (number or isinstance(value, str)):
         raise ValueError(f"{name} must be a text, found {value!r:.60}")
+    if any("\ud800" <= letter <= "\udfff" for letter in str(value)):
+        raise ValueError(f"{name} must be text that UTF-8 can write, found {value!r:.60}")
     if not str(value).strip():
         raise ValueError(f"{name} must say something, found {value!r}")
     return str(value).strip()

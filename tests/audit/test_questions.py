@@ -177,6 +177,8 @@ def test_where_readings_agree_there_is_no_doubt(tmp_path):
         ([row(), row(1, answer=" ")], "exam.jsonl", "line 2: answer must say something"),
         ([row() | {"question": None}], "exam.jsonl", "line 1: question must be a text, found None"),
         ([row(answer=True)], "exam.jsonl", "line 1: answer must be a text, found True"),
+        ([row() | {"question": float("nan")}], "exam.jsonl", "question must be a text, found nan"),
+        ([row(id="a", question="\ud800")], "exam.jsonl", "question must be text that UTF-8"),
         ([row(choices=["one"])], "exam.jsonl", "line 1: choices must be 2 to 26, found 1"),
         ([row(choices=["one", "One "])], "exam.jsonl", "choices must differ, found one twice"),
         ([row(choices=["one", ""])], "exam.jsonl", "line 1: choices must say something"),
