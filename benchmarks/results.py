@@ -23,7 +23,7 @@ from coursekit.audit.results import run
     "ours": """
 from coursekit.audit import audit_results
 report = audit_results(PATH, group=["kind"], cluster=CLUSTER)
-found = {name: of.estimate for name, of in report.metrics("answers").items()}
+found = {name: of.estimate for name, of in report.metrics("results").items()}
 """,
     "pandas and scikit-learn": """
 import numpy as np, pandas as pd

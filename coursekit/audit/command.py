@@ -3,19 +3,20 @@
 A subject is a model (its weights are read), a file of results (nothing is asked any more), or a
 served model (an address). Each kind has a module with `add_arguments(parser)`, which returns the
 actions that it added, and `run(options)`, which returns the exit code. They load what they need
-only when they run, so that `--help` and a mistyped option are answered without torch.
+only when they run, so that `--help` and a mistyped option are answered without torch. Whatever the
+kind, `run` ends with `gate.judge`, which holds the reports against the limits of `--fail-if`.
 """
 
 from __future__ import annotations
 
 from argparse import Action, ArgumentParser, Namespace
 from collections.abc import Sequence
-from pathlib import Path
 from types import ModuleType
 
 from coursekit.audit import (
     comparison_command,
     endpoint_command,
+    gate,
     questions,
     results_command,
     weights_command,
@@ -55,6 +56,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     for_asking = questions.add_arguments(parser)
     for kind in (weights_command, endpoint_command):
         owners[kind] += for_asking
+    gate.add_arguments(parser)
     parser.set_defaults(owners=owners)
 
 
@@ -87,7 +89,7 @@ def kind_of(options: Namespace) -> ModuleType:
         )
     if options.subject.lower().startswith(("http://", "https://")):
         return endpoint_command
-    if results_command.looks_like_results(Path(options.subject)):
+    if results_command.looks_like_results(options.subject):
         return results_command
     return weights_command
 

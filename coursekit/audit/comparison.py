@@ -32,11 +32,12 @@ class TaskComparison:
         first: The metrics of the first model, by name.
         second: Those of the second.
         difference: Second minus first, with its paired interval.
+        items: Number of items that both were asked.
 
     Example:
         >>> one, other = Interval(0.50, 0.45, 0.55), Interval(0.52, 0.47, 0.57)
         >>> paired = Interval(0.02, 0.01, 0.03)  # narrower than both
-        >>> found = TaskComparison("Code", {"nll": one}, {"nll": other}, {"nll": paired})
+        >>> found = TaskComparison("Code", {"nll": one}, {"nll": other}, {"nll": paired}, 9)
         >>> 0 in found.difference["nll"]
         False
     """
@@ -45,6 +46,7 @@ class TaskComparison:
     first: dict[str, Interval]
     second: dict[str, Interval]
     difference: dict[str, Interval]
+    items: int
 
 
 def compare(
@@ -113,7 +115,9 @@ def _compare_task(task: str, first: Report, second: Report) -> TaskComparison:
     if alone and "auroc" in one["metrics"] and "auroc" in other["metrics"]:
         a, b = (resamples.auroc(*predictions_of(table)) for table in tables)
         difference["auroc"] = percentile_interval(b[0] - a[0], b[1] - a[1])
-    return TaskComparison(one["title"], first.metrics(task), second.metrics(task), difference)
+    return TaskComparison(
+        one["title"], first.metrics(task), second.metrics(task), difference, one["items"]
+    )
 
 
 def _why(task: str, first: Report, second: Report) -> str:

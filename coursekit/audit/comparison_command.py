@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Action, ArgumentParser, Namespace
 
 from coursekit._console import say
+from coursekit.audit import gate
 
 
 def add_arguments(parser: ArgumentParser) -> list[Action]:
@@ -27,11 +28,12 @@ def run(options: Namespace) -> int:
     if options.subject is not None:
         raise ValueError("--compare takes two reports and no model: audit the model first")
     first, second = (Report.read(path) for path in options.compare)
+    compared = compare(first, second, options.tasks)
     say(
         comparison_summary(
             f"{first.model} ({options.compare[0]})",
             f"{second.model} ({options.compare[1]})",
-            compare(first, second, options.tasks),
+            compared,
         )
     )
-    return 0
+    return gate.judge(options, {}, {"": compared})

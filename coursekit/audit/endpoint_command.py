@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from coursekit._console import printable, say
+from coursekit.audit import gate
 from coursekit.audit.questions import tasks_of
 
 STATED = "stated"  #: a task for served models alone
@@ -69,7 +70,7 @@ def run(options: Namespace) -> int:
         ) from interrupt
     page.write_html(report, folder)
     say(f"\n{page.summary(report)}\n\nWritten: report.json and report.html in {folder}.")
-    return 0
+    return gate.judge(options, {report.model: report})
 
 
 def _asked(options: Namespace) -> list[Any] | None:

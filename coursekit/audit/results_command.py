@@ -7,19 +7,22 @@ from argparse import Action, ArgumentParser, Namespace
 from pathlib import Path
 
 from coursekit._console import say
+from coursekit.audit import gate
+from coursekit.audit.results.reading import samples_in
 
 ENDINGS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".eval")
 
 
-def looks_like_results(path: Path) -> bool:
+def looks_like_results(subject: str) -> bool:
     """Tell whether a subject is a file of results, or a folder of lm-evaluation-harness samples.
 
     Example:
-        >>> looks_like_results(Path("answers.csv")), looks_like_results(Path("gpt2"))
+        >>> looks_like_results("answers.csv"), looks_like_results("gpt2")
         (True, False)
     """
-    if path.is_dir():
-        return not (path / "config.json").exists() and any(path.rglob("samples_*.jsonl"))
+    path = Path(subject)
+    if subject and path.is_dir():
+        return not (path / "config.json").exists() and bool(samples_in(path))
     return path.suffix.lower() in ENDINGS
 
 
@@ -115,7 +118,7 @@ def run(options: Namespace) -> int:
     for note in found.notes:
         say(f"Note: {note}\n")
     say(f"Written: report.json and report.html in {', '.join(map(str, folders.values()))}.")
-    return 0
+    return gate.judge(options, found.reports, found.comparisons)
 
 
 def _require_ours(folder: Path) -> None:

@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coursekit._console import exit_code, say
+from coursekit.audit import gate
 from coursekit.audit.questions import require_names, tasks_of
 
 if TYPE_CHECKING:
     from accelerate import PartialState
+
+    from coursekit.audit import Report
 
 DTYPES = ("float32", "bfloat16", "float16")
 
@@ -49,10 +52,11 @@ def run(options: Namespace) -> int:
     state = processes()
 
     def work() -> int:
-        text = _audit(options, state)
-        if state.is_main_process:
-            say(text)
-        return 0
+        report, text = _audit(options, state)
+        if not state.is_main_process:
+            return 0
+        say(text)
+        return gate.judge(options, {report.model: report})
 
     code = exit_code(
         "audit", work, debug=getattr(options, "debug", False), speaks=state.is_main_process
@@ -66,7 +70,7 @@ def run(options: Namespace) -> int:
     return code
 
 
-def _audit(options: Namespace, state: PartialState) -> str:
+def _audit(options: Namespace, state: PartialState) -> tuple[Report, str]:
     import torch
 
     from coursekit.audit import audit, page
@@ -103,7 +107,8 @@ def _audit(options: Namespace, state: PartialState) -> str:
         ) from interrupt
     if state.is_main_process:
         page.write_html(report, folder)
-    return f"{page.summary(report)}\n\nWritten: report.json and report.html in {folder}."
+    text = f"{page.summary(report)}\n\nWritten: report.json and report.html in {folder}."
+    return report, text
 
 
 def _require_writable(folder: Path, state: PartialState) -> None:

@@ -12,6 +12,7 @@ import math
 import torch
 
 from coursekit.calibration._validation import as_number
+from coursekit.calibration.intervals import Interval
 
 
 def answers_needed(
@@ -62,12 +63,45 @@ def answers_needed(
             f"gap must not be 0 and must leave an accuracy in [0, 1], found {gap:g} at the "
             f"confidence {confidence:g}"
         )
-    of_level, of_power = (
-        torch.special.ndtri(torch.tensor(share, dtype=torch.float64)).item()
-        for share in ((1 + level) / 2, power)
-    )
+    of_level, of_power = (_quantile(share) for share in ((1 + level) / 2, power))
     scatter = of_level * _deviation(confidence) + of_power * _deviation(accuracy)
     return math.ceil(worth * (scatter / gap) ** 2)
+
+
+def answers_to_decide(
+    interval: Interval, limit: float, n: int, *, power: float = 0.8
+) -> int | None:
+    r"""Return about how many answers put a limit outside the interval; None if none ever would.
+
+    Intervals shrink with the root of N. With h the half of this one that reaches to the limit, and
+    d the distance of the estimate from it, the same quantiles as in `answers_needed` give
+
+    $$N = n \Bigl(\frac{z_{(1 + \text{level}) / 2} + z_{\text{power}}}
+      {z_{(1 + \text{level}) / 2}} \cdot \frac{h}{d}\Bigr)^2 .$$
+
+    Args:
+        interval: What n answers gave.
+        limit: The value that is to be decided.
+        n: Number of these answers.
+        power: Share of samples in which it is to be decided, if the estimate is the truth.
+
+    Example:
+        >>> from coursekit.calibration import Interval
+        >>> answers_to_decide(Interval(0.1, 0.0, 0.2), limit=0.05, n=100)
+        818
+    """
+    distance = abs(interval.estimate - limit)
+    end = interval.low if limit < interval.estimate else interval.high
+    half = abs(end - interval.estimate)
+    if distance == 0 or half == 0:
+        return None
+    z_level, z_power = (_quantile(share) for share in ((1 + interval.level) / 2, power))
+    return max(n, math.ceil(n * ((z_level + z_power) / z_level * half / distance) ** 2))
+
+
+def _quantile(share: float) -> float:
+    """Return the quantile of the normal law."""
+    return torch.special.ndtri(torch.tensor(share, dtype=torch.float64)).item()
 
 
 def _deviation(chance: float) -> float:

@@ -86,19 +86,19 @@ def test_the_metrics_of_a_table_are_those_of_the_package(rows, rows_csv):
     report = audit_results(rows_csv, confidence="sure", correct="right", group=["kind"])
     assert report.model == "answers"
     for chosen, metrics in [
-        (slice(None), report.metrics("answers")),
-        (kind == "a", report.metrics("answers", "kind", "a")),
+        (slice(None), report.metrics("results")),
+        (kind == "a", report.metrics("results", "kind", "a")),
     ]:
         sure, right = confidence[chosen], correct[chosen]
         assert metrics["accuracy"].estimate == pytest.approx(right.mean())
         assert metrics["gap"].estimate == pytest.approx(sure.mean() - right.mean())
         assert metrics["brier"].estimate == pytest.approx(((sure - right) ** 2).mean())
         assert metrics["auroc"].estimate == pytest.approx(roc_auc_score(right, sure))
-    assert report.metrics("answers")["ece"].estimate == pytest.approx(
+    assert report.metrics("results")["ece"].estimate == pytest.approx(
         cal.expected_calibration_error(confidence, correct)
     )
-    assert "nll" not in report.metrics("answers")  # unknown without the other options
-    assert "temperature" not in report.task("answers")
+    assert "nll" not in report.metrics("results")  # unknown without the other options
+    assert "temperature" not in report.task("results")
 
 
 def test_probabilities_of_all_options_give_a_likelihood_and_a_temperature(tmp_path):
@@ -111,17 +111,17 @@ def test_probabilities_of_all_options_give_a_likelihood_and_a_temperature(tmp_pa
     wide = [",".join([*map(repr, p.tolist()), names[y]]) for p, y in zip(sure, label, strict=True)]
     path = write(tmp_path / "wide.csv", "\n".join(["red,green,blue,truth", *wide]))
     report = audit_results(path, probs=names, label="truth")
-    assert report.metrics("wide")["nll"].estimate == pytest.approx(log_loss(label, sure))
-    assert report.temperature("wide").low < 3 < report.temperature("wide").high
-    assert report.held_out("wide", "change")["nll"].high < 0
+    assert report.metrics("results")["nll"].estimate == pytest.approx(log_loss(label, sure))
+    assert report.temperature("results").low < 3 < report.temperature("results").high
+    assert report.held_out("results", "change")["nll"].high < 0
     lists = [
         json.dumps({"logprobs": np.log(p).tolist(), "truth": int(y)})
         for p, y in zip(sure, label, strict=True)
     ]
     path = write(tmp_path / "wide.jsonl", "\n".join(lists))
     again = audit_results(path, logprobs=["logprobs"], label="truth")
-    for name, found in report.metrics("wide").items():
-        assert again.metrics("wide")[name].estimate == pytest.approx(found.estimate, abs=1e-9)
+    for name, found in report.metrics("results").items():
+        assert again.metrics("results")[name].estimate == pytest.approx(found.estimate, abs=1e-9)
 
 
 def test_more_entities_than_blocks_have_nearly_the_same_intervals(tmp_path, rows, monkeypatch):
@@ -133,10 +133,10 @@ def test_more_entities_than_blocks_have_nearly_the_same_intervals(tmp_path, rows
     alone = audit_results(path)
     monkeypatch.setattr(assembling, "MOST_BLOCKS", 150)
     together = audit_results(path)
-    assert len(together.task("r")["by_item"]["name"]) <= 150 < MOST_BLOCKS
-    assert together.task("r")["entities"] == 600
+    assert len(together.task("results")["by_item"]["name"]) <= 150 < MOST_BLOCKS
+    assert together.task("results")["entities"] == 600
     for name in ("accuracy", "gap", "brier", "auroc"):
-        one, other = alone.metrics("r")[name], together.metrics("r")[name]
+        one, other = alone.metrics("results")[name], together.metrics("results")[name]
         assert other.estimate == pytest.approx(one.estimate)
         assert other.high - other.low == pytest.approx(one.high - one.low, rel=0.25)
 
@@ -145,7 +145,7 @@ def test_clusters_widen_intervals(tmp_path):
     text = "\n".join(f"0.5,{(i // 20) % 2},d{i // 20}" for i in range(400))
     path = write(tmp_path / "c.csv", "confidence,correct,document\n" + text)
     alone, together = (
-        audit_results(path, cluster=c).metrics("c")["gap"] for c in (None, "document")
+        audit_results(path, cluster=c).metrics("results")["gap"] for c in (None, "document")
     )
     assert together.high - together.low > 3 * (alone.high - alone.low)
 
@@ -184,7 +184,7 @@ def test_the_interval_of_an_auroc_holds_the_truth():
 )
 def test_tables_as_programs_write_them(tmp_path, name, text, encoding):
     path = write(tmp_path / name, text, encoding)
-    found = audit_results(path).metrics(path.stem)
+    found = audit_results(path).metrics("results")
     assert found["accuracy"].estimate == 0.75
     assert found["confidence"].estimate == pytest.approx(0.8)
 
@@ -198,7 +198,7 @@ def test_json_with_values_of_mixed_kinds(tmp_path, form):
     ]
     text = json.dumps(records) if form == "list" else "\n".join(map(json.dumps, records))
     path = write(tmp_path / f"r.json{'l' * (form == 'lines')}", text)
-    assert audit_results(path).metrics("r")["accuracy"].estimate == 0.75
+    assert audit_results(path).metrics("results")["accuracy"].estimate == 0.75
 
 
 def test_percentages_are_refused_with_the_remedy_or_accepted(tmp_path):
@@ -206,7 +206,7 @@ def test_percentages_are_refused_with_the_remedy_or_accepted(tmp_path):
         path = write(tmp_path / "p.csv", table(sure=sure))
         with pytest.raises(ValueError, match=r"line 2 .*percentages\? add --percent"):
             audit_results(path)
-        found = audit_results(path, percent=True).metrics("p")
+        found = audit_results(path, percent=True).metrics("results")
         assert found["confidence"].estimate == pytest.approx(0.8)
 
 
@@ -226,7 +226,7 @@ def test_rows_that_cannot_be_read_are_told_and_never_dropped_in_silence(tmp_path
         text = text.replace(before, after, 1)
     path = write(tmp_path / "b.csv", text)
     report = audit_results(path)
-    assert report.task("b")["items"] == 992
+    assert report.task("results")["items"] == 992
     [note] = report.notes
     assert note.startswith("b.csv: 8 of 1,000 rows could not be read: line")
     assert "and 3 more. They are left out of all numbers." in note
@@ -313,15 +313,15 @@ def test_probabilities_that_are_none(tmp_path, cells, said):
 def test_a_probability_of_zero_for_the_truth_leaves_out_the_likelihood(tmp_path):
     path = write(tmp_path / "t.tsv", "probs\tlabel\n" + "[1, 0]\t1\n[0.7, 0.3]\t0\n" * 20)
     report = audit_results(path, probs=["probs"], label="label")
-    assert "nll" not in report.metrics("t")
+    assert "nll" not in report.metrics("results")
     assert "20 rows give what is right the probability 0" in report.notes[0]
 
 
 def test_one_class_and_repeated_items_are_told(tmp_path):
     text = table(40, wrong="yes").replace("q1,", "q2,")
     report = audit_results(write(tmp_path / "t.csv", text))
-    assert report.metrics("t")["accuracy"].low < 1
-    assert "auroc" not in report.metrics("t")
+    assert report.metrics("results")["accuracy"].low < 1
+    assert "auroc" not in report.metrics("results")
     said = " ".join(report.notes)
     assert "1 rows repeat the item of another row" in said
     assert "every prediction is right" in said
@@ -408,10 +408,10 @@ def two_models(path: Path, n: int = 200, *, with_ids: bool = True) -> Path:
 def test_several_models_are_compared_on_the_items_that_both_have(tmp_path):
     found = audit_results_by_model(two_models(tmp_path / "two.csv"), by="model")
     assert list(found.reports) == ["org/old", "new"]
-    difference = found.comparisons["new"]["two"].difference
+    difference = found.comparisons["new"]["results"].difference
     assert difference["accuracy"].estimate == pytest.approx(-0.4)
     assert difference["accuracy"].high < 0
-    assert found.comparisons["new"]["two"].first["accuracy"].estimate == pytest.approx(0.8)
+    assert found.comparisons["new"]["results"].first["accuracy"].estimate == pytest.approx(0.8)
     with pytest.raises(ValueError, match="audit_results_by_model"):
         audit_results(tmp_path / "two.csv", by="model")
 

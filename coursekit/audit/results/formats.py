@@ -41,6 +41,8 @@ from coursekit.audit.results.values import (
     as_truths,
 )
 
+#: The name of the one task of a table.
+TASK = "results"
 #: Column names that need not be given.
 CONFIDENCE, CORRECT, IDS = "confidence", "correct", ("id", "item", "item_id", "question_id")
 
@@ -163,7 +165,7 @@ class Table:
 
     def __init__(self, path: Path, found: Sequence[str], names: Names, model: str) -> None:
         self.notes: list[str] = []
-        self.model, self.task = model, path.stem
+        self.model, self.title = model, path.stem
         self.found = found
         self.options = names.probs or names.logprobs
         self.names = names
@@ -242,7 +244,8 @@ class Table:
     def _part(self, model: str, columns: Columns) -> Part:
         event = "the most probable option is the right one" if self.options else "it came out right"
         entity = self.names.cluster or self.id or "row"
-        return Part(model, self.task, columns, self.task, event, entity)
+        # Always of one name, so that reports of two files can be compared.
+        return Part(model, TASK, columns, self.title, event, entity)
 
     def _keys(self, chunk: Chunk, name: str | None, reasons: Reasons) -> Any:
         if name is None:

@@ -71,6 +71,16 @@ class Unreadable:
         return f"{self.count:,} of {of:,} rows could not be read: {shown}{more}"
 
 
+def samples_in(folder: Path) -> list[Path]:
+    """Return the samples of lm-evaluation-harness in its output folder, or in that of one model.
+
+    Example:
+        >>> samples_in(Path("no/such/folder"))
+        []
+    """
+    return sorted([*folder.glob("samples_*.jsonl"), *folder.glob("*/samples_*.jsonl")])
+
+
 def chunks(path: Path, unreadable: Unreadable) -> Iterator[Chunk]:
     """Yield the rows of a file; one that is no row is counted in `unreadable`.
 

@@ -20,7 +20,7 @@ from coursekit.audit.report import Report
 from coursekit.audit.results.assembling import result_of
 from coursekit.audit.results.formats import Names, Part, format_of
 from coursekit.audit.results.predictions import Columns, Gathered
-from coursekit.audit.results.reading import Unreadable, chunks
+from coursekit.audit.results.reading import Unreadable, chunks, samples_in
 from coursekit.audit.schema import FORMAT, VERSION
 
 #: Share of rows that may be unreadable, if nothing else is said.
@@ -68,7 +68,7 @@ def audit_results(path: str | Path, *, seed: int = 0, **options: Any) -> Report:
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = Path(folder) / "quiz.csv"
         ...     _ = path.write_text("confidence,correct\n" + "0.8,yes\n0.6,no\n" * 20)
-        ...     print(f"{audit_results(path).metrics('quiz')['gap'].estimate:.2f}")
+        ...     print(f"{audit_results(path).metrics('results')['gap'].estimate:.2f}")
         0.20
     """
     found = audit_results_by_model(path, seed=seed, **options)
@@ -124,7 +124,7 @@ def audit_results_by_model(
         ...     path = Path(folder) / "quiz.csv"
         ...     _ = path.write_text("\n".join(["model,id,confidence,correct", *rows]))
         ...     found = audit_results_by_model(path, by="model")
-        >>> print(found.comparisons["new"]["quiz"].difference["accuracy"])
+        >>> print(found.comparisons["new"]["results"].difference["accuracy"])
         0.000 [0.000, 0.000]
     """
     names = Names(
@@ -284,7 +284,7 @@ def _files(path: Path) -> list[Path]:
     """
     if not path.is_dir():
         return [path]
-    found = sorted(path.rglob("samples_*.jsonl"))
+    found = samples_in(path)
     if not found:
         raise FileNotFoundError(f"{path}: found no samples_*.jsonl of lm-evaluation-harness")
     runs: dict[tuple[Path, str], Path] = {}
