@@ -144,8 +144,9 @@ print(f"true chance of rain: from {truth.min():.2f} to {truth.max():.2f}")
 guess.resolve((truth.max() > 0.95).item())
 
 # %% [markdown]
-# Not even in the valley is rain ever more than 91 % certain: the weather may change, and the
-# season tells only what is likely. That chance belongs to the weather, not to the forecaster.
+# Not even in the valley is rain ever more than 93 % certain: on 15 evenings in 100 the weather is
+# drawn anew, and even in spring only about half of these draws are rain. That chance belongs to the
+# weather, not to the forecaster.
 #
 # **Check.** In the long run rainy reports have a frequency that follows from the language's
 # stationary law alone, without any filtering. It is the same in the three towns. What we computed
@@ -583,7 +584,8 @@ expect("share of samples in which the oracle has the lower ECE", share, at_most=
 
 # %% [markdown]
 # The oracle loses nearly every time. He states many values, each on few evenings, and in each
-# group chance leaves a distance; who says one number has one group. *Never choose between models by
+# group chance leaves a distance; who says one number has one group. Sorted into ten bins, he still
+# wins only about once in ten times. *Never choose between models by
 # ECE alone.* Report it next to a proper score.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -597,7 +599,8 @@ exercises.what_zero_ece_means.check(...)
 # ## The true error, and what we estimate
 #
 # Because the truth is known here, so is the *true* calibration error of these statements: put the
-# true chance in place of what happened. With fewer evenings, how far is the estimate from it?
+# true chance in place of what happened. With fewer evenings, how far is the estimate from it? In each
+# sample the weather is drawn anew.
 
 # %%
 for stated in forecasters.values():
@@ -609,7 +612,10 @@ for name in ("oracle", "sharpened"):
     stated, line = forecasters[name], ""
     for n in (100, 1000, 10_000):
         draws = [torch.randint(len(stated), (n,), generator=generator) for _ in range(200)]
-        estimates = torch.tensor([ece(stated[some], rained[some]) for some in draws])
+        luck = torch.rand(200, n, generator=generator)
+        estimates = torch.tensor(
+            [ece(stated[some], luck[i] < truth[some]) for i, some in enumerate(draws)]
+        )
         low, high = estimates.quantile(torch.tensor([0.025, 0.975])).tolist()
         line += f"   {estimates.mean():.3f} [{low:.3f}, {high:.3f}]"
     print(f"{name:11}{ece(stated, truth):8.3f}{line}")
@@ -1050,7 +1056,8 @@ expect("gap, south, rain", gap_of["south", "rain"], 0.03, within=0.02)
 # - Calibrated and useless (word frequencies), sharp and wrong (powers of the truth): two different
 #   faults. Temperature scaling found the hidden powers 2 and 4.
 # - Top-label, token-level, class-wise and full calibration are different claims.
-# - A forecaster can be calibrated overall and wrong in every group.
+# - A forecaster can be calibrated overall and ten points wrong in a group: too sure in one, not sure
+#   enough in another.
 #
 # ## Common misconceptions
 #
