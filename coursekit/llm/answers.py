@@ -244,11 +244,11 @@ def _grow(
     tokens, parents = nodes.tokens, nodes.parents
     n_read = nodes.n_prefix + len(nodes)
     for step in range(max_new_tokens):
-        logits = reader.read(tokens, parents, list(standing))
-        log_probs = logits.log_softmax(dim=-1).cpu()
+        logits = reader.read(tokens, parents, list(standing)).cpu()
 
         branches = defaultdict(list)  # (node, token) -> the samples that take it
-        for row, (node, samples) in zip(log_probs, standing.items(), strict=True):
+        for of_node, (node, samples) in zip(logits, standing.items(), strict=True):
+            row = of_node.log_softmax(dim=-1)  # one by one, in the processor's cache
             for sample, token in zip(samples, choose(row, samples, step), strict=True):
                 draft = drafts[sample]
                 draft.ids.append(token)

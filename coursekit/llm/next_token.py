@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from coursekit._checks import as_count
-from coursekit.llm._shared_work import Ids, checked
+from coursekit.llm._shared_work import Ids, cached_parts, checked
 from coursekit.llm._texts import as_texts, encode, marks_around
 from coursekit.llm.pretrained import LanguageModel
 from coursekit.llm.prompts import Chat
@@ -184,8 +184,7 @@ def next_token_predictions(
         raise ValueError(f"temperature must be a positive number, found {temperature!r}.")
     blocks, first_window = [], 0
     for logits, targets in next_token_logits(lm, text, context):
-        scaled = logits.float() if temperature == 1 else logits.float() / temperature
-        blocks.append(_read_block(scaled, targets, first_window))
+        blocks.append(_read_block(logits, targets, first_window, temperature))
         first_window += len(targets)
     columns = {
         field.name: torch.cat([getattr(block, field.name) for block in blocks])
@@ -194,30 +193,41 @@ def next_token_predictions(
     return NextTokenPredictions(**columns)
 
 
-def _read_block(logits: Tensor, targets: Tensor, first_window: int) -> NextTokenPredictions:
+def _read_block(
+    logits: Tensor, targets: Tensor, first_window: int, temperature: float
+) -> NextTokenPredictions:
     """Reduce one block of logits `(W, L, V)` to one row a token."""
-    top, guess = logits.max(dim=-1)
-    truth = logits.gather(-1, targets.unsqueeze(-1))
-    rank = (logits > truth).sum(dim=-1)
-    log_total = logits.logsumexp(dim=-1)
-    # p log p, with 0 log 0 = 0: a log-probability of minus infinity must not turn into NaN.
-    entropy = torch.special.entr(logits.softmax(dim=-1)).sum(dim=-1)
-
     n_windows, length = targets.shape
+    token = targets.flatten()
+    rows = logits.flatten(0, 1)
+    parts = zip(cached_parts(rows), cached_parts(token), strict=True)
+    read = [_read_rows(part, came, temperature) for part, came in parts]
+    columns = {name: torch.cat([part[name] for part in read]) for name in read[0]}
     window = torch.arange(first_window, first_window + n_windows).unsqueeze(1)
     position = torch.arange(1, length + 1).unsqueeze(0)
-    columns = dict(
-        confidence=(top - log_total).exp(),
-        correct=guess == targets,
-        log_prob=truth.squeeze(-1) - log_total,
-        entropy=entropy,
-        rank=rank,
-        token=targets,
-        guess=guess,
-        position=position.expand(n_windows, length),
-        window=window.expand(n_windows, length),
+    columns |= dict(
+        correct=columns["guess"] == token,
+        token=token,
+        position=position.expand(n_windows, length).flatten(),
+        window=window.expand(n_windows, length).flatten(),
     )
-    return NextTokenPredictions(**{name: t.flatten().cpu() for name, t in columns.items()})
+    return NextTokenPredictions(**{name: column.cpu() for name, column in columns.items()})
+
+
+def _read_rows(logits: Tensor, tokens: Tensor, temperature: float) -> dict[str, Tensor]:
+    """Reduce the logits `(R, V)` of R tokens to what is read off them, each `(R,)`."""
+    logits = logits.float() if temperature == 1 else logits.float() / temperature
+    top, guess = logits.max(dim=-1)
+    truth = logits.gather(-1, tokens.unsqueeze(-1))
+    log_total = logits.logsumexp(dim=-1)
+    return dict(
+        confidence=(top - log_total).exp(),
+        guess=guess,
+        log_prob=truth.squeeze(-1) - log_total,
+        rank=(logits > truth).sum(dim=-1),
+        # p log p, with 0 log 0 = 0: a log-probability of minus infinity must not turn into NaN.
+        entropy=torch.special.entr(logits.softmax(dim=-1)).sum(dim=-1),
+    )
 
 
 def _blocks(documents: Tensor, context: int, n_head: int = 0) -> Iterator[Tensor]:
