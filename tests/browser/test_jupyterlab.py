@@ -16,7 +16,7 @@ def test_the_first_notebook(notebook):
 
     # Answer the quiz, and see one's own diagram. At first nothing is chosen.
     quiz = notebook.cell("ConfidenceQuiz(questions)")
-    result = quiz.locator("img[alt^='Your reliability diagram.']")
+    result = quiz.locator("img[alt^='Your 10 answers; ']")
     assert quiz.get_by_role("radio").count() == 2 * TEN
     assert result.count() == 0
     for number in range(TEN):
@@ -31,7 +31,7 @@ def test_the_first_notebook(notebook):
 
     # One who comes back finds the answers again.
     quiz = notebook.rerun("ConfidenceQuiz(questions)")
-    quiz.locator("img[alt^='Your reliability diagram.']").wait_for()
+    quiz.locator("img[alt^='Your 10 answers; ']").wait_for()
 
     # Solve an exercise, wrongly at first.
     check = "exercises.calibrated_or_accurate.check"

@@ -143,7 +143,9 @@ CASES = {
         ["own: 0.5 at 1, 0.3 at 2", "0.5 for one, 0.1 for infinitely many"],
     ),
     "calibration_methods.divergence_parts": (
-        lambda f, k: f({"t": tensor([0.1, 0.2, 0.3 * k]), "no": tensor([1, 1, torch.inf])}, "T"),
+        lambda f, k: f(
+            {"t": tensor([0.1, 0.2, 0.3 * k]), "no": tensor([torch.nan, 1, torch.inf])}, "T"
+        ),
         ["t 0.6, no infinite", "Of t: ", "top word 0.1", "other words 0.3"],
     ),
     "calibration_methods.parts_by_step": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -57,9 +58,10 @@ def divergence_parts(methods: Mapping[str, Tensor], title: str) -> Axes:
         ax.grid(visible=False, axis="y")
         title_above_legend(ax, title, columns=2, rows=2)
     means = [(name, runs.double().mean(dim=0)) for name, runs in ordered]
-    sums = [(name, parts.sum().item()) for name, parts in means]
-    said = [f"KL from the truth in nats a word, best first: {named(sums, 12)}."]
     drawn = [pair for pair in means if pair[1].isfinite().all()]
+    sums = {name: math.inf for name, _ in means}
+    sums |= {name: parts.sum().item() for name, parts in drawn}
+    said = [f"KL from the truth in nats a word, best first: {named(sums, 12)}."]
     for name, parts in (drawn[0], drawn[-1]) if len(drawn) > 1 else drawn:
         said.append(f"Of {name}: {named(list(zip(PARTS, parts.tolist(), strict=True)))}.")
     describe(ax, " ".join(said))
