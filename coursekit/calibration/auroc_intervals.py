@@ -6,8 +6,9 @@ groups says how it would on other samples.
 
 Reference:
     E. R. DeLong, D. M. DeLong, D. L. Clarke-Pearson, "Comparing the areas under two or more
-    correlated receiver operating characteristic curves", Biometrics 44, 1988; of groups: N. A.
-    Obuchowski, "Nonparametric analysis of clustered ROC curve data", Biometrics 53, 1997.
+    correlated receiver operating characteristic curves: a nonparametric approach", Biometrics 44,
+    1988; of groups: N. A. Obuchowski, "Nonparametric analysis of clustered ROC curve data",
+    Biometrics 53, 1997.
 """
 
 from __future__ import annotations

@@ -210,6 +210,22 @@ def test_percentages_are_refused_with_the_remedy_or_accepted(tmp_path):
         assert found["confidence"].estimate == pytest.approx(0.8)
 
 
+def test_shares_that_are_called_percentages(tmp_path):
+    path = write(tmp_path / "p.csv", table())
+    with pytest.raises(ValueError, match=r"they are no percentages\. Leave out --percent"):
+        audit_results(path, percent=True)
+    path = write(tmp_path / "p.csv", table().replace("q1,0.8", "q1,80"))
+    [note] = audit_results(path, percent=True).notes
+    assert "39 confidences lie between 0 and 1 %, and 1 above" in note
+
+
+def test_a_great_loss_is_not_offered(tmp_path):
+    half = table(20) + table(20, sure="90").split("\n", 1)[1]
+    with pytest.raises(ValueError, match="20 of 40 rows") as caught:
+        audit_results(write(tmp_path / "p.csv", half))
+    assert "--unreadable" not in str(caught.value)
+
+
 def test_rows_that_cannot_be_read_are_told_and_never_dropped_in_silence(tmp_path):
     bad = {
         "q3,0.8,": "q3,nan,",

@@ -1,14 +1,12 @@
 """What the rows of a file mean: a table with named columns, or a log that is known.
 
 Each format turns a chunk of raw rows into `Part`s, columns of predictions of one model and task,
-and counts what it cannot read.
+and counts what it cannot read. The harness chooses by log-likelihood (`acc`), and by log-likelihood
+divided by the number of characters of the choice (`acc_norm`). The logs of Inspect are described
+at https://inspect.aisi.org.uk.
 
-References:
-    L. Gao et al., "The language model evaluation harness", 2023, doi:10.5281/zenodo.10256836
-    (`acc` chooses by log-likelihood, `acc_norm` by log-likelihood divided by the number of
-    characters of the choice).
-    UK AI Security Institute, "Inspect AI: framework for large language model evaluations", 2024,
-    https://inspect.aisi.org.uk (log format).
+Reference:
+    Gao et al., "A framework for few-shot language model evaluation", Zenodo, 2023.
 """
 
 from __future__ import annotations
@@ -96,9 +94,12 @@ class Part:
 class Format(Protocol):
     """How the rows of a file are read."""
 
-    @property
-    def notes(self) -> list[str]:
-        """What a reader must be told, once all rows were read."""
+    def finish(self) -> list[str]:
+        """Return what a reader must be told, once all rows were read.
+
+        Raises:
+            ValueError: If all of them together cannot be meant so.
+        """
 
     def parts(self, chunk: Chunk, unreadable: Unreadable) -> Iterator[Part]:
         """Yield what a chunk holds."""
@@ -164,7 +165,7 @@ class Table:
     """Any table, by the names of its columns."""
 
     def __init__(self, path: Path, found: Sequence[str], names: Names, model: str) -> None:
-        self.notes: list[str] = []
+        self.n_small = self.n_large = 0  # percentages up to 1, and above
         self.model, self.title = model, path.stem
         self.found = found
         self.options = names.probs or names.logprobs
@@ -187,6 +188,17 @@ class Table:
                     f"{option} must name a column of {path.name} ({name!r} is asked for), found "
                     f"{times}"
                 )
+
+    def finish(self) -> list[str]:
+        """Return a doubt about percentages that look like shares."""
+        if not self.n_small:
+            return []
+        said = f"{self.n_small:,} confidences lie between 0 and 1 %"
+        if not self.n_large:
+            raise ValueError(
+                f"{said}, and none above: they are no percentages. Leave out --percent"
+            )
+        return [f"{said}, and {self.n_large:,} above. If they are shares, the file mixes the two."]
 
     def _require_meaning(self) -> None:
         names = self.names
@@ -215,6 +227,9 @@ class Table:
             confidence, why = as_confidences(
                 chunk.column(self.confidence), percent=self.names.percent
             )
+            if self.names.percent:
+                self.n_small += int(((confidence > 0) & (confidence <= 0.01)).sum())
+                self.n_large += int((confidence > 0.01).sum())
             outcome, why_not = as_truths(chunk.column(self.correct))
             reasons |= why_not | why
             correct = outcome > 0.5
@@ -354,9 +369,8 @@ class Harness:
         self.n_right = self.n_generated = 0.0
         self.norm_is_lost = False
 
-    @property
-    def notes(self) -> list[str]:
-        """What was found, and what was not, beside the predictions."""
+    def finish(self) -> list[str]:
+        """Return what was found, and what was not, beside the predictions."""
         found = []
         if self.norm_is_lost:
             found.append(f"{self.task}: acc_norm cannot be computed again from this log.")
@@ -510,7 +524,10 @@ class Inspect:
     def __init__(self, names: Names) -> None:
         _refuse_names(names, "a log of Inspect")
         self.names = names
-        self.notes: list[str] = []
+
+    def finish(self) -> list[str]:
+        """Return nothing: a log of Inspect leaves no doubt."""
+        return []
 
     def parts(self, chunk: Chunk, unreadable: Unreadable) -> Iterator[Part]:
         """Yield the predictions of each model, task and scorer."""

@@ -25,6 +25,8 @@ from coursekit.audit.schema import FORMAT, VERSION
 
 #: Share of rows that may be unreadable, if nothing else is said.
 MOST_UNREADABLE = 0.01
+#: Up to this share, an error says how to go on without these rows.
+SMALL_LOSS = 0.1
 
 
 @dataclass(frozen=True)
@@ -176,14 +178,18 @@ class _Results:
         n_rows += unreadable.count
         if not n_rows:
             raise ValueError(f"{file} must hold results, found no row")
-        notes = [f"{file.name}: {note}" for note in ([] if reader is None else reader.notes)]
+        notes = [f"{file.name}: {note}" for note in ([] if reader is None else reader.finish())]
         if unreadable.count:
             said = f"{file.name}: {unreadable.sentence(n_rows)}"
             if unreadable.count > most_unreadable * n_rows:
-                raise ValueError(
-                    f"{said}. At most {most_unreadable:.3g} of the rows may be so: mend the file, "
-                    f"or accept the loss with --unreadable {_rounded_up(unreadable.count / n_rows)}"
+                share = unreadable.count / n_rows
+                # Where much is unreadable, what is left is no fair sample of anything.
+                cure = (
+                    f"Mend the file, or accept the loss with --unreadable {_rounded_up(share)}"
+                    if share <= SMALL_LOSS
+                    else "Mend the file, or name other columns"
                 )
+                raise ValueError(f"{said}. At most {most_unreadable:.3g} of them may be so. {cure}")
             notes.append(f"{said}. They are left out of all numbers.")
         for model in models:
             self.notes.setdefault(model, []).extend(notes)
