@@ -491,7 +491,8 @@ for n, target, within in ((100, 0.112, 0.008), (1000, 0.035, 0.003), (10_000, 0.
 # $$E[\mathrm{ECE}] \approx \sqrt{\frac2\pi} \; \sum_b \frac{n_b}{N} \sqrt{\frac{p_b (1-p_b)}{n_b}}
 #   \;\propto\; \sqrt{\frac{B}{N}} .$$
 #
-# **Check** the simulation by the formula. (Within a bin we take the mean of $p (1 - p)$.)
+# **Check** the simulation by the formula. (Within a bin we take the mean of $p (1 - p)$. The last
+# step takes all bins for equally full.)
 
 # %%
 bin_of = ((oracle * 15).ceil().long() - 1).clamp(min=0)
@@ -510,8 +511,9 @@ for n in (1000, 10_000):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## How many bins?
 #
-# The formula also says $\sqrt{B}$: more bins, more bias. Fewer bins hide: with a single bin all that
-# is left is the overall gap, confidence minus accuracy.
+# Were all bins equally full, the formula would say $\sqrt{B}$. Here confidences crowd in few of them, and
+# four times the bins make the bias about one and a half times as large. Fewer bins hide: with a single
+# bin all that is left is the overall gap, confidence minus accuracy.
 
 # %%
 bin_numbers = [1, 2, 5, 10, 20, 50, 100]
@@ -679,7 +681,8 @@ for name, confidence in models.items():
 #
 # The shortest summary of all is a straight line through the *logits*: an **intercept** that should be
 # 0 and a **slope** that should be 1, fitted by maximum likelihood (Cox 1958). Below 1 the confidences
-# are too extreme.
+# are too extreme. Read both: who flattens whole distributions can have a slope of 1, and then it is the
+# intercept that tells.
 
 # %%
 lines = {}
@@ -809,7 +812,7 @@ outside = torch.tensor([outside_of_bands(*sample(oracle, 500, luck)) for _ in ra
 expect("oracle: diagrams with a point outside", (outside > 0).double().mean(), 0.36, within=0.1)
 
 # %% [markdown]
-# In more than one diagram of four. *One point outside its band is no finding.* Take all bins together
+# In more than one diagram of four (of 100 words, in about one of five). *One point outside its band is no finding.* Take all bins together
 # instead, as a number: the share of tosses with an error at least as large as the observed one is a
 # **p-value**. In the fewest lines:
 
@@ -1098,18 +1101,18 @@ for name in ("netcal", "torchmetrics", "coursekit"):
 # ## What you learned
 #
 # - An ECE is an estimate with choices in it: bins, borders, event, number of predictions. Confidences
-#   that take few values need no bins, and libraries differ twofold on them.
-# - It is biased upward, in proportion to $\sqrt{B / N}$: a perfect model shows 0.11 with 100 words, 0.01 with
-#   10,000.
-# - MCE is mostly noise; debiased, sweep and smooth errors mend part of the bias; none can be compared
+#   that take few values need no bins, and libraries can differ twofold on them.
+# - It is biased upward, as $1 / \sqrt{N}$, and the more bins, the larger is the bias: with 15, a perfect
+#   model shows 0.11 with 100 words, 0.01 with 10,000.
+# - A good model's MCE is mostly noise; debiased, sweep and smooth errors mend part of the bias; none can be compared
 #   with another kind.
 # - The bootstrap of an ECE repeats its bias. Toss the coins yourself: for every ECE that might be true,
 #   and you have an interval that contains the truth; for 0, and you have a test whose false alarms
 #   came out at 5 %. In a diagram with a band for each bin, one point outside is no finding.
 # - CORP needs no bins and splits the Brier score; slope and intercept say how the confidences err.
-# - Plan: a gap of 5 points needs some 500 answers, a gap of 1 point nearly 13,000.
+# - Plan: at a confidence of 80 %, a gap of 5 points needs some 500 answers, a gap of 1 point nearly 13,000.
 # - Resample documents, not words.
-# - F1 and AUROC do not see calibration; ECE sees nothing else.
+# - AUROC sees the order alone, F1 one threshold alone, and the ECE nothing of what a model knows.
 #
 # **A report to trust:** a proper score; the ECE with its N, bins and event, without chance, with a valid
 # interval; a diagram with bands or intervals that respect documents.
