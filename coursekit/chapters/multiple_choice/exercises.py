@@ -308,6 +308,104 @@ over_orders = FunctionExercise(
     """,
 )
 
+
+def _right_by_prompt(rng):
+    """Right or wrong, and a little more, for 3 to 5 prompts and 6 to 9 questions."""
+    n_prompts, n_questions = int(rng.integers(3, 6)), int(rng.integers(6, 10))
+    prompts = rng.normal(size=(n_prompts, 1))
+    questions = rng.normal(size=n_questions)
+    return (torch.tensor(prompts + questions + 0.5 * rng.normal(size=(n_prompts, n_questions))),)
+
+
+def _components(table):
+    n_prompts, n_questions = table.shape
+    of_prompts, of_questions = table.mean(dim=1), table.mean(dim=0)
+    rest = table - of_prompts[:, None] - of_questions + table.mean()
+    left = rest.square().sum() / ((n_prompts - 1) * (n_questions - 1))
+    return torch.stack(
+        [of_prompts.var() - left / n_questions, of_questions.var() - left / n_prompts, left]
+    )
+
+
+def _rest_over_entries(table):
+    rest = table - table.mean(dim=1, keepdim=True) - table.mean(dim=0) + table.mean()
+    left = rest.square().mean()
+    n_prompts, n_questions = table.shape
+    return torch.stack(
+        [
+            table.mean(dim=1).var() - left / n_questions,
+            table.mean(dim=0).var() - left / n_prompts,
+            left,
+        ]
+    )
+
+
+variance_parts = FunctionExercise(
+    name="variance_parts",
+    title="How much prompts vary, how much questions vary, and the rest",
+    reference=_components,
+    inputs=_right_by_prompt,
+    edges=[
+        (torch.tensor([[1.0, 0, 1, 0], [1, 0, 1, 0], [0, 1, 1, 0]], dtype=torch.float64),),
+        (torch.tensor([[3.0, 1, 2], [3, 1, 2], [3, 1, 2]], dtype=torch.float64),),
+    ],
+    mistakes=[
+        Mistake(
+            name="rest not taken off",
+            wrong=lambda table: torch.stack(
+                [table.mean(dim=1).var(), table.mean(dim=0).var(), _components(table)[2]]
+            ),
+            message="You took the variance of the means as it is. A mean of Q entries also "
+            "trembles by the rest: take off rest / Q for the prompts and rest / P for the "
+            "questions.",
+        ),
+        Mistake(
+            name="rows and columns swapped",
+            wrong=lambda table: _components(table)[torch.tensor([1, 0, 2])],
+            message="You have prompts and questions the wrong way round: a row of the table is a "
+            "prompt, so the prompts' means are over dim=1.",
+        ),
+        Mistake(
+            name="divisors swapped",
+            wrong=lambda table: torch.stack(
+                [
+                    table.mean(dim=1).var() - _components(table)[2] / table.shape[0],
+                    table.mean(dim=0).var() - _components(table)[2] / table.shape[1],
+                    _components(table)[2],
+                ]
+            ),
+            message="You divided the rest by the number of means instead of the number of entries "
+            "in each: a prompt's mean is over its Q questions.",
+        ),
+        Mistake(
+            name="rest over all entries",
+            wrong=_rest_over_entries,
+            message="You averaged the squared rests over P Q entries. Their row and column means "
+            "were taken off first, so only (P - 1)(Q - 1) of them are free.",
+        ),
+    ],
+    hints=[
+        "The rest of an entry: what its row's mean and its column's mean do not explain, "
+        "`table - of_prompts[:, None] - of_questions + table.mean()`.",
+        "`of_prompts.var()` is the prompts' variance plus the rest's over Q: take that off.",
+    ],
+    stub="""
+        def my_variance_parts(table):
+            \"\"\"Return the variances of prompts, questions and rest (3,) from table (P, Q).\"\"\"
+            ...
+    """,
+    solution="""
+        def my_variance_parts(table):
+            P, Q = table.shape
+            of_prompts, of_questions = table.mean(dim=1), table.mean(dim=0)
+            rest = table - of_prompts[:, None] - of_questions + table.mean()
+            left = rest.square().sum() / ((P - 1) * (Q - 1))
+            return torch.stack(
+                [of_prompts.var() - left / Q, of_questions.var() - left / P, left]
+            )
+    """,
+)
+
 divided_by_prior = FunctionExercise(
     name="divided_by_prior",
     title="The probabilities of the options after dividing by their prior (PMI)",

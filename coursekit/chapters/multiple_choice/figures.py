@@ -3,17 +3,121 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import mean
 
 from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 from torch import Tensor
 
-from coursekit.calibration import Interval
+from coursekit.calibration import CrossedMean, Interval
 from coursekit.plots.describing import describe, number, rows_of_intervals
 from coursekit.plots.style import COLORS, GRAY, new_axes, style, title_above_legend
 
 #: Colour and marker of the series of one panel.
 _LOOKS = (("blue", "o"), ("orange", "D"))
+
+
+def specification_curve(
+    accuracy: Sequence[Interval],
+    confidence: Sequence[float],
+    levels: Mapping[str, Sequence[bool]],
+    names: Mapping[str, tuple[str, str]],
+    title: str,
+) -> Axes:
+    """Draw every way of asking, from the worst to the best, and below it what it consists of.
+
+    Args:
+        accuracy: Of each way, with its interval over questions.
+        confidence: Of each way, the mean.
+        levels: For each factor, whether each way has its second level.
+        names: For each factor what its two levels are called.
+        title: Title of the figure.
+
+    Reference:
+        U. Simonsohn, J. P. Simmons and L. D. Nelson, Specification curve analysis, Nature Human
+        Behaviour 4, 2020.
+    """
+    upper, lower = new_axes(9.0, 6.6, nrows=2, sharex=True, height_ratios=(2.1, 1))
+    order = sorted(range(len(accuracy)), key=lambda way: accuracy[way].estimate)
+    with style():
+        for x, way in enumerate(order):
+            found = accuracy[way]
+            upper.plot([x, x], [found.low, found.high], color=COLORS["blue"])
+            (color, marker), (other, diamond) = _LOOKS
+            label = ("accuracy", "mean confidence") if x == 0 else (None, None)
+            upper.plot(x, found.estimate, marker, color=COLORS[color], label=label[0])
+            upper.plot(x, confidence[way], diamond, color=COLORS[other], label=label[1])
+        upper.axhline(0.25, color=GRAY, linestyle="--", label="blind guess")
+        upper.set(ylim=(0, 1.04), ylabel="probability, or\nfraction of questions")
+        title_above_legend(upper, title, columns=3)
+        for row, has in enumerate(levels.values()):
+            for x, way in enumerate(order):
+                fill = COLORS["blue"] if has[way] else "white"
+                lower.plot(x, row, "s", color=COLORS["blue"], markerfacecolor=fill, ms=8)
+        lower.set_yticks(
+            range(len(levels)),
+            [
+                f"{factor}: {names[factor][1]} (full),\n{names[factor][0]} (hollow)"
+                for factor in levels
+            ],
+            fontsize="small",
+        )
+        lower.set(ylim=(len(levels) - 0.5, -0.5), xlabel="ways of asking, from worst to best")
+        lower.set_xticks([])
+        lower.grid(visible=False)
+    estimates = [found.estimate for found in accuracy]
+    said = [
+        f"Accuracy rises from {number(min(estimates))} to {number(max(estimates))}, mean confidence "
+        f"lies between {number(min(confidence))} and {number(max(confidence))}."
+    ]
+    for factor, has in levels.items():
+        means = [
+            number(mean([x for x, y in zip(estimates, has, strict=True) if y is level]))
+            for level in (False, True)
+        ]
+        first, second = names[factor]
+        said.append(f"{factor}: {first} {means[0]}, {second} {means[1]} on average.")
+    describe(upper, " ".join(said))
+    describe(lower, "")
+    return upper
+
+
+def effects_over(effects: Mapping[str, CrossedMean], xlabel: str, title: str) -> Axes:
+    """Draw the effect of each factor twice: with other questions, and with other prompts as well.
+
+    Args:
+        effects: For each factor, the mean of a table of differences (prompts, questions).
+        xlabel: What the differences are of.
+        title: Title of the figure.
+    """
+    ax = new_axes(7.5, 0.8 * len(effects) + 2.2)
+    with style():
+        for row, found in enumerate(effects.values()):
+            for over, offset, (color, marker), label in (
+                ("columns", -0.12, _LOOKS[0], "other questions, the same prompts"),
+                ("both", 0.12, _LOOKS[1], "other questions and other prompts"),
+            ):
+                interval = found.interval(over)
+                y = row + offset
+                ax.plot([interval.low, interval.high], [y, y], color=COLORS[color])
+                ax.plot(
+                    interval.estimate, y, marker, color=COLORS[color],
+                    label=label if row == 0 else None,
+                )  # fmt: skip
+        ax.axvline(0, color=GRAY, linestyle="--")
+        ax.set_yticks(range(len(effects)), list(effects))
+        ax.set(ylim=(len(effects) - 0.5, -0.5), xlabel=xlabel)
+        ax.grid(visible=False, axis="y")
+        title_above_legend(ax, title, columns=1, rows=2)
+    over = {
+        name: {factor: found.interval(kind) for factor, found in effects.items()}
+        for name, kind in (("questions", "columns"), ("questions and prompts", "both"))
+    }
+    describe(
+        ax,
+        " ".join(f"Over {name}: {rows_of_intervals(rows, 0)}" for name, rows in over.items()),
+    )
+    return ax
 
 
 def prior_bars(answers: Sequence[str], probs: Tensor, title: str) -> Axes:

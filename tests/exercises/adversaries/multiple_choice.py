@@ -21,6 +21,38 @@ def totals(tokens):
     return torch.stack([part.sum() for part in tokens])
 
 
+def parts(table, of_prompts=None, of_questions=None):
+    """Variances of prompts, questions and rest, with other means in place of the usual ones."""
+    n, m = table.shape
+    rows = table.mean(1) if of_prompts is None else of_prompts
+    columns = table.mean(0) if of_questions is None else of_questions
+    rest = table - rows[:, None] - columns + table.mean()
+    left = rest.square().sum() / ((n - 1) * (m - 1))
+    return torch.stack([rows.var() - left / m, columns.var() - left / n, left])
+
+
+def parts_by_mean_squares(table):
+    """The textbook's way: sums of squares, mean squares, differences."""
+    y = table.numpy()
+    n, m = y.shape
+    rows = m * ((y.mean(1) - y.mean()) ** 2).sum()
+    columns = n * ((y.mean(0) - y.mean()) ** 2).sum()
+    rest = (((y - y.mean()) ** 2).sum() - rows - columns) / (n - 1) / (m - 1)
+    return np.array([(rows / (n - 1) - rest) / m, (columns / (m - 1) - rest) / n, rest])
+
+
+def parts_in_loops(table):
+    n, m = table.shape
+    rows, columns = table.mean(1).tolist(), table.mean(0).tolist()
+    total, y = sum(rows) / n, table.tolist()
+    squares = [(y[p][q] - rows[p] - columns[q] + total) ** 2 for p in range(n) for q in range(m)]
+    rest = sum(squares) / (n - 1) / (m - 1)
+    of_rows = sum((r - total) ** 2 for r in rows) / (n - 1) - rest / m
+    return torch.tensor(
+        [of_rows, sum((c - total) ** 2 for c in columns) / (m - 1) - rest / n, rest]
+    )
+
+
 def by_option(log_probs, orders):
     return log_probs.gather(1, orders.argsort(-1))
 
@@ -77,6 +109,20 @@ WRONG = {
         "first order for all": lambda lp, o: lp.gather(1, o[:1].argsort(-1).expand_as(o)).mean(0),
         "probabilities": lambda lp, o: by_option(lp, o).exp().mean(0),
     },
+    "variance_parts": {
+        "divided by the numbers": lambda t: torch.stack(
+            [t.mean(1).var(correction=0), t.mean(0).var(correction=0), parts(t)[2]]
+        ),
+        "standard deviations": lambda t: parts(t).clamp(min=0).sqrt(),
+        "shares": lambda t: parts(t) / parts(t).sum(),
+        "rest is all": lambda t: torch.stack([*parts(t)[:2], t.var()]),
+        "total mean not put back": lambda t: parts(t + 1) + torch.tensor([0.0, 0, 1]),
+        "medians": lambda t: parts(t, of_prompts=t.median(1).values),
+        "mean squares": lambda t: torch.stack(
+            [t.shape[1] * t.mean(1).var(), t.shape[0] * t.mean(0).var(), parts(t)[2]]
+        ),
+        "variances within": lambda t: torch.stack([t.var(0).mean(), t.var(1).mean(), parts(t)[2]]),
+    },
     "divided_by_prior": {
         "prior twice": lambda s, p: (s - 2 * p).softmax(-1),
         "mean prior of the option": lambda s, p: (s - p.mean(0)).softmax(-1),
@@ -115,6 +161,10 @@ RIGHT = {
         "loops": lambda lp, o: torch.tensor(by_option_in_loops(lp, o)),
         "numpy": lambda lp, o: np.take_along_axis(lp.numpy(), o.numpy().argsort(1), 1).mean(0),
         "list": (by_option_in_loops, "found a list"),
+    },
+    "variance_parts": {
+        "mean squares": parts_by_mean_squares,
+        "loops": parts_in_loops,
     },
     "divided_by_prior": {
         "quotients": lambda s, p: normalised(s.exp() / p.exp()),
