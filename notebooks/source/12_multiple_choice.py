@@ -16,29 +16,35 @@
 # The last notebook found a model that is nearly calibrated: token by token, on running text. Now we
 # *ask* it something: the capitals of 161 countries, four options each. Out come numbers that look
 # like confidence, and the first ones will be nonsense: almost certain, and right one time in four.
-# Then we ask the same model the same questions in other ways, until it is right more than eight
-# times in ten.
 #
-# The model never changes. Only the question does. *How you ask decides what confidence means.*
+# Then we ask in sixteen other ways: as raw text and in the model's own chat format, with the options
+# listed or not, with examples or none, with the first words of the reply put into its mouth or not.
+# The model never changes, only the question does. *How you ask decides what confidence means*, and
+# what you say about "the model" must hold for more than one way of asking.
 #
 # **You will be able to**
-# - turn a language model into a multiple-choice answerer in six ways, and say what each measures;
-# - tell a preference for a letter from knowledge, and remove the one without inventing the other;
-# - divide out length and prior, add up spellings, and say what that did to accuracy and confidence;
-# - fit a temperature without looking at the test questions, and say how far one split can be trusted;
-# - read a table of results with intervals, and know which differences in it are real.
+# - turn a language model into a multiple-choice answerer, by letter or by name, and say what each
+#   measures;
+# - cross several ways of asking, and tell what holds over all of them from what hangs on one prompt;
+# - give a number an interval over questions *and* prompts;
+# - remove a preference for a letter, divide out length and prior, and say what that did to accuracy
+#   and confidence;
+# - fit a temperature without looking at the test questions, and know what it does not carry over to:
+#   harder questions.
 #
-# **Time:** about 90 minutes; all cells together run in about two minutes on two processor cores.
+# **Time:** about 100 minutes; all cells together run in about two minutes on two processor cores.
 #
 # **On the map:** Part III, a real LLM. Before it: calibration token by token (11). After it: answers
 # in the model's own words (13).
 
 # %%
+from dataclasses import replace
+
 import torch
 
 from coursekit import calibration as cal, expect, llm, plots, predict
-from coursekit.chapters.multiple_choice import exercises, figures, widget
-from coursekit.data import capital_questions, split_questions
+from coursekit.chapters.multiple_choice import asking, exercises, figures, widget
+from coursekit.data import benchmarks, capital_questions, split_questions
 
 lm = llm.load()
 
@@ -65,21 +71,19 @@ exercises.why_the_space.check(...)
 #
 # The wrong options are capitals of the same continent, so that geography does not give the answer
 # away. **The protocol, fixed before we look:** countries are split into a calibration half, on which
-# anything may be fitted, and a test half, which is only looked at. What needs no fitting is reported
-# on all questions.
+# anything may be fitted, and a test half, which is only looked at. Asking in sixteen ways takes time,
+# so there, where nothing is fitted, we ask 20: the first ten of each half.
 
 # %%
 questions = capital_questions(n_options=4)
 labels = torch.tensor([question.correct for question in questions])
-asked = [question.question for question in questions]
-options = [question.options for question in questions]
-answers = [[f" {option}" for option in listed] for listed in options]
-
 place = {question.key: i for i, question in enumerate(questions)}
 calibration, test = (
     torch.tensor([place[question.key] for question in half])
     for half in split_questions(questions, fraction=0.5, seed=0)
 )
+chosen_few = torch.cat([test[:10], calibration[:10]])
+few, right_of_few = [questions[i] for i in chosen_few], labels[chosen_few]
 print(f"{len(questions)} questions: {len(calibration)} for calibration, {len(test)} for the test")
 
 # %% [markdown]
@@ -87,9 +91,8 @@ print(f"{len(questions)} questions: {len(calibration)} for calibration, {len(tes
 # gives a probability to each of the tokens " A" to " D", and we take the largest.
 
 # %%
-prompts = llm.lettered_prompts(asked, options)
-letters = [[" A", " B", " C", " D"]] * len(questions)
-print(prompts[1])
+by_letter = asking.Way(listed=True, answer_with="letter")
+print(by_letter.prompts(["Afghanistan"], [["Kabul", "Tehran", "Dhaka", "Amman"]])[0])
 
 # %% [markdown]
 # **Predict first.** Blind guessing gets one in four. Replace the `...` by a probability, or leave it.
@@ -103,37 +106,28 @@ guess = predict(
 )
 
 # %%
-no_examples = torch.stack(llm.score_choices(lm, prompts, letters))  # log-probabilities (N, 4)
-confidence, correct = cal.top_label(llm.choice_probs(no_examples), labels)
+no_examples = asking.ask(lm, by_letter, few)  # log-probabilities (N, 4)
+confidence, correct = cal.top_label(llm.choice_probs(no_examples), right_of_few)
 guess.resolve(correct.float().mean().item() > 0.5)
 
-expect("accuracy, asked for a letter", correct.float().mean(), 0.25, within=0.06)
+expect("accuracy, asked for a letter", correct.float().mean(), at_most=0.5)
 expect("mean confidence", confidence.mean(), 0.85, within=0.05)
 
-# %%
-plots.show(plots.reliability_diagram(confidence, correct, title="Asked for a letter"))
-
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Right as often as a blind guess, at a confidence of 0.85. And this is the model that was off by two
-# points on running text. What happened?
-
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## Why? Look at what it chose
-#
-# Two checks that cost nothing. *Which* letter did it choose, and how much of its probability went to
-# the four letters at all?
+# About as often right as a blind guess, at a confidence of 0.85. And this is the model that was off by
+# two points on running text. What happened? Two checks that cost nothing. *Which* letter did it choose,
+# and how much of its probability went to the four letters at all?
 
 # %%
 chosen = no_examples.argmax(dim=-1)
 on_letters = no_examples.exp().sum(dim=-1)  # before the four are made to sum to one
-expect("share of answers 'A'", (chosen == 0).float().mean(), at_least=0.95)
+expect("share of answers 'A'", (chosen == 0).float().mean(), at_least=0.9)
 expect("mean probability of all four letters together", on_letters.mean(), at_most=0.15)
 
 # %% [markdown]
-# It says "A" whatever stands there. And more than nine tenths of its probability are somewhere else:
-# after "Answer:" it expects the name of a city, not a letter. We threw that away and made the rest
-# sum to one. A confidence of 0.85 meant: *if I must say a letter, then A*. Nothing in it is about
-# capitals.
+# It says "A" whatever stands there. And more than nine tenths of its probability are somewhere else: it
+# was not about to say a letter. We threw that away and made the rest sum to one. A confidence of 0.85
+# meant: *if I must say a letter, then A*. Nothing in it is about capitals.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Exercise 1: from the vocabulary to four letters
@@ -154,60 +148,32 @@ exercises.letter_probs.check(my_letter_probs)
 # Stuck? Run `exercises.letter_probs.hint()`, and in the end `.solution()`.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Show it how: four examples
+# ## Its own format
 #
-# A base model completes documents. So give it the beginning of a document in which questions are
-# answered by letters: four solved examples, in which each letter is right once. (They ask about
-# regions, not about countries, so that they give nothing away.)
+# Was that fair? This is an *instruct* model: after learning to continue documents it was trained on
+# conversations, in which marks say who speaks. Nobody ever spoke to it in the form above. Its tokenizer
+# carries the form it knows, a *chat template*; `llm.Chat` holds the texts, and the template puts the
+# marks. We also show how: four solved examples, about regions, so that they give nothing away.
 
 # %%
-examples = [
-    ("What is the capital of Bavaria?", ["Munich", "Stuttgart", "Dresden", "Hamburg"], "Munich"),
-    ("What is the capital of Catalonia?", ["Seville", "Bilbao", "Barcelona", "Vigo"], "Barcelona"),
-    ("What is the capital of Ontario?", ["Winnipeg", "Toronto", "Regina", "Halifax"], "Toronto"),
-    ("What is the capital of Queensland?", ["Perth", "Hobart", "Darwin", "Brisbane"], "Brisbane"),
-]
-with_examples = torch.stack(
-    llm.score_choices(lm, llm.lettered_prompts(asked, options, examples), letters)
-)
-on_letters = with_examples.exp().sum(dim=-1)
-expect("mean probability of all four letters together", on_letters.mean(), 0.86, within=0.08)
-
-# %% [markdown]
-# The form is learned: most of the probability is now on the letters. The knowledge? We ask half of
-# the calibration questions in two more forms, since a claim about a *model* should not hang on one
-# prompt.
+in_chat = replace(by_letter, chat=True)
+[chat] = in_chat.prompts(["Afghanistan"], [["Kabul", "Tehran", "Dhaka", "Amman"]])
+print(lm.tokenizer.apply_chat_template(chat.messages, add_generation_prompt=True, tokenize=False))
 
 # %%
-some = calibration[::2].tolist()
-some_asked, some_options = [asked[i] for i in some], [options[i] for i in some]
-other_forms = {
-    "'Q: ... A: ...'": llm.lettered_prompts(
-        some_asked, some_options, examples, template="Q: {question}\nA: {answer}"
-    ),
-    "digits for letters": llm.lettered_prompts(some_asked, some_options, examples, letters="1234"),
+letters = {
+    "raw text, no examples": no_examples,
+    "raw text, 4 examples": asking.ask(lm, replace(by_letter, n_examples=4), few),
+    "chat, 4 examples": asking.ask(lm, replace(in_chat, n_examples=4), few),
 }
-by_letter = {"no examples": no_examples[some], "four examples": with_examples[some]}
-for name, form in other_forms.items():
-    names = "1234" if name.startswith("digits") else "ABCD"
-    by_letter[name] = torch.stack(
-        llm.score_choices(lm, form, [[f" {letter}" for letter in names]] * len(form))
-    )
-
-# %%
 shares = {
     name: dict(zip("ABCD", scores.argmax(dim=-1).bincount(minlength=4).tolist(), strict=True))
-    for name, scores in by_letter.items()
+    for name, scores in letters.items()
 }
-plots.show(
-    plots.stacked_shares(
-        shares, "share of the answers (the right ones are spread evenly)", "Which place was chosen"
-    )
+ax = plots.stacked_shares(
+    shares, "share of the answers (the right ones are spread evenly)", "Which place was chosen"
 )
-
-# %% [markdown]
-# Each prompt has a favourite place, and each another one. A model that read the options would choose
-# each place about equally often, since the right answers do.
+plots.show(ax)
 
 
 # %%
@@ -215,32 +181,26 @@ def mean(values):
     return values.double().mean().item()
 
 
-def accuracy_confidence(scores, labels):
-    """Accuracy and mean confidence of scores (N, C), each with its interval."""
-    confidence, correct = cal.top_label(llm.choice_probs(scores), labels)
-    return cal.bootstrap_interval(mean, correct), cal.bootstrap_interval(mean, confidence)
-
-
 def compare(methods, labels, title):
     """Draw accuracy and confidence of several methods on the same questions."""
-    pairs = {name: accuracy_confidence(scores, labels) for name, scores in methods.items()}
-    accuracy, confidence = ({name: pair[i] for name, pair in pairs.items()} for i in (0, 1))
-    plots.show(plots.accuracy_and_confidence(accuracy, confidence, title, of="questions"))
+    pairs = {}
+    for name, scores in methods.items():
+        confidence, correct = cal.top_label(llm.choice_probs(scores), labels)
+        pairs[name] = [cal.bootstrap_interval(mean, part) for part in (correct, confidence)]
+    accuracy, sure = ({name: pair[k] for name, pair in pairs.items()} for k in (0, 1))
+    plots.show(plots.accuracy_and_confidence(accuracy, sure, title, of="questions"))
     return pairs
 
 
 # %%
-pairs = compare(
-    by_letter,
-    labels[some],
-    "Letters, four forms of the prompt",
-)
-expect(
-    "highest accuracy of the four", max(pair[0].estimate for pair in pairs.values()), at_most=0.45
-)
-expect(
-    "lowest confidence of the four", min(pair[1].estimate for pair in pairs.values()), at_least=0.3
-)
+pairs = compare(letters, right_of_few, "Letters, three ways of asking")
+expect("highest accuracy", max(pair[0].estimate for pair in pairs.values()), at_most=0.5)
+on_letters = letters["chat, 4 examples"].exp().sum(dim=-1).mean()
+expect("chat, 4 examples: probability of the four letters", on_letters, at_least=0.5)
+
+# %% [markdown]
+# With examples the *form* is learned, in both formats: most of the probability is now on letters. The
+# knowledge is not there, and what is preferred is a place.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Repair the letters
@@ -260,76 +220,56 @@ expect(
 my_probability = ...
 guess = predict(
     "repaired-letters",
-    "At least one of the three repairs brings the accuracy by letter above one half.",
+    "At least one of the repairs brings the accuracy by letter above one half.",
     my_probability,
 )
 
 # %% [markdown]
-# *Contextual*: ask about nothing, in all four orders, so that no empty word favours a place.
+# *Contextual*: ask about nothing, in all four orders, so that no empty word favours a place. *Orders*:
+# turn the list by 0 to 3 places; `ask` brings every option's log-probability back from the place where
+# it stood.
 
 # %%
-
+way = replace(by_letter, n_examples=4)
 orders = llm.cyclic_orders(4)  # orders[k, place] is the option at that place
 nothing = ["N/A", "[MASK]", "...", "-"]
-empty_prompts = llm.lettered_prompts(
-    [f"What is the capital of {word}?" for word in nothing for _ in orders],
+empty = way.prompts(
+    [word for word in nothing for _ in orders],
     [[nothing[i] for i in order] for _ in nothing for order in orders],
-    examples,
 )
-content_free = torch.stack(llm.score_choices(lm, empty_prompts, letters[: len(empty_prompts)]))
-
+content_free = torch.stack(llm.score_choices(lm, empty, [[" A", " B", " C", " D"]] * len(empty)))
 prior = llm.choice_probs(content_free).mean(dim=0)  # (4,)
-corrected = llm.choice_probs(with_examples) / prior
+corrected = llm.choice_probs(letters["raw text, 4 examples"]) / prior
 contextual = (corrected / corrected.sum(dim=-1, keepdim=True)).log()
 
-# %% [markdown]
-# *Batch*: the same division, by the mean over the calibration questions. The package has both, as
-# functions of log-probabilities; where we divide, it subtracts.
-
 # %%
-
-packaged = llm.choice_probs(llm.contextual_calibration(with_examples, content_free))
-expect("largest difference from ours", (packaged - contextual.exp()).abs().max(), 0, within=1e-5)
-batch = llm.batch_calibration(with_examples, with_examples[calibration])
-
-# %% [markdown]
-# *Orders*: list the options of the test questions in four orders; then bring every option's
-# log-probability back from the place where it stood, and average.
-
-# %%
-test_asked, test_options = [asked[i] for i in test], [options[i] for i in test]
-by_place = [with_examples[test]]
-for order in orders[1:].tolist():
-    turned = [[listed[i] for i in order] for listed in test_options]
-    turned_prompts = llm.lettered_prompts(test_asked, turned, examples)
-    by_place.append(torch.stack(llm.score_choices(lm, turned_prompts, letters[: len(test)])))
-
-over_orders = llm.average_over_orders(by_place, orders)
-
-# %%
+in_orders = [letters["raw text, 4 examples"]]
+in_orders += [asking.ask(lm, replace(way, turn=turn), few) for turn in (1, 2, 3)]
+over_orders = torch.stack(in_orders).log_softmax(dim=-1).mean(dim=0)
 pairs = compare(
     {
-        "letters, as they are": with_examples[test],
-        "contextual calibration": contextual[test],
-        "batch calibration": batch[test],
+        "letters, as they are": letters["raw text, 4 examples"],
+        "contextual calibration": contextual,
         "averaged over 4 orders": over_orders,
     },
-    labels[test],
-    "Letters, repaired (test half)",
+    right_of_few,
+    "Letters, repaired",
 )
 guess.resolve(max(pair[0].estimate for pair in pairs.values()) > 0.5)
 
 # %%
+packaged = llm.contextual_calibration(letters["raw text, 4 examples"], content_free)
+difference_to_ours = (llm.choice_probs(packaged) - contextual.exp()).abs().max()
+expect("the package's contextual calibration minus ours", difference_to_ours, 0, within=1e-5)
 repaired = pairs["averaged over 4 orders"]
-expect("confidence before", pairs["letters, as they are"][1].estimate, 0.45, within=0.05)
-expect("confidence, averaged over orders", repaired[1].estimate, 0.275, within=0.04)
-expect("accuracy, averaged over orders", repaired[0].estimate, 0.25, within=0.12)
+expect("confidence, averaged over orders", repaired[1].estimate, 0.29, within=0.05)
+expect("accuracy, averaged over orders", repaired[0].estimate, at_most=0.5)
 
 # %% [markdown]
-# The preference is gone, and so is the confidence. What is left says "one in four" and is right one
-# time in four: *calibrated, and useless*. No correction can divide out a bias and find knowledge that
-# did not reach the letters. (Some large models do connect letters with options,
-# Robinson et al. 2023; at 135 million parameters this one does not.)
+# The preference is gone, and so is the confidence. What is left says "about one in four" and is right
+# about one time in four: *nearly calibrated, and useless*. No correction can divide out a bias and find
+# knowledge that did not reach the letters. (Some large models do connect letters with options,
+# Robinson et al. 2023; here we saw no sign of it.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Exercise 2: contextual calibration
@@ -366,11 +306,7 @@ exercises.over_orders.check(my_over_orders)
 # logarithms.
 
 # %%
-solved = [(question, answer) for question, _, answer in examples]
-prompts = llm.few_shot_prompts(asked, solved)
-print(prompts[1][-130:])
-
-# %%
+by_name = asking.Way(n_examples=4)
 my_probability = ...
 guess = predict(
     "text-half-right",
@@ -379,28 +315,17 @@ guess = predict(
 )
 
 # %%
-text = torch.stack(llm.score_choices(lm, prompts, answers))
+text = asking.ask(lm, by_name, questions)
 confidence, correct = cal.top_label(llm.choice_probs(text), labels)
 guess.resolve(correct.float().mean().item() > 0.5)
-
 expect("accuracy, by the text of the answer", correct.float().mean(), 0.84, within=0.04)
 expect("mean confidence", confidence.mean(), 0.93, within=0.03)
 
+ax = plots.answers_diagram(confidence, correct, "By name, 161 capitals", chance=0.25)
+plots.show(ax)
+
 # %% [markdown]
-# The knowledge was there all along. Is the difference beyond chance? Both methods answered the *same*
-# questions, so we resample questions and look at the difference within each resample: the **paired
-# bootstrap**.
-
-
-# %%
-def difference(a, b):
-    return mean(a) - mean(b)
-
-
-by_text, by_letters = (scores.argmax(dim=-1) == labels for scores in (text, with_examples))
-gain = cal.bootstrap_interval(difference, by_text, by_letters)
-expect("accuracy of text minus letters", gain.estimate, 0.57, within=0.1)
-expect("low end of its 95 % interval", gain.low, at_least=0.3)
+# The knowledge was there all along.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Exercise 4: the probability of a whole answer
@@ -415,87 +340,217 @@ def my_answer_probs(tokens):
 exercises.answer_probs.check(my_answer_probs)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Was it the letters, or the list?
+# ## Was it the letters, the list, the format?
 #
-# We changed two things at once: no letters, and no list of options. Take them apart: show the list,
-# but let the examples answer with the name, and score the names. Surely it helps to see the options?
+# From the exam to the names we changed several things at once. One could now change them back one by
+# one, and see what each does *to this prompt*. But a prompt is a bundle of choices, and another bundle
+# may answer differently. So we **cross** four factors, two levels each, on the same 20 questions:
+#
+# | factor | | |
+# | --- | --- | --- |
+# | format | raw text | the model's own chat format |
+# | list | the question alone | the four options listed |
+# | examples | none | four |
+# | reply begins | with the answer | "The capital of X is" |
+#
+# Always the names are scored, never the letters. Everything else (the wording, the layout, which
+# examples, the order of the list) is drawn at random for each of the sixteen, so that none of it is
+# tied to a factor. Two of them:
+
+# %%
+ways = asking.crossed_ways(seed=0)
+country, cities = ["Afghanistan"], [["Kabul", "Tehran", "Dhaka", "Amman"]]
+print(ways[5].prompts(country, cities)[0])
+print("\n... and as a conversation:")
+for message in ways[13].prompts(country, cities)[0].messages:
+    print(f"{message['role']}: {message['content']}")
+
+# %% [markdown]
+# **Predict first.** Surely it helps to see the options?
 
 # %%
 my_probability = ...
 guess = predict(
-    "list-helps",
-    "With the options listed in the prompt, the model chooses among the names at least as well as "
-    "without the list.",
+    "list-hurts",
+    "Averaged over the ways of asking, the model is right less often when the options are listed, and "
+    "so in each of the eight pairs.",
     my_probability,
 )
 
 # %%
-listed_prompts = llm.lettered_prompts(test_asked, test_options, examples, answer_with="text")
-test_answers = [answers[i] for i in test]
-text_with_list = torch.stack(llm.score_choices(lm, listed_prompts, test_answers))
-pairs = compare(
+scores = torch.stack([asking.ask(lm, way, few) for way in ways])  # (16, 20, 4)
+sure, chosen = scores.softmax(dim=-1).max(dim=-1)
+right = (chosen == right_of_few).double()  # (16, 20), as is sure
+
+ax = figures.specification_curve(
+    [cal.bootstrap_interval(mean, row) for row in right],
+    sure.mean(dim=1).tolist(),
     {
-        "letters": with_examples[test],
-        "names, with the list": text_with_list,
-        "names, without the list": text[test],
+        "format": [way.chat for way in ways],
+        "list": [way.listed for way in ways],
+        "examples": [way.n_examples > 0 for way in ways],
+        "reply begins": [way.sentence for way in ways],
     },
-    labels[test],
-    "What the list does (test half)",
+    asking.FACTORS,
+    "Sixteen ways to ask, one model, 20 questions",
 )
-guess.resolve(
-    pairs["names, with the list"][0].estimate >= pairs["names, without the list"][0].estimate
-)
+plots.show(ax)
+
+# %% [markdown]
+# A *specification curve*: every way of asking, sorted, and below it what it consists of. The same model
+# on the same questions is right one time in four or nine times in ten. Its confidence moves far less.
+#
+# Which factor does it? For each factor there are eight pairs of ways that differ in this factor (and
+# in what was drawn), and all answered the same questions.
 
 # %%
-listed_right = text_with_list.argmax(dim=-1) == labels[test]
-loss = cal.bootstrap_interval(difference, listed_right, by_text[test])
-expect("accuracy with the list minus without", loss.estimate, -0.57, within=0.12)
-expect("high end of its 95 % interval", loss.high, at_most=-0.3)
-expect("confidence with the list", pairs["names, with the list"][1].estimate, 0.73, within=0.06)
-
-on_names = {
-    "without": text[test].exp().sum(dim=-1).mean(),
-    "with": text_with_list.exp().sum(dim=-1).mean(),
+changes = ("chat, not raw text", "options listed", "four examples", "a sentence begins the reply")
+effects = {
+    name: cal.crossed_mean(table)
+    for name, table in zip(changes, asking.effects(right).values(), strict=True)
 }
-last_two = mean(text_with_list.argmax(dim=-1) >= 2)
-expect("probability of the four names, without the list", on_names["without"], 0.25, within=0.08)
-expect("probability of the four names, with the list", on_names["with"], 0.67, within=0.1)
-expect("share of answers from the last two places", last_two, 0.86, within=0.12)
+of_list = asking.effects(right)["list"].mean(dim=1)  # one for each pair of ways
+guess.resolve(bool((of_list < 0).all()))
+accuracies = right.mean(dim=1)
+expect("lowest accuracy", accuracies.min(), 0.25, within=0.1)
+expect("highest accuracy", accuracies.max(), 0.9, within=0.1)
+spans = sure.mean(dim=1).max() - sure.mean(dim=1).min()
+expect("highest minus lowest mean confidence", spans, 0.28, within=0.1)
+expect("effect of the list on accuracy, mean of the pairs", of_list.mean(), -0.35, within=0.1)
+expect("pairs of ways in which the list lowers it", (of_list < 0).sum(), at_least=7)
+expect("the smallest loss", -of_list.max(), at_most=0.2)
+expect("the largest loss", -of_list.min(), at_least=0.5)
 
-# %% [markdown]
-# Is that one unlucky template? Two more, on 24 calibration questions, with and without the list:
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## An interval over questions is not enough
+#
+# How far can we trust the mean accuracy of all sixteen? The interval we know draws other *questions*.
+# But other *prompts* could have been written just as well, and a bootstrap over questions does not know
+# that. Call the table $y_{pq}$: prompt $p$, question $q$. In plain words, an entry is
+#
+# *the general level + how good this prompt is + how easy this question is + the rest.*
+#
+# Three sources of chance, with variances $\sigma_a^2$ of prompts, $\sigma_b^2$ of questions and
+# $\sigma_e^2$ of the rest. The mean of $P$ prompts and $Q$ questions then has the variance
+#
+# $$\frac{\sigma_a^2}{P} + \frac{\sigma_b^2}{Q} + \frac{\sigma_e^2}{P Q} .$$
+#
+# More questions make the last two small, and leave the first as it is.
 
 # %%
-shown = calibration[::2][:24].tolist()
-shown_asked, shown_options = [asked[i] for i in shown], [options[i] for i in shown]
-for template in ("Q: {question}\nA: {answer}", "{question}\nThe answer is {answer}"):
-    forms = [
-        llm.lettered_prompts(
-            shown_asked, shown_options, examples, answer_with="text", template=template
-        ),
-        llm.few_shot_prompts(shown_asked, solved, template),
-    ]
-    scores = [llm.score_choices(lm, form, [answers[i] for i in shown]) for form in forms]
-    right = [torch.stack(rows).argmax(dim=-1) == labels[shown] for rows in scores]
-    loss = cal.bootstrap_interval(difference, *right)
-    expect("accuracy with the list minus without", loss.estimate, -0.4, within=0.2)
-    expect("high end of its 95 % interval", loss.high, at_most=0)
+table = cal.crossed_mean(right)
+of_prompts, of_questions, rest = table.variances
+print(f"over other questions:             {table.interval('columns'):.2f}")
+print(f"over other prompts:               {table.interval('rows'):.2f}")
+print(f"over other questions and prompts: {table.interval('both'):.2f}")
+
+
+def width(interval):
+    return interval.high - interval.low
+
+
+wider = width(table.interval("both")) / width(table.interval("columns"))
+expect("times as wide when prompts are drawn as well", wider, 1.4, within=0.3)
+expect("variance of prompts", of_prompts, 0.046, within=0.025)
+expect("variance of questions", of_questions, 0.043, within=0.025)
 
 # %% [markdown]
-# The list alone is enough to spoil it. With four names in front of it the model copies: the names now
-# get two thirds of all probability instead of a quarter, and mostly those that stand nearest. Copying
-# drowns recall: confidence about 0.7, accuracy near chance. Advice that holds for a large model may be
-# poison for a small one; measure.
+# Prompts vary as much as questions do. With sixteen prompts the honest interval is 1.4 times as wide as
+# the usual one. And what of a report with *one* prompt and a thousand questions? Put $P = 1$ and
+# $Q = 1000$ into the formula, with and without its first term:
+
+# %%
+reported = 1.96 * ((of_questions + rest) / 1000) ** 0.5
+honest = 1.96 * (of_prompts + (of_questions + rest) / 1000) ** 0.5
+expect("one prompt, 1000 questions: half an interval over questions", reported, 0.03, within=0.01)
+expect("half an interval over prompts as well", honest, 0.42, within=0.12)
+
+# %% [markdown]
+# Three points either way in the report; forty if "this model" shall mean more than "this model, asked
+# with these very words". (It takes our sixteen for a sample of the prompts one might write. Those of
+# another author may vary in another way; nobody can draw "a random prompt".)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 5: where does the chance come from?
+#
+# The three variances from the table. A mean of $Q$ entries also trembles by the rest.
+
+
+# %%
+def my_variance_parts(table):
+    """Return the variances of prompts, questions and rest (3,) from table (P, Q)."""
+    ...
+
+
+exercises.variance_parts.check(my_variance_parts)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## What may be said of *this model*?
+#
+# Now the four effects, each twice: with an interval over questions, and over questions and prompts. An
+# effect that differs from pair to pair has a wide second interval, and should have.
+
+# %%
+ax = figures.effects_over(
+    effects, "accuracy with it minus accuracy without", "Four changes, on the accuracy"
+)
+plots.show(ax)
+
+# %%
+chat, listed, shown, sentence = (effect.interval("both") for effect in effects.values())
+expect("list: high end of the interval over both", listed.high, at_most=-0.05)
+expect("sentence: effect on accuracy", sentence.estimate, 0.18, within=0.1)
+expect("its low end", sentence.low, at_least=0)
+expect("chat format: effect on accuracy", chat.estimate, 0.0, within=0.12)
+expect("its interval contains 0", 0.0 in chat, True)
+expect("examples: their interval contains 0", 0.0 in shown, True)
+
+# %% [markdown]
+# - **The list** costs this model accuracy: beyond chance over questions and prompts. How much depends on
+#   the rest: from a tenth, which may be none, to more than half.
+# - **A sentence** for the reply to begin with helps, on average over the prompts.
+# - **The chat format**: no effect detected. From one prompt to another it may do harm or good; on average
+#   the interval leaves room for a sixth in either direction, and not for more.
+# - **Examples**: no effect detected.
+#
+# Does the chat format at least repair what the list spoils? Look at the pairs with the list, and at those
+# without. And the sentence?
+
+# %%
+for factor in ("format", "reply begins"):
+    for where, table in asking.effect_by_list(right, factor).items():
+        print(f"{factor}, {where:7}: {cal.crossed_mean(table).interval('both'):.2f}")
+
+# %% [markdown]
+# And the confidence? The same table, for how sure the model was, and for confidence minus accuracy.
+
+# %%
+gaps = asking.effects(sure - right)["list"]
+of_confidence = cal.crossed_mean(asking.effects(sure)["list"])
+expect("list: effect on confidence", of_confidence.mean, -0.13, within=0.06)
+expect("list: effect on confidence minus accuracy", gaps.mean(), 0.22, within=0.1)
+low_end = cal.crossed_mean(gaps).interval("both").low
+expect("low end of its interval over both", low_end, at_least=0)
+
+# %% [markdown]
+# The list takes 35 points of accuracy, and 13 of confidence: so with it the model is the more
+# overconfident, on average, and the low end of that interval is near zero. *Calibration is a property of
+# model, question and prompt.*
+#
+# **Your turn.** `crossed_ways(seed=1)` draws everything else anew. Which of the four statements survive,
+# and in how many of the eight pairs?
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Long names, short names
 #
-# A product of many probabilities is small, so long names start with a handicap. A common remedy is to
-# divide the score by its **length**: in tokens, which depend on the tokenizer, or in bytes, which do
-# not. The answers hardly change. Watch the confidence.
+# Back to names without a list, and all 161 questions. A product of many probabilities is small, so long
+# names start with a handicap. A common remedy is to divide the score by its **length**: in tokens, which
+# depend on the tokenizer, or in bytes, which do not. The answers hardly change. Watch the confidence.
 
 # %%
-
+options = [question.options for question in questions]
+prompts = by_name.prompts([question.subject for question in questions], options)
+answers = llm.continuations(prompts, options)
 n_tokens = torch.stack(llm.answer_lengths(lm, prompts, answers, unit="tokens"))
 n_bytes = torch.stack(llm.answer_lengths(lm, prompts, answers, unit="bytes"))
 per_token, per_byte = llm.length_normalised(text, n_tokens), llm.length_normalised(text, n_bytes)
@@ -505,12 +560,17 @@ pairs = compare(
     "One score, three units of length",
 )
 
+
 # %%
+def difference(a, b):
+    return mean(a) - mean(b)
+
+
 expect("confidence of the sum", pairs["sum over the tokens"][1].estimate, 0.93, within=0.03)
 expect("confidence per token", pairs["mean per token"][1].estimate, 0.83, within=0.04)
 expect("confidence per byte", pairs["mean per byte"][1].estimate, 0.53, within=0.06)
-token_right = per_token.argmax(dim=-1) == labels
-change = cal.bootstrap_interval(difference, token_right, by_text)
+by_text = text.argmax(dim=-1) == labels
+change = cal.bootstrap_interval(difference, per_token.argmax(dim=-1) == labels, by_text)
 expect("accuracy per token minus sum", change.estimate, 0.0, within=0.05)
 expect("its interval contains 0", 0.0 in change, True)
 
@@ -524,30 +584,8 @@ expect("its interval contains 0", 0.0 in change, True)
 # ## Some answers are likely anyway
 #
 # Ask the same form of question about no country at all: "What is the capital of this country?" What
-# the model says now is its **prior**: names that it would say to any such question.
-
-# %%
-
-neutral = llm.few_shot_prompts(["What is the capital of this country?"], solved)
-names = sorted({option for listed in options for option in listed})
-[prior_score] = llm.score_choices(lm, neutral, [[f" {name}" for name in names]])
-by_prior = prior_score.argsort(descending=True).tolist()
-shown = by_prior[:7] + by_prior[-5:]
-plots.show(
-    figures.prior_bars(
-        [names[i] for i in shown], prior_score[shown].exp(), "Before any country was named"
-    )
-)
-
-# %%
-prior_of = dict(zip(names, prior_score.tolist(), strict=True))
-prior = torch.tensor([[prior_of[option] for option in listed] for listed in options])
-decades = (prior_score.max() - prior_score.min()) / torch.tensor(10.0).log()
-expect("powers of ten between the likeliest and the least likely", decades, at_least=10)
-
-# %% [markdown]
-# Between the first name and the last lie many powers of ten before a question is even asked. So
-# divide by the prior: how much does *this question* raise *this answer*?
+# the model says now is its **prior**: names that it would say to any such question. Divide by it: how
+# much does *this question* raise *this answer*?
 #
 # $$\text{score} = \ln P(\text{answer} \mid \text{question}) - \ln P(\text{answer} \mid \text{neutral prompt})$$
 #
@@ -563,29 +601,20 @@ guess = predict(
 )
 
 # %%
+prior = asking.prior(lm, by_name, questions)
 pmi = llm.pmi_scores(text, prior)
-by_pmi = pmi.argmax(dim=-1) == labels
-gain = cal.bootstrap_interval(difference, by_pmi, by_text)
+gain = cal.bootstrap_interval(difference, pmi.argmax(dim=-1) == labels, by_text)
 guess.resolve(gain.low > 0)
 
-expect("accuracy, divided by the prior", mean(by_pmi), 0.885, within=0.04)
+decades = (prior.max() - prior.min()) / torch.tensor(10.0).log()
+expect("powers of ten between likeliest and least likely name", decades, at_least=10)
 expect("difference of accuracy to text", gain.estimate, 0.04, within=0.035)
 expect("its interval contains 0", 0.0 in gain, True)
 
 # %% [markdown]
 # More are right, but 161 questions cannot tell that from chance. Accuracy counts each question as 0 or
 # 1; the negative log-likelihood (NLL) also sees *how sure* the model was, and so sees more. And we
-# should not hang on one template. Three templates, each with its own prior; a country is drawn
-# together with its three answers.
-
-# %%
-templates = ["Q: {question}\nA: {answer}", "{question} {answer}"]
-in_template = [(text, pmi)]
-for template in templates:
-    scores = llm.score_choices(lm, llm.few_shot_prompts(asked, solved, template), answers)
-    neutral = llm.few_shot_prompts(["What is the capital of this country?"], solved, template)
-    priors = llm.score_choices(lm, neutral * len(asked), answers)
-    in_template.append((torch.stack(scores), llm.pmi_scores(scores, priors)))
+# should not hang on one prompt: of our sixteen, eight list no options, and each gets its own prior.
 
 
 # %%
@@ -594,34 +623,31 @@ def nll(scores, labels):
     return -llm.choice_probs(scores).log().gather(-1, labels.unsqueeze(-1)).squeeze(-1)
 
 
-# %%
-country = torch.arange(len(questions)).repeat(3)
-right = [torch.cat([scores[i].argmax(dim=-1) == labels for scores in in_template]) for i in (0, 1)]
-loss = [torch.cat([nll(scores[i], labels) for scores in in_template]) for i in (0, 1)]
-accuracy_gain = cal.bootstrap_interval(difference, right[1], right[0], groups=country)
-nll_gain = cal.bootstrap_interval(difference, loss[1], loss[0], groups=country)
+nll_gain = cal.bootstrap_interval(difference, nll(pmi, labels), nll(text, labels))
+without_list = [k for k, way in enumerate(ways) if not way.listed]
+over_ways = torch.stack(
+    [
+        nll(scores[k] - asking.prior(lm, ways[k], few), right_of_few) - nll(scores[k], right_of_few)
+        for k in without_list
+    ]
+)  # (8, 20)
+nll_gain_over_ways = cal.crossed_mean(over_ways)
+print(f"one prompt, 161 questions: {nll_gain:.2f} nats")
+print(f"eight prompts, over both:  {nll_gain_over_ways.interval('both'):.2f} nats")
 
-lowest = min(mean(scores.argmax(dim=-1) == labels) for scores, _ in in_template)
-expect("lowest accuracy by text of the three templates", lowest, at_least=0.78)
-expect("three templates: difference of accuracy", accuracy_gain.estimate, 0.04, within=0.03)
-expect("three templates: difference of NLL, nats", nll_gain.estimate, -0.4, within=0.15)
-expect("high end of its 95 % interval", nll_gain.high, at_most=0.0)
+# %%
+expect("one prompt: difference of NLL, nats", nll_gain.estimate, -0.32, within=0.15)
+expect("eight prompts: difference of NLL, nats", nll_gain_over_ways.mean, -0.41, within=0.25)
+both_ends = nll_gain_over_ways.interval("both")
+expect("their interval contains 0", 0.0 in both_ends, True)
 
 # %% [markdown]
-# So the honest sentence is: *dividing by the prior lowers the NLL, beyond chance; whether it answers
-# more questions right, these data cannot say.*
-#
-# And the prior must fit the question. Take it from "The capital is" instead, a text of another form:
-
-# %%
-other_prior = llm.score_choices(lm, ["The capital is"] * len(asked), answers)
-other = llm.pmi_scores(text, other_prior)
-worse = cal.bootstrap_interval(difference, other.argmax(dim=-1) == labels, by_pmi)
-expect("accuracy with the other prior, minus the first", worse.estimate, -0.12, within=0.05)
-expect("high end of its 95 % interval", worse.high, at_most=-0.02)
+# So the honest sentence is: *dividing by the prior lowers the NLL here, by a third of a nat or so, and these
+# data cannot exclude that it is chance.* A few questions in which the model is surely wrong weigh much in
+# the NLL, and a prompt's own.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ### Exercise 5: divide by the prior
+# ### Exercise 6: divide by the prior
 
 
 # %%
@@ -633,57 +659,34 @@ def my_divided_by_prior(scores, prior):
 exercises.divided_by_prior.check(my_divided_by_prior)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Which text is "the answer"?
+# ## Where does an answer end?
 #
-# " Paris", " paris" and "Paris" all name the same city: *surface forms* that compete for the same
-# probability. Different texts exclude each other, so their probabilities add up. But " Paris." must
-# not be added to " Paris": every text that begins with the first begins with the second.
-# `score_spellings` adds the former and leaves out the latter.
+# " New" is contained in " New York": every text that begins with the second begins with the first. So
+# asked to choose between the two, the first can never lose. What ends an answer tells them apart: in raw
+# text a new line, in a conversation the mark that ends a message.
 
 # %%
-
-few = test[:24].tolist()
-spelled = [[[name, name + ".", name.lower(), name.strip()] for name in answers[i]] for i in few]
-summed = torch.stack(llm.score_spellings(lm, [prompts[i] for i in few], spelled))
-gained = summed - text[few]
-of_right = gained.gather(-1, labels[few, None])
-same = mean(summed.argmax(dim=-1) == text[few].argmax(dim=-1))
-expect("what other spellings add to the right answer, nats (median)", of_right.median(), 0, 0.01)
-expect("share of questions with the same choice", same, at_least=0.95)
-
-# %% [markdown]
-# Nothing worth having: four examples have taught the model how answers are spelled. Where the prompt
-# leaves the form open, this can be another story. (Try it: remove the examples.)
-#
-# What about *where an answer ends*? " New" is contained in " New York", so asked to choose between the
-# two, the first can never lose:
-
-# %%
-[prompt] = llm.few_shot_prompts(["What is the largest city of the United States?"], solved)
-[begins] = llm.score_choices(lm, [prompt], [[" New", " New York"]])
-[ends] = llm.score_choices(lm, [prompt], [[" New\n", " New York\n"]])
-expect("' New' is at least as probable as ' New York'", bool(begins[0] >= begins[1]), True)
-expect("with the end of the line, ' New York' wins", bool(ends[1] > ends[0]), True)
-try:
-    llm.score_spellings(lm, [prompt], [[[" New"], [" New York"]]])
-except ValueError as error:
-    print(error)
+asked = "What is the largest city of the United States?"
+raw = llm.few_shot_prompts([asked], [("What is the largest city of Italy?", "Rome")])
+chat = llm.chat_prompts([asked], reply="The largest city is")
+for prompt, end in ((raw, "\n"), (chat, "<|im_end|>")):
+    [begins] = llm.score_choices(lm, prompt, [[" New", " New York"]])
+    [ends] = llm.score_choices(lm, prompt, [[f" New{end}", f" New York{end}"]])
+    expect("' New' is at least as probable as ' New York'", bool(begins[0] >= begins[1]), True)
+    expect("with its end, ' New York' wins", bool(ends[1] > ends[0]), True)
 
 # %% [markdown]
 # Read as "the answer begins with", options can contain each other, and their probabilities do not
-# belong into one softmax. Read as "the answer is exactly", with the end of the line, they exclude each
-# other. Our capitals are safe either way; check yours.
+# belong into one softmax. Our capitals are safe; check yours (`llm.score_spellings` refuses such options).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## One number to repair them all?
 #
-# Scored by text, the model is right 84 times in 100 and sure at 93. Notebook 10 has the tool: a
-# temperature, fitted on the calibration half, judged on the test half. (The diagrams have five bins:
-# 81 answers do not fill more.)
+# By name, with four examples, the model is right 84 times in 100 and sure at 93. Notebook 10 has the
+# tool: a temperature, fitted on the calibration half, judged on the test half.
+
 
 # %%
-
-
 def after_temperature(scores, fit, judge):
     """Probabilities of the questions `judge` at the temperature that suits the questions `fit`."""
     scaling = cal.TemperatureScaling().fit(scores[fit], labels[fit])
@@ -694,21 +697,12 @@ scaled, temperature = after_temperature(text, calibration, test)
 before = cal.top_label(llm.choice_probs(text)[test], labels[test])
 after = cal.top_label(scaled, labels[test])
 expect("temperature fitted on the calibration half", temperature, 2.7, within=0.4)
+gap = {name: mean(sure) - mean(hit) for name, (sure, hit) in (("T = 1", before), ("fitted", after))}
+print(f"confidence minus accuracy: {gap['T = 1']:+.2f} before, {gap['fitted']:+.2f} after")
 
 # %%
-
-left, right_axes = plots.new_axes(13.5, 6.2, ncols=2)
-plots.reliability_diagram(*before, n_bins=5, title="By text, T = 1", ax=left)
-plots.reliability_diagram(*after, n_bins=5, title=f"By text, T = {temperature:.1f}", ax=right_axes)
-plots.show(left)
-
-# %%
-gap = {
-    name: mean(sure) - mean(right) for name, (sure, right) in (("before", before), ("after", after))
-}
-print(f"confidence minus accuracy: {gap['before']:+.2f} before, {gap['after']:+.2f} after")
-expect("gap before", gap["before"], 0.05, within=0.03)
-expect("gap after", gap["after"], -0.08, within=0.04)
+expect("gap before", gap["T = 1"], 0.05, within=0.03)
+expect("gap after", gap["fitted"], -0.08, within=0.04)
 chance = cal.ece_null_distribution(after[0]).quantile(0.95)
 expect(
     "ECE after, as a share of what chance alone may give",
@@ -722,7 +716,6 @@ expect(
 # say little, in both directions. One split is one draw. Draw 200.
 
 # %%
-
 both = {"T = 1": [], "T fitted": []}
 improved, temperatures = [], []
 for seed in range(200):
@@ -730,12 +723,10 @@ for seed in range(200):
         torch.tensor([place[question.key] for question in half])
         for half in split_questions(questions, fraction=0.5, seed=seed)
     )
-    scaled, T = after_temperature(text, fit, judge)
-    both["T = 1"].append(
-        cal.expected_calibration_error(*cal.top_label(llm.choice_probs(text)[judge], labels[judge]))
-    )
-    both["T fitted"].append(cal.expected_calibration_error(*cal.top_label(scaled, labels[judge])))
-    improved.append((nll(scaled.log(), labels[judge]) - nll(text[judge], labels[judge])).mean())
+    cooled, T = after_temperature(text, fit, judge)
+    for name, probs in (("T = 1", llm.choice_probs(text)[judge]), ("T fitted", cooled)):
+        both[name].append(cal.expected_calibration_error(*cal.top_label(probs, labels[judge])))
+    improved.append((nll(cooled.log(), labels[judge]) - nll(text[judge], labels[judge])).mean())
     temperatures.append(T)
 
 spread = {name: torch.tensor(values) for name, values in both.items()}
@@ -765,112 +756,132 @@ expect("change of the NLL, mean over the splits, nats", improved.mean(), -0.18, 
 # the *split* matters, not how another 161 countries would come out.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ### Exercise 6: where to fit
+# ### Exercise 7: where to fit
 
 # %%
 exercises.where_to_fit.ask()
 exercises.where_to_fit.check(...)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Everything in one table
+# ## A second task: harder questions
 #
-# Twelve ways of asking one model the same 81 test questions. Whatever was fitted or averaged over a
-# batch saw the calibration half only. Each number has a 95 % interval, and each ECE a gray mark: what a
-# calibrated model with these confidences stays below 95 times in 100.
+# Of capitals this model knows much. How sure is it where it knows less? Two public sets, as papers report
+# them: ARC, its easy part (Clark et al. 2018), questions of school science; and CommonsenseQA (Talmor et
+# al. 2019). `benchmarks.load` fetches them once (86 MB), as `llm.load` fetched the model.
 
 # %%
-methods = {
-    "letters, no examples": llm.choice_probs(no_examples[test]),
-    "letters": llm.choice_probs(with_examples[test]),
-    "letters, contextual calibration": llm.choice_probs(contextual[test]),
-    "letters, batch calibration": llm.choice_probs(batch[test]),
-    "letters, averaged over orders": llm.choice_probs(over_orders),
-    "names, with the list": llm.choice_probs(text_with_list),
-    "names": llm.choice_probs(text[test]),
-    "names, per token": llm.choice_probs(per_token[test]),
-    "names, per byte": llm.choice_probs(per_byte[test]),
-    "names / prior (PMI)": llm.choice_probs(pmi[test]),
-    "names, temperature": after_temperature(text, calibration, test)[0],
-    "names / prior, temperature": after_temperature(pmi, calibration, test)[0],
+for name in ("arc_easy", "commonsense_qa"):
+    print(benchmarks.about(name))
+
+# %% [markdown]
+# **Predict first.** On the harder sets its accuracy will fall. And its confidence?
+
+# %%
+my_probability = ...
+guess = predict(
+    "sure-on-hard",
+    "From capitals to CommonsenseQA, the mean confidence falls less than half as much as the accuracy.",
+    my_probability,
+)
+
+
+# %%
+def ask_plainly(questions, chat):
+    """Scores (N, C) of the options by their text, with no list, no examples, no first words."""
+    asked = [question.question for question in questions]
+    options = [question.options for question in questions]
+    prompts = llm.chat_prompts(asked) if chat else llm.few_shot_prompts(asked)
+    return torch.stack(llm.score_choices(lm, prompts, llm.continuations(prompts, options)))
+
+
+arc = [q for q in benchmarks.load("arc_easy", limit=30) if len(q.options) == 4]
+sets = {
+    "capitals": [questions[i] for i in test[:32]],
+    "ARC, easy": arc[:24],
+    "CommonsenseQA": benchmarks.load("commonsense_qa", limit=40),
+}
+plainly = {
+    (name, form): ask_plainly(listed, form == "chat")
+    for name, listed in sets.items()
+    for form in ("raw text", "chat")
 }
 
 # %%
-
-accuracy, confidences, calibration_error, ranking, loss, chance = {}, {}, {}, {}, {}, {}
-for name, probs in methods.items():
-    sure, right = cal.top_label(probs, labels[test])
-    accuracy[name] = cal.bootstrap_interval(mean, right)
-    confidences[name] = cal.bootstrap_interval(mean, sure)
-    calibration_error[name] = cal.bootstrap_interval(
-        cal.expected_calibration_error, sure, right, n_resamples=400
+outcomes = {
+    (name, form): cal.top_label(
+        llm.choice_probs(scores), torch.tensor([q.correct for q in sets[name]])
     )
-    ranking[name] = cal.bootstrap_interval(cal.auroc, sure, right, n_resamples=400)
-    loss[name] = cal.bootstrap_interval(mean, nll(probs.log(), labels[test]))
-    chance[name] = cal.ece_null_distribution(sure).quantile(0.95).item()
-
-# %%
-panels = {
-    "fraction of questions": {"accuracy": accuracy, "mean confidence": confidences},
-    "ECE": {"ECE": calibration_error},
-    "AUROC of confidence": {"AUROC": ranking},
-    "NLL (nats a question)": {"NLL": loss},
+    for (name, form), scores in plainly.items()
 }
-guessing = {
-    "fraction of questions": 0.25,
-    "AUROC of confidence": 0.5,
-    "NLL (nats a question)": torch.tensor(4.0).log().item(),
-}
-title = "Twelve ways to ask: 81 test questions, 95 % intervals"
-plots.show(plots.scores_by_method(panels, {"ECE": chance}, guessing, title))
-
-# %% [markdown]
-# The same in numbers. (Last digits may differ on your machine, so this one cell is not compared.)
-
-# %% tags=["nbval-ignore-output"]
-from IPython.display import Markdown
-
-head = ["asked", "accuracy", "confidence", "ECE", "if calibrated, below", "AUROC", "NLL (nats)"]
-rows = [head, ["---"] * len(head)]
-for name in methods:
-    scores = [accuracy, confidences, calibration_error, chance, ranking, loss]
-    rows.append([name, *(f"{score[name]:.2f}" for score in scores)])
-Markdown("\n".join(f"| {' | '.join(row)} |" for row in rows))
-
-# %%
-by_letters = [name for name in methods if name.startswith("letters")]
-expect(
-    "highest accuracy by letter", max(accuracy[name].estimate for name in by_letters), at_most=0.4
+accuracy, sureness = (
+    {
+        ", ".join(key): cal.bootstrap_interval(mean, outcome[part])
+        for key, outcome in outcomes.items()
+    }
+    for part in (1, 0)
 )
-expect("accuracy by name", accuracy["names"].estimate, 0.89, within=0.05)
-expect("AUROC by letter, four examples", ranking["letters"].estimate, at_most=0.6)
-expect("AUROC by name", ranking["names"].estimate, at_least=0.75)
-within_chance = "letters, averaged over orders"
-expect("ECE over orders", calibration_error[within_chance].estimate, at_most=0.15)
-expect(
-    "NLL of names / prior, temperature",
-    loss["names / prior, temperature"].estimate,
-    0.29,
-    within=0.08,
+plots.show(
+    plots.accuracy_and_confidence(
+        accuracy, sureness, "Three sets, two formats, nothing else changed", of="questions"
+    )
 )
 
+
+# %%
+def falls(form):
+    """By how much accuracy and mean confidence fall from capitals to CommonsenseQA."""
+    (easy_sure, easy_hit), (hard_sure, hard_hit) = (
+        outcomes[name, form] for name in ("capitals", "CommonsenseQA")
+    )
+    return mean(easy_hit) - mean(hard_hit), mean(easy_sure) - mean(hard_sure)
+
+
+def gap_grows(sure, hit, is_hard):
+    """Confidence minus accuracy on the hard set, minus the same on the easy one."""
+    return mean((sure - hit)[is_hard]) - mean((sure - hit)[~is_hard])
+
+
+for form in ("raw text", "chat"):
+    of_accuracy, of_confidence = falls(form)
+    expect(f"{form}: the accuracy falls by", of_accuracy, 0.53, within=0.12)
+    expect(f"{form}: the confidence falls by", of_confidence, 0.13, within=0.08)
+    pairs = [outcomes[name, form] for name in ("capitals", "CommonsenseQA")]
+    sure, hit = (torch.cat([pair[k].double() for pair in pairs]) for k in (0, 1))
+    is_hard = torch.arange(len(sure)) >= len(sets["capitals"])
+    growth = cal.bootstrap_interval(gap_grows, sure, hit, is_hard)
+    expect("low end of the interval: how much the gap grows", growth.low, at_least=0.1)
+guess.resolve(of_confidence < of_accuracy / 2)
+
 # %% [markdown]
-# Read it by column.
+# The accuracy falls by half, the confidence by an eighth or so, in both formats. People show the same: the harder the questions, the more they are too sure, and on easy ones
+# hardly at all. It is called the **hard-easy effect** (Lichtenstein and Fischhoff 1977).
 #
-# - **Accuracy** has two levels, with nothing between: the model reads the list, or it does not have to.
-# - **ECE** is small in useless and in useful rows alike. By itself it says nothing about knowledge.
-# - **AUROC** tells whether confidence ranks right above wrong. With letters it does not (in one row it
-#   even ranks backwards); with names it does, whatever the unit of length or the temperature.
-# - **NLL** punishes both ignorance and false certainty. It is the column to choose by. A blind guess
-#   costs $\ln 4 = 1.39$ nats; the first row costs nearly twice that, and no row of letters clearly less.
+# Part of it is arithmetic: whoever states about the same confidence everywhere is too sure wherever
+# questions are hard. What is *measured* here is that this model nearly does so.
 #
-# Most *small* differences are not real: their intervals overlap widely, and where we resampled the
-# difference itself, only the large ones held.
+# So what does the temperature of the capitals do for these questions?
+
+# %%
+hard = sets["CommonsenseQA"]
+truth = torch.tensor([question.correct for question in hard])
+for form in ("raw text", "chat"):
+    cool, hit = cal.top_label((plainly["CommonsenseQA", form] / temperature).softmax(-1), truth)
+    left = cal.bootstrap_interval(cal.gap, cool, hit)
+    expect(
+        f"{form}: confidence minus accuracy, at the capitals' T", left.estimate, 0.25, within=0.15
+    )
+    expect("low end of its interval", left.low, at_least=0)
+
+# %% [markdown]
+# It helps, and is not enough: the model stays too sure. A temperature (one number) cannot know that the
+# questions became harder. Whoever reports "calibrated" must say on which questions, asked how.
+
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Negative control: countries that do not exist
 #
 # What is the capital of Quelzostan? There is none, so a model that knows what it knows has no
-# favourite among four options. Same prompt, same options, and invented countries.
+# favourite among four options. The same options, and invented countries, in both formats.
 
 # %%
 my_probability = ...
@@ -883,50 +894,55 @@ guess = predict(
 # %%
 from coursekit.data import invented_countries
 
-invented = invented_countries(len(test))
-invented_prompts = llm.few_shot_prompts(
-    [f"What is the capital of {name}?" for name in invented], solved
-)
-invented_text = torch.stack(llm.score_choices(lm, invented_prompts, test_answers))
-cool = after_temperature(pmi, calibration, test)[1]  # the temperature of names / prior
+judged = [questions[i] for i in test[:40]]
+invented = [
+    replace(question, subject=name)
+    for question, name in zip(judged, invented_countries(len(judged)), strict=True)
+]
+unknown = {
+    "raw text": asking.ask(lm, by_name, invented),
+    "chat": asking.ask(lm, replace(by_name, chat=True), invented),
+}
 pairs = compare(
     {
-        "real, names": text[test],
-        "invented, names": invented_text,
-        "invented, names / prior": invented_text - prior[test],
-        "the same, temperature": (invented_text - prior[test]) / cool,
+        "real, raw text": text[test[:40]],
+        "invented, raw text": unknown["raw text"],
+        "invented, chat": unknown["chat"],
+        "invented, raw text, T fitted": unknown["raw text"] / temperature,
     },
-    labels[test],
+    labels[test[:40]],
     "Real and invented countries, same options",
 )
-guess.resolve(pairs["invented, names"][1].estimate > 0.5)
+guess.resolve(pairs["invented, raw text"][1].estimate > 0.5)
 
 # %%
-expect("invented: accuracy", pairs["invented, names"][0].estimate, 0.27, within=0.12)
-expect("invented: mean confidence", pairs["invented, names"][1].estimate, 0.77, within=0.06)
-still = pairs["the same, temperature"][1].estimate
-expect("the same, divided by prior, at the fitted temperature", still, 0.6, within=0.1)
+for name in ("raw text", "chat"):
+    accuracy, sure_of_nothing = pairs[f"invented, {name}"]
+    expect(f"invented, {name}: accuracy", accuracy.estimate, 0.27, within=0.2)
+    expect(f"invented, {name}: mean confidence", sure_of_nothing.estimate, at_least=0.6)
+still = pairs["invented, raw text, T fitted"][1].estimate
+expect("the same at the fitted temperature", still, at_least=0.4)
 
 # %% [markdown]
-# Accuracy is at chance, as it must be: the measurement works. But the confidence is not. We *made* it
+# Accuracy is near chance, as it must be: the measurement works. But the confidence is not. We *made* it
 # so: the softmax over four options assumes that one of them is the answer. It compares, and something
-# always wins; no prior and no temperature can turn that into "I do not know this country".
+# always wins; no temperature can turn that into "I do not know this country".
 #
 # The evidence is there, in what we divided out. How much probability do the four options have
 # together, among all texts?
 
 # %%
-known = text[test].exp().sum(dim=-1).clamp(max=1)
-unknown = invented_text.exp().sum(dim=-1).clamp(max=1)
-exists = torch.cat([torch.ones(len(known)), torch.zeros(len(unknown))]).bool()
-told_apart = cal.bootstrap_interval(cal.auroc, torch.cat([known, unknown]), exists, n_resamples=400)
-expect("real countries: mean probability of all four options", known.mean(), 0.25, within=0.08)
-expect("invented countries: the same", unknown.mean(), at_most=0.02)
-expect("AUROC of that sum: is the country real?", told_apart.estimate, 0.88, within=0.06)
-expect("low end of its 95 % interval", told_apart.low, at_least=0.75)
+known = text[test[:40]].exp().sum(dim=-1).clamp(max=1)
+exists = torch.cat([torch.ones(40), torch.zeros(40)]).bool()
+together = torch.cat([known, unknown["raw text"].exp().sum(dim=-1).clamp(max=1)])
+told_apart = cal.bootstrap_interval(cal.auroc, together, exists, n_resamples=400)
+expect("real countries: mean probability of all four options", known.mean(), 0.3, within=0.15)
+expect("invented countries: the same", together[40:].mean(), at_most=0.03)
+expect("AUROC of that sum: is the country real?", told_apart.estimate, 0.88, within=0.1)
+expect("low end of its 95 % interval", told_apart.low, at_least=0.7)
 
 # %% [markdown]
-# Hundreds of times less, and enough to tell most real countries from invented ones. *Renormalising over
+# Many times less, and enough to tell most real countries from invented ones. *Renormalising over
 # the options throws away "none of these".* Keep the sum.
 #
 # One more control, for the measurement: shuffle the right answers. Whatever the model says, accuracy
@@ -941,50 +957,49 @@ expect("accuracy against shuffled answers", by_chance.estimate, 0.25, within=0.1
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Try it: ask it your way
 #
-# Choose what is scored, how many examples stand in front, the template, and how far the list is
-# turned. Every change asks the model 24 test questions again, live, in a few seconds.
+# Choose the format, the list, the examples, how the reply begins and what it answers with. Every change
+# asks the model 12 questions again, live, in a few seconds.
 
 # %%
-
-few_questions = [questions[i] for i in few]
-plots.show(widget.asked_view(lm, few_questions, examples, way="letter", n_examples=4))
+plots.show(widget.asked_view(lm, few[:12], asking.Way(chat=True, listed=True)))
 
 # %% tags=["nbval-ignore-output"]
-
-widget.prompt_explorer(lm, few_questions, examples)
+widget.prompt_explorer(lm, few[:12])
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# Some things to find out, with 24 questions (so trust only large differences):
+# Some things to find out, with 12 questions (so trust only large differences):
 #
-# - How many examples does it take until the letters get most of the probability, and which place do
-#   they then prefer?
+# - Chat format, list, a bare answer. Now change *one* thing: the format, the list, or the beginning of
+#   the reply. Which changes most?
 # - Turn the list by one. Do the answers turn with it, or does the place stay?
-# - With the text of the answer: what do zero examples cost?
+# - Answer with a letter. Is there a format in which that works?
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What you learned
 #
-# - The same model on the same questions is right 25 or 85 times in 100, and sure at 0.3 to 0.95,
-#   depending on how it is asked. Confidence is a property of model *and* question.
-# - By letter it chose a place, not an answer. Contextual calibration, batch calibration and averaging
-#   over orders remove such a preference; they cannot add knowledge. What was left was calibrated and
-#   useless.
-# - Listing the options hurt even when names were scored: this model copies the end of the list.
+# - The same model on the same questions is right one time in four or nine times in ten, depending on how
+#   it is asked; its confidence moves far less. Confidence is a property of model, question *and* prompt.
+# - Factors are crossed, on the same questions, with all else drawn at random. Over the prompts, the list
+#   hurt and a sentence to begin with helped; of the chat format and of examples no effect was detected.
+# - Prompts are a sample, too. Here they vary as much as questions do: one prompt and a thousand questions
+#   give an interval that is many times too narrow for a sentence about the model.
+# - By letter it chose a place, not an answer, in both formats. Such a preference can be divided out; what
+#   was left was nearly calibrated and useless.
 # - The length of the answer acts like a temperature: three units, three confidences.
-# - Dividing by a prior in the same form lowered the NLL; a prior of another form did harm.
-# - A temperature fitted on 80 questions lowered the NLL in nearly all splits; its effect on the ECE of
-#   81 others depends on the split.
-# - Among options, confidence is relative. Invented countries got 0.77, and only the sum that the
-#   softmax divides out could tell.
+# - A temperature fitted on 80 questions lowered the NLL in nearly all splits of the same task. It does not
+#   know when the task becomes harder, and neither does the confidence: the hard-easy effect.
+# - Among options, confidence is relative. Only the sum that the softmax divides out could tell invented
+#   countries from real ones.
 #
 # ## Common misconceptions
 #
 # - *"The model said A with 85 %, so it believes A."* 85 % of the little that went to letters.
+# - *"I changed the template and it got better, so the template helps."* With this wording, these
+#   examples, this list. Change those, too, and look again.
+# - *"Ten thousand questions, so the interval is tiny."* Over questions. You asked with one prompt.
 # - *"Calibration repairs a bad prompt."* It repairs the confidence. The knowledge is lost or kept when
 #   you ask.
-# - *"Low ECE, good model."* The lowest ECE of letters belongs to a blind guess that says 0.27.
-# - *"Divide by the length, it is the standard."* It changes what the number is; then say the unit.
-# - *"0.888 beats 0.845."* Not on 161 questions: the interval of the difference contains zero.
+# - *"Calibrated once, calibrated everywhere."* Calibrated on that task, asked in that way.
 #
 # ## Further reading
 #
@@ -997,11 +1012,23 @@ widget.prompt_explorer(lm, few_questions, examples)
 # - J. Robinson, C. M. Rytting, D. Wingate, *Leveraging large language models for multiple choice
 #   question answering*, ICLR 2023.
 # - C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, *On calibration of modern neural networks*, ICML 2017.
+# - M. Sclar, Y. Choi, Y. Tsvetkov, A. Suhr, *Quantifying language models' sensitivity to spurious
+#   features in prompt design*, ICLR 2024.
+# - M. Mizrahi et al., *State of what art? A call for multi-prompt LLM evaluation*, TACL 2024.
+# - U. Simonsohn, J. P. Simmons, L. D. Nelson, *Specification curve analysis*, Nature Human Behaviour
+#   2020.
+# - S. R. Searle, G. Casella, C. E. McCulloch, *Variance components*, 1992.
+# - S. Lichtenstein, B. Fischhoff, *Do those who know more also know more about how much they know?*,
+#   Organizational Behavior and Human Performance 1977.
+# - P. Clark et al., *Think you have solved question answering? Try ARC, the AI2 reasoning challenge*,
+#   2018.
+# - A. Talmor, J. Herzig, N. Lourie, J. Berant, *CommonsenseQA: a question answering challenge targeting
+#   commonsense knowledge*, NAACL 2019.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## And you?
 #
-# Six predictions in this notebook. Were you surer than you were right?
+# Were you surer than you were right?
 
 # %% tags=["nbval-ignore-output"]
 

@@ -205,5 +205,22 @@ def effects(values: Tensor) -> dict[str, Tensor]:
     }
 
 
+def effect_by_list(values: Tensor, factor: str) -> dict[str, Tensor]:
+    """The differences `(4, N)` that one factor makes without the list, and those with it.
+
+    Args:
+        values: As in `effects`.
+        factor: One of `FACTORS`, but not the list itself.
+
+    Example:
+        >>> list(effect_by_list(torch.zeros(16, 3), "format"))
+        ['no list', 'list']
+    """
+    by_list = values.double().unflatten(0, (2,) * len(FACTORS)).movedim(1, 0)
+    k = ["list", *(name for name in FACTORS if name != "list")].index(factor)
+    changed = by_list.select(k, 1) - by_list.select(k, 0)
+    return {name: part.flatten(0, 1) for name, part in zip(FACTORS["list"], changed, strict=True)}
+
+
 def _turned(options: Sequence[str], turn: int) -> list[str]:
     return [*options[turn:], *options[:turn]]

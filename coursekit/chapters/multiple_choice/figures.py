@@ -67,8 +67,8 @@ def specification_curve(
         lower.grid(visible=False)
     estimates = [found.estimate for found in accuracy]
     said = [
-        f"Accuracy rises from {number(min(estimates))} to {number(max(estimates))}, mean confidence "
-        f"lies between {number(min(confidence))} and {number(max(confidence))}."
+        f"Accuracy rises from {number(min(estimates))} to {number(max(estimates))}, mean "
+        f"confidence lies between {number(min(confidence))} and {number(max(confidence))}."
     ]
     for factor, has in levels.items():
         means = [
@@ -115,29 +115,8 @@ def effects_over(effects: Mapping[str, CrossedMean], xlabel: str, title: str) ->
     }
     describe(
         ax,
-        " ".join(f"Over {name}: {rows_of_intervals(rows, 0)}" for name, rows in over.items()),
+        " ".join(f"Over {name}: {rows_of_intervals(rows)}" for name, rows in over.items()),
     )
-    return ax
-
-
-def prior_bars(answers: Sequence[str], probs: Tensor, title: str) -> Axes:
-    """Draw how probable answers are before any question, on a logarithmic axis.
-
-    Args:
-        answers: Their texts, from top to bottom.
-        probs: Their probabilities `(K,)`, positive.
-        title: Title of the figure.
-    """
-    ax = new_axes(7.5, 0.42 * len(answers) + 1.6)
-    with style():
-        rows = range(len(answers))
-        ax.hlines(rows, probs.min().item() / 10, probs.tolist(), color=COLORS["sky"], linewidth=3)
-        ax.plot(probs.tolist(), rows, "o", color=COLORS["blue"])
-        ax.set_yticks(rows, list(answers))
-        ax.invert_yaxis()
-        ax.set(xscale="log", xlabel="probability of the answer (logarithmic)", title=title)
-        ax.set_xlim(left=probs.min().item() / 10)
-        ax.grid(visible=False, axis="y")
     return ax
 
 

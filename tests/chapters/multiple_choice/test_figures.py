@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 
-from coursekit.calibration import Interval
-from coursekit.chapters.multiple_choice.figures import asked_panels, prior_bars, spread_over_splits
+from coursekit.calibration import Interval, crossed_mean
+from coursekit.chapters.multiple_choice.figures import (
+    asked_panels,
+    effects_over,
+    specification_curve,
+    spread_over_splits,
+)
 from coursekit.plots import scores_by_method
+from coursekit.plots.describing import description
 
 
 def points(ax):
@@ -40,13 +45,32 @@ def test_scores_by_method_has_a_row_for_each_method_and_a_panel_for_each_measure
     assert ax.figure.get_suptitle() == "two methods"
 
 
-def test_prior_bars_are_logarithmic():
-    ax = prior_bars(["Paris", "Suva"], torch.tensor([0.1, 1e-6]), "prior")
-    [line] = ax.lines
-    assert list(line.get_xdata()) == pytest.approx([0.1, 1e-6])
-    assert ax.get_xscale() == "log"
-    assert ax.get_xlim()[0] == pytest.approx(1e-7)
-    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["Paris", "Suva"]
+def test_a_specification_curve_sorts_the_ways_and_shows_their_levels():
+    accuracy = [Interval(0.8, 0.7, 0.9), Interval(0.2, 0.1, 0.3), Interval(0.5, 0.4, 0.6)]
+    levels = {"list": [False, True, True], "format": [True, False, True]}
+    names = {"list": ("no list", "list"), "format": ("raw", "chat")}
+    ax = specification_curve(accuracy, [0.9, 0.7, 0.8], levels, names, "three ways")
+    upper, lower = ax.figure.axes
+    assert [line.get_ydata()[0] for line in upper.lines if len(line.get_ydata()) == 1] == [
+        0.2, 0.7, 0.5, 0.8, 0.8, 0.9,
+    ]  # fmt: skip
+    full = [line.get_markerfacecolor() != "white" for line in lower.lines]
+    assert full == [True, True, False, False, True, True]
+    assert legend(upper) == ["accuracy", "mean confidence", "blind guess"]
+    said = description(ax.figure)
+    assert "list: no list 0.8, list 0.35 on average." in said
+    assert "Accuracy rises from 0.2 to 0.8, mean confidence lies between 0.7 and 0.9." in said
+
+
+def test_effects_are_drawn_over_questions_and_over_prompts_as_well():
+    table = crossed_mean(torch.tensor([[0.1, 0.3, 0.2], [0.5, 0.4, 0.9]]))
+    ax = effects_over({"list": table}, "accuracy", "one factor")
+    narrow, wide = table.interval("columns"), table.interval("both")
+    assert [tuple(line.get_xdata()) for line in ax.lines if len(line.get_xdata()) == 2][:2] == [
+        (narrow.low, narrow.high), (wide.low, wide.high),
+    ]  # fmt: skip
+    assert points(ax) == [table.mean] * 2
+    assert "Over questions and prompts: list 0.4" in description(ax.figure)
 
 
 def test_spread_over_splits_counts_every_split():
