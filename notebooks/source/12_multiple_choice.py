@@ -522,6 +522,10 @@ for factor in ("format", "reply begins"):
         print(f"{factor}, {where:7}: {cal.crossed_mean(table).interval('both'):.2f}")
 
 # %% [markdown]
+# Of the format no effect is detected on either side. The sentence gains where the list stands in front;
+# where there is none, its interval contains 0. So if chat, with a sentence put into the model's mouth,
+# does better than raw text on a list, do not thank the format: nothing here says that it did it.
+#
 # And the confidence? The same table, for how sure the model was, and for confidence minus accuracy.
 
 # %%
@@ -853,8 +857,9 @@ for form in ("raw text", "chat"):
 guess.resolve(of_confidence < of_accuracy / 2)
 
 # %% [markdown]
-# The accuracy falls by half, the confidence by an eighth or so, in both formats. People show the same: the harder the questions, the more they are too sure, and on easy ones
-# hardly at all. It is called the **hard-easy effect** (Lichtenstein and Fischhoff 1977).
+# The accuracy falls by half, the confidence by an eighth or so, in both formats. People show the like:
+# the harder the questions, the more they are too sure, and on easy ones they are not sure enough. It is
+# called the **hard-easy effect** (Lichtenstein and Fischhoff 1977).
 #
 # Part of it is arithmetic: whoever states about the same confidence everywhere is too sure wherever
 # questions are hard. What is *measured* here is that this model nearly does so.

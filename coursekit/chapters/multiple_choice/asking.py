@@ -206,7 +206,7 @@ def effects(values: Tensor) -> dict[str, Tensor]:
 
 
 def effect_by_list(values: Tensor, factor: str) -> dict[str, Tensor]:
-    """The differences `(4, N)` that one factor makes without the list, and those with it.
+    """Return the differences `(4, N)` that one factor makes without the list, and those with it.
 
     Args:
         values: As in `effects`.

@@ -93,11 +93,10 @@ def effects_over(effects: Mapping[str, CrossedMean], xlabel: str, title: str) ->
     ax = new_axes(7.5, 0.8 * len(effects) + 2.2)
     with style():
         for row, found in enumerate(effects.values()):
-            for over, offset, (color, marker), label in (
-                ("columns", -0.12, _LOOKS[0], "other questions, the same prompts"),
-                ("both", 0.12, _LOOKS[1], "other questions and other prompts"),
+            for interval, offset, (color, marker), label in (
+                (found.interval("columns"), -0.12, _LOOKS[0], "other questions, the same prompts"),
+                (found.interval("both"), 0.12, _LOOKS[1], "other questions and other prompts"),
             ):
-                interval = found.interval(over)
                 y = row + offset
                 ax.plot([interval.low, interval.high], [y, y], color=COLORS[color])
                 ax.plot(
@@ -109,13 +108,12 @@ def effects_over(effects: Mapping[str, CrossedMean], xlabel: str, title: str) ->
         ax.set(ylim=(len(effects) - 0.5, -0.5), xlabel=xlabel)
         ax.grid(visible=False, axis="y")
         title_above_legend(ax, title, columns=1, rows=2)
-    over = {
-        name: {factor: found.interval(kind) for factor, found in effects.items()}
-        for name, kind in (("questions", "columns"), ("questions and prompts", "both"))
-    }
+    narrow = {name: found.interval("columns") for name, found in effects.items()}
+    wide = {name: found.interval("both") for name, found in effects.items()}
     describe(
         ax,
-        " ".join(f"Over {name}: {rows_of_intervals(rows)}" for name, rows in over.items()),
+        f"Over questions: {rows_of_intervals(narrow)} "
+        f"Over questions and prompts: {rows_of_intervals(wide)}",
     )
     return ax
 
