@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,17 +12,17 @@ from torch import Tensor
 from coursekit.audit.asking import AnswerTask
 from coursekit.audit.items import Item, Task, calibration_half
 from coursekit.audit.running import Records
-from coursekit.calibration import Interval, ece_null_distribution
-from coursekit.calibration.intervals import LEVEL, percentile_interval
-from coursekit.calibration.resampling import Resamples
+from coursekit.calibration import Interval
+from coursekit.calibration.intervals import interval_of_samples
+from coursekit.calibration.resampling import samples_of
 from coursekit.calibration.sums import (
     BINNED,
     N_BINS,
     bins_of,
-    ece_by_chance,
+    changes_of,
     intervals_of,
-    metrics_of,
     table_of,
+    within,
 )
 from coursekit.calibration.temperatures import TEMPERATURES, best_temperature
 
@@ -45,7 +46,6 @@ def result_of(task: Task, items: Sequence[Item], records: Records, seed: int) ->
         "predictions": int(totals[:N_BINS].sum()),
         "same_for_all": task.same_for_all,
         "metrics": numbers_of(metrics_with_intervals(task, table, entities, seed)),
-        "ece_by_chance": _ece_by_chance(task, table, seed),
         "bins": bins_as_numbers(totals),
         "groups": _groups(task, items, table, seed),
         "temperature": _temperature(task, items, records, seed),
@@ -62,13 +62,15 @@ def result_of(task: Task, items: Sequence[Item], records: Records, seed: int) ->
 def metrics_with_intervals(
     task: Task, table: Tensor, entities: Sequence[str], seed: int
 ) -> dict[str, Interval]:
-    """Every metric of a table of sums, with intervals that resample entities."""
-    resamples = Resamples(entities, seed=seed)
-    found = intervals_of(table, resamples)
+    """Every metric of a table of sums, with intervals for other entities like these."""
+    samples = samples_of(entities, seed)
+    found = intervals_of(table, samples)
     if task.one_prediction:
         confidence, correct = predictions_of(table)
         if correct.any() and not correct.all():
-            found["auroc"] = percentile_interval(*resamples.auroc(confidence, correct))
+            found["auroc"] = within(
+                "auroc", interval_of_samples(*samples.auroc(confidence, correct), samples)
+            )
     return found
 
 
@@ -86,15 +88,8 @@ def numbers_of(intervals: Mapping[str, Interval]) -> Numbers:
     }
 
 
-def _ece_by_chance(task: Task, table: Tensor, seed: int) -> float:
-    if task.one_prediction:
-        confidence, _ = predictions_of(table)
-        return ece_null_distribution(confidence, N_BINS, seed=seed).quantile(LEVEL).item()
-    return ece_by_chance(table.sum(dim=0), LEVEL, seed=seed)
-
-
 def bins_as_numbers(totals: Tensor) -> Numbers:
-    """Bins of totals `(4 B + 2,)`, as JSON can hold them."""
+    """Bins of totals `(3 B + 2,)`, as JSON can hold them."""
     bins = bins_of(totals)
     return {
         "count": bins.count.tolist(),
@@ -131,23 +126,13 @@ def _temperature(task: Task, items: Sequence[Item], records: Records, seed: int)
     nll = torch.tensor(
         [task.nll_at(item, records[item.name]) for item in calibration], dtype=torch.float64
     )
-    totals, resampled = Resamples([item.entity for item in calibration], seed=seed).totals(nll)
-    temperature = percentile_interval(best_temperature(totals), best_temperature(resampled))
+    temperature = temperature_interval(nll, [item.entity for item in calibration], seed)
     value = temperature.estimate
 
     entities = [item.entity for item in held_out]
     before = table_of([task.before(item, records[item.name]) for item in held_out])
     after = table_of([task.after(item, records[item.name], value) for item in held_out])
-    resamples = Resamples(entities, seed=seed)
-    sides = [
-        [metrics_of(totals) for totals in resamples.totals(table)] for table in (before, after)
-    ]
-    change = {
-        name: percentile_interval(
-            sides[1][0][name] - sides[0][0][name], sides[1][1][name] - sides[0][1][name]
-        )
-        for name in sides[0][0]
-    }
+    change = changes_of(before, after, samples_of(entities, seed))
     return {
         "value": numbers_of({"value": temperature})["value"],
         "at_end_of_range": not TEMPERATURES[0] * 1.001 < value < TEMPERATURES[-1] * 0.999,
@@ -156,9 +141,23 @@ def _temperature(task: Task, items: Sequence[Item], records: Records, seed: int)
         "before": numbers_of(metrics_with_intervals(task, before, entities, seed)),
         "after": numbers_of(metrics_with_intervals(task, after, entities, seed)),
         "change": numbers_of(change),
-        "ece_by_chance_after": _ece_by_chance(task, after, seed),
         "bins_after": bins_as_numbers(after.sum(dim=0)),
     }
+
+
+def temperature_interval(nll: Tensor, entities: Any, seed: int) -> Interval:
+    """Return the temperature that suits best, from likelihoods `(I, T)`; never outside the range.
+
+    The interval is made on the scale of ln T, on which half and twice are equally far from 1.
+    """
+    samples = samples_of(entities, seed)
+    whole, drawn = (best_temperature(totals).log() for totals in samples.totals(nll))
+    found = interval_of_samples(whole, drawn, samples)
+    low, high = (
+        max(found.low, math.log(TEMPERATURES[0])),
+        min(found.high, math.log(TEMPERATURES[-1])),
+    )
+    return Interval(math.exp(found.estimate), math.exp(low), math.exp(high), found.level)
 
 
 def _surest_wrong(items: Sequence[Item], records: Records) -> list[Numbers]:

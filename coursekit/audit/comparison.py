@@ -2,7 +2,8 @@
 
 Both models read the same items, and most of what varies from resample to resample is how hard
 these are. So each resample is given to both, and the difference is taken inside it: a paired
-bootstrap, whose intervals are far narrower than two separate ones suggest.
+bootstrap (or, with fewer than 30 entities, Student's t of paired differences), whose intervals are
+far narrower than two separate ones suggest. The ECE is compared without what chance adds to either.
 
 Reference:
     P. Koehn, "Statistical significance tests for machine translation evaluation", EMNLP 2004.
@@ -18,9 +19,9 @@ import torch
 from coursekit.audit.assembling import predictions_of
 from coursekit.audit.report import Report
 from coursekit.calibration import Interval
-from coursekit.calibration.intervals import percentile_interval
-from coursekit.calibration.resampling import Resamples
-from coursekit.calibration.sums import metrics_of
+from coursekit.calibration.intervals import interval_of_samples
+from coursekit.calibration.resampling import samples_of
+from coursekit.calibration.sums import changes_of
 
 
 @dataclass(frozen=True)
@@ -100,21 +101,20 @@ def _compare_task(task: str, first: Report, second: Report) -> TaskComparison:
             + _why(task, first, second)
             + " Tasks with the same items can be compared alone (--tasks)."
         )
-    resamples = Resamples(one["by_item"]["entity"], seed=first.data["settings"]["seed"])
-    tables = [torch.tensor(found["by_item"]["sums"], dtype=torch.float64) for found in (one, other)]
-    values = [[metrics_of(totals) for totals in resamples.totals(table)] for table in tables]
+    samples = samples_of(one["by_item"]["entity"], first.data["settings"]["seed"])
+    old, new = (
+        torch.tensor(found["by_item"]["sums"], dtype=torch.float64) for found in (one, other)
+    )
     difference = {
-        name: percentile_interval(
-            values[1][0][name] - values[0][0][name], values[1][1][name] - draws
-        )
-        for name, draws in values[0][1].items()
+        name: change
+        for name, change in changes_of(old, new, samples).items()
         if name in one["metrics"] and name in other["metrics"]
     }
     # Where a row of sums holds several predictions, their order is lost.
     alone = all(len(found["by_item"]["name"]) == found["predictions"] for found in (one, other))
     if alone and "auroc" in one["metrics"] and "auroc" in other["metrics"]:
-        a, b = (resamples.auroc(*predictions_of(table)) for table in tables)
-        difference["auroc"] = percentile_interval(b[0] - a[0], b[1] - a[1])
+        a, b = (samples.auroc(*predictions_of(table)) for table in (old, new))
+        difference["auroc"] = interval_of_samples(b[0] - a[0], b[1] - a[1], samples)
     return TaskComparison(
         one["title"], first.metrics(task), second.metrics(task), difference, one["items"]
     )

@@ -23,14 +23,19 @@ from matplotlib.text import Text
 from coursekit._console import printable
 from coursekit._files import write_atomically
 from coursekit.audit import Report, TaskComparison
-from coursekit.calibration import Interval
+from coursekit.calibration import Interval, ReliabilityBins
 from coursekit.calibration.sums import METRICS
 from coursekit.plots import binned_diagrams, interval_rows
 from coursekit.plots.describing import description
 from coursekit.plots.style import GRAY, data_address
 
 FILE = "report.html"
-COLUMNS = ("accuracy", "confidence", "gap", "ece", "by chance", "nll", "brier", "auroc")
+COLUMNS = ("accuracy", "confidence", "gap", "ece", "raw ece", "nll", "brier", "auroc")
+#: What stands in a table of the page, beside `METRICS`.
+WORDS = {
+    "raw ece": "the ECE as other tools compute it: never zero, even for a calibrated model",
+    "auroc": "how well confidence tells right answers from wrong ones",
+}
 #: Colours of text and lines for a dark page; those of the data stay.
 _DARK: dict[Any, str] = {
     "text.color": "#ececec",
@@ -51,28 +56,26 @@ def verdict(report: Report, task: str) -> str:
 
     Example:
         >>> gap = {"estimate": 0.1, "low": 0.02, "high": 0.2}
-        >>> task = {"title": "Sums", "ece_by_chance": 0.15, "metrics": {"gap": gap, "ece": gap}}
+        >>> ece = {"estimate": 0.08, "low": 0.0, "high": 0.2}
+        >>> task = {"title": "Sums", "metrics": {"gap": gap, "ece": ece}}
         >>> print(verdict(Report({"tasks": {"sums": task}}), "sums"))
-        Sums: surer than it is right (+0.100 [+0.020, +0.200]). Its ECE of 0.100 alone would not
-        show it: chance explains up to 0.150.
+        Sums: surer than it is right (+0.100 [+0.020, +0.200]). Its ECE alone would not show it:
+        0.080 [0.000, 0.200].
     """
-    found, metrics = report.task(task), report.metrics(task)
-    gap, ece, chance = metrics["gap"], metrics["ece"].estimate, found["ece_by_chance"]
-    title = printable(found["title"])
+    metrics, title = report.metrics(task), printable(report.task(task)["title"])
+    gap, ece = metrics["gap"], metrics["ece"]
     if 0 in gap:
         said = f"no gap between confidence and accuracy was detected ({gap:+.3f})"
     elif gap.estimate > 0:
         said = f"surer than it is right ({gap:+.3f})"
     else:
         said = f"less sure than it is right ({gap:+.3f})"
-    if 0 not in gap and ece <= chance:
-        # The gap of all predictions together shows what its parts, bin by bin, are too few for.
-        return (
-            f"{title}: {said}. Its ECE of {ece:.3f} alone would not show it: chance explains up to "
-            f"{chance:.3f}."
-        )
-    beyond = "more than" if ece > chance else "no more than"
-    return f"{title}: {said}. ECE {ece:.3f}, {beyond} the {chance:.3f} that chance explains."
+    if 0 not in ece:
+        return f"{title}: {said}. ECE {ece}, more than chance explains."
+    if 0 in gap:
+        return f"{title}: {said}. ECE {ece}: chance alone explains it."
+    # The gap of all predictions together shows what its parts, bin by bin, are too few for.
+    return f"{title}: {said}. Its ECE alone would not show it: {ece}."
 
 
 def temperature_sentence(report: Report, task: str) -> str:
@@ -93,7 +96,7 @@ def temperature_sentence(report: Report, task: str) -> str:
 
 def summary(report: Report) -> str:
     """Return the report as text for a terminal."""
-    rows = [["", "items", "accuracy", "confidence", "gap", "ECE", "by chance", "T"]]
+    rows = [["", "items", "accuracy", "confidence", "gap", "ECE", "T"]]
     for task in report.tasks:
         found, metrics = report.task(task), report.metrics(task)
         rows.append(
@@ -103,8 +106,7 @@ def summary(report: Report) -> str:
                 f"{metrics['accuracy'].estimate:.3f}",
                 f"{metrics['confidence'].estimate:.3f}",
                 f"{metrics['gap']:+.3f}",
-                f"{metrics['ece'].estimate:.3f}",
-                f"{found['ece_by_chance']:.3f}",
+                f"{metrics['ece']}",
                 f"{report.temperature(task):.2f}" if "temperature" in found else "",
             ]
         )
@@ -180,7 +182,7 @@ def to_html(report: Report) -> str:
     return environment.get_template("audit.html.jinja").render(
         report=report,
         columns=COLUMNS,
-        words=METRICS | {"auroc": "how well confidence tells right answers from wrong ones"},
+        words=METRICS | WORDS,
         verdicts={task: verdict(report, task) for task in tasks},
         temperatures={task: temperature_sentence(report, task) for task in mended},
         overview=_drawn(lambda: overview(report)),
@@ -242,12 +244,12 @@ def _transparent_image(axes: Axes) -> str:
     return data_address(image.getvalue())
 
 
-def _row(metrics: Mapping[str, Interval], by_chance: float | None) -> list[str]:
+def _row(metrics: Mapping[str, Interval], raw: ReliabilityBins | None = None) -> list[str]:
     signed = {"gap": "+.3f"}
     cells = []
     for column in COLUMNS:
-        if column == "by chance":
-            cells.append("" if by_chance is None else f"{by_chance:.3f}")
+        if column == "raw ece":
+            cells.append("" if raw is None else f"{(raw.weight * raw.gap.abs()).sum():.3f}")
         else:
             found = metrics.get(column)
             cells.append("" if found is None else format(found, signed.get(column, ".3f")))
@@ -255,20 +257,21 @@ def _row(metrics: Mapping[str, Interval], by_chance: float | None) -> list[str]:
 
 
 def _cells(report: Report, task: str) -> list[str]:
-    return _row(report.metrics(task), report.task(task)["ece_by_chance"])
+    return _row(report.metrics(task), report.bins(task))
 
 
 def _held_out(report: Report, task: str) -> dict[str, list[str]]:
-    chance = report.task(task)["temperature"]["ece_by_chance_after"]
-    rows = {when: _row(report.held_out(task, when), None) for when in ("before", "after", "change")}
-    rows["after"][COLUMNS.index("by chance")] = f"{chance:.3f}"
-    return rows
+    return {
+        "before": _row(report.held_out(task, "before")),
+        "after": _row(report.held_out(task, "after"), report.bins(task, after=True)),
+        "change": _row(report.held_out(task, "change")),
+    }
 
 
 def _by_group(report: Report, task: str) -> dict[str, dict[str, list[str]]]:
     return {
         label: {
-            f"{group} ({groups[group]['items']})": _row(metrics, None)
+            f"{group} ({groups[group]['items']})": _row(metrics)
             for group, metrics in report.groups(task, label).items()
         }
         for label, groups in report.task(task)["groups"].items()

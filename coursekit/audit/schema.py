@@ -5,6 +5,8 @@ and a reader ignores what it does not know. Version 3 says of what kind its subj
 were read, a model that was served, or results that existed. What only some kinds have is optional:
 the size of a model, and the NLL and a temperature, which need the probabilities of all options. The
 rows of `by_item` are what is resampled where one for each item would be too many.
+The ECE is without what chance adds, its interval one that a calibrated model's 0 can be in
+(`ece_interval`), and with fewer than 30 entities all other intervals are Student's t.
 
 Reference:
     https://json-schema.org/draft/2020-12
@@ -43,7 +45,8 @@ def _list_of(items: dict[str, Any], length: int | None = None, what: str = "") -
 
 _INTERVAL = _entries(
     {"estimate": _NUMBER, "low": _NUMBER, "high": _NUMBER},
-    what="a value with its 95 % interval, from 1000 resamples of whole entities",
+    what="a value with its 95 % interval, for other entities like these: percentiles of 1000 "
+    "resamples of whole entities, or Student's t with fewer than 30",
 )
 _METRICS = _entries(
     {name: _INTERVAL | {"description": METRICS[name]} for name in METRICS if name != "nll"},
@@ -75,9 +78,10 @@ _TEMPERATURE = _entries(
         "before": _METRICS | {"description": "of the held-out half, as the model is"},
         "after": _METRICS | {"description": "of the held-out half, at the temperature"},
         "change": _entries(
-            {name: _INTERVAL for name in METRICS}, what="after minus before, paired"
+            {name: _INTERVAL for name in METRICS},
+            what="after minus before, paired; of the ECE, the difference of what is left of both "
+            "without chance",
         ),
-        "ece_by_chance_after": _NUMBER,
         "bins_after": _BINS,
     }
 )
@@ -94,8 +98,6 @@ _TASK = _entries(
             "description": "whether another model gets the same items, so that it can be compared",
         },
         "metrics": _METRICS,
-        "ece_by_chance": _NUMBER
-        | {"description": "the ECE that a calibrated model stays below in 95 % of samples"},
         "bins": _BINS,
         "groups": {
             "type": "object",

@@ -77,33 +77,6 @@ def ece_null_distribution(
     return norm_of_gaps(residual, count / count.sum(), norm)
 
 
-def ece_null_of_sums(
-    count: Tensor, variance: Tensor, n_simulations: int = 2000, seed: int = 0
-) -> Tensor:
-    """Draw what `ece_null_distribution` draws, where only sums over bins were kept.
-
-    In each bin the sum of outcomes is drawn from the normal law with the mean and the variance that
-    the confidences state: right for the many tokens of a text.
-
-    Args:
-        count: Number of predictions in each bin `(B,)`.
-        variance: Sum of p (1 - p) over them `(B,)`, float64.
-        n_simulations: Number of draws S.
-        seed: Seed of the random numbers.
-
-    Returns:
-        The estimates `(S,)`, float64, unsorted.
-
-    Example:
-        >>> draws = ece_null_of_sums(torch.tensor([400]), torch.tensor([100.0]).double())
-        >>> round(draws.mean().item(), 2)  # sqrt(2 / pi) deviations of 10 / 400
-        0.02
-    """
-    shape = (as_n_draws(n_simulations, "n_simulations"), len(variance))
-    draws = torch.randn(shape, dtype=torch.float64, generator=as_generator(seed))
-    return (draws * variance.sqrt()).abs().sum(dim=1) / count.sum()
-
-
 @dataclass(frozen=True)
 class ConsistencyBands:
     """Where the accuracy of each of B bins lies if the model is calibrated.

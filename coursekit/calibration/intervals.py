@@ -30,7 +30,7 @@ from coursekit.calibration._validation import (
 )
 from coursekit.calibration.bins import gap
 from coursekit.calibration.of_sums import resampled_values
-from coursekit.calibration.resampling import Resamples
+from coursekit.calibration.resampling import LeaveOneOut, Resamples
 from coursekit.calibration.selective import auroc
 
 #: Nominal coverage where none is asked for.
@@ -209,6 +209,22 @@ def jackknife_interval(
     error = ((n - 1) ** 2 / n * left_out.double().var()).sqrt().item()
     half = float(stdtrit(n - 1, (1 + level) / 2)) * error
     return Interval(float(estimate), float(estimate) - half, float(estimate) + half, level)
+
+
+def interval_of_samples(
+    estimate: float | Tensor, values: Tensor, samples: Resamples, level: float = LEVEL
+) -> Interval:
+    """Return an estimate with the interval that suits its values on samples `(R,)`.
+
+    Student's t where each sample leaves out one group, and else the percentile interval.
+
+    Example:
+        >>> samples = LeaveOneOut(3)
+        >>> print(interval_of_samples(2.0, torch.tensor([2.5, 2.0, 1.5]), samples))
+        2.000 [-0.484, 4.484]
+    """
+    of = jackknife_interval if isinstance(samples, LeaveOneOut) else percentile_interval
+    return of(estimate, values, level)
 
 
 def gap_of_one_sided(found: Interval, accuracy: float, n: float) -> Interval:

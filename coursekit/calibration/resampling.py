@@ -27,6 +27,8 @@ from coursekit.calibration.selective import auroc_of_counts
 
 #: Numbers in a block of resamples: 32 MB in float64.
 _NUMBERS_AT_A_TIME = 2**22
+#: With fewer groups, a percentile interval is too narrow, and Student's t is better.
+FEWEST_GROUPS = 30
 
 
 class Resamples:
@@ -132,3 +134,32 @@ class Resamples:
         for start in range(0, self.n_resamples, at_once):
             size = (min(at_once, self.n_resamples - start), self.n_groups)
             yield torch.randint(self.n_groups, size, generator=generator)
+
+
+class LeaveOneOut(Resamples):
+    """As many samples as there are groups, each without one of them: the jackknife.
+
+    Example:
+        >>> without = LeaveOneOut(["a", "a", "b"])
+        >>> without.totals(torch.tensor([[1.0], [2.0], [4.0]]))[1].tolist()
+        [[4.0], [3.0]]
+    """
+
+    def __init__(self, groups: ArrayLike | Sequence[Any] | int, seed: int = 0) -> None:
+        super().__init__(groups, seed=seed)
+        self.n_resamples = self.n_groups
+
+    def weights(self, numbers_each: int = 1) -> Iterator[Tensor]:
+        """Yield one block `(G, G)`: each group counts once, but for the one that is left out."""
+        yield 1 - torch.eye(self.n_groups, dtype=torch.float64)
+
+
+def samples_of(groups: ArrayLike | Sequence[Any], seed: int = 0) -> Resamples:
+    """Return what an interval is made of: `Resamples`, or `LeaveOneOut` of fewer than 30 groups.
+
+    Example:
+        >>> type(samples_of(range(29))).__name__, type(samples_of(range(30))).__name__
+        ('LeaveOneOut', 'Resamples')
+    """
+    drawn = Resamples(groups, seed=seed)
+    return drawn if drawn.n_groups >= FEWEST_GROUPS else LeaveOneOut(groups, seed)

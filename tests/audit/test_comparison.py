@@ -46,6 +46,7 @@ def test_differences_are_second_minus_first_and_paired(first, second):
         lambda a, b: (b[:, -1].mean() - a[:, -1].mean()).item(),
         *rows,
         groups=first.task("choices")["by_item"]["entity"],
+        method="t",  # of few entities
     )
     found = compared["choices"].difference["brier"]
     assert [found.low, found.high] == pytest.approx([expected.low, expected.high], abs=1e-12)

@@ -98,21 +98,20 @@ def test_what_a_model_says_cannot_become_markup(report, monkeypatch):
     [
         (
             (0.1, 0.05, 0.2),
-            0.2,
-            "surer than it is right (+0.100 [+0.050, +0.200]). ECE 0.200, more",
+            (0.2, 0.1, 0.3),
+            "surer than it is right (+0.100 [+0.050, +0.200]). ECE 0.200 [0.100, 0.300], more",
         ),
-        ((-0.1, -0.2, -0.05), 0.01, "less sure than it is right (-0.100 [-0.200, -0.050])"),
-        ((0.1, -0.05, 0.2), 0.01, "no gap between confidence and accuracy was detected"),
-        ((0.1, -0.05, 0.2), 0.01, "ECE 0.010, no more than the 0.050 that chance explains"),
+        ((-0.1, -0.2, -0.05), (0.1, 0.01, 0.2), "less sure than it is right (-0.100 [-0.200"),
+        ((0.1, -0.05, 0.2), (0.1, 0.01, 0.2), "no gap between confidence and accuracy was detect"),
+        ((0.1, -0.05, 0.2), (0.01, 0, 0.1), "ECE 0.010 [0.000, 0.100]: chance alone explains it."),
+        ((0.1, 0.05, 0.2), (0.1, 0, 0.2), "Its ECE alone would not show it: 0.100 [0.000, 0.200]."),
     ],
 )
 def test_a_verdict_is_no_bolder_than_its_interval(report, gap, ece, said):
     found = report.task("code")
-    metrics = found["metrics"] | {
-        "gap": dict(zip(("estimate", "low", "high"), gap, strict=True)),
-        "ece": {"estimate": ece, "low": ece, "high": ece},
-    }
-    tasks = {"code": found | {"metrics": metrics, "ece_by_chance": 0.05}}
-    changed = Report(report.data | {"tasks": tasks})
-    assert said in verdict(changed, "code")
-    assert verdict(changed, "code") in summary(changed)
+    parts = ("estimate", "low", "high")
+    changed = {"gap": dict(zip(parts, gap, strict=True)), "ece": dict(zip(parts, ece, strict=True))}
+    tasks = {"code": found | {"metrics": found["metrics"] | changed}}
+    other = Report(report.data | {"tasks": tasks})
+    assert said in verdict(other, "code")
+    assert verdict(other, "code") in summary(other)

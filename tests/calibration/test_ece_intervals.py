@@ -4,6 +4,11 @@ import numpy as np
 import pytest
 
 from coursekit.calibration import calibration_test, ece_interval, expected_calibration_error
+from coursekit.calibration.ece_intervals import (
+    GroupSums,
+    ece_change_interval,
+    ece_interval_of_sums,
+)
 
 
 def forecasts(n, gap, seed):
@@ -107,3 +112,70 @@ def test_one_group_is_refused():
         ece_interval([0.5, 0.6], [0, 1], groups=["a", "a"])
     with pytest.raises(ValueError, match="n_simulations must be"):
         ece_interval([0.5, 0.6], [0, 1], n_simulations=0)
+
+
+# --- sums over groups
+
+
+def clustered(n_groups, gap, seed, size=5):
+    """Groups of answers that are mostly right together: a group's luck is one number for all."""
+    rng = np.random.default_rng(seed)
+    confidence = 0.6 + 0.3 * rng.random(n_groups * size)
+    group = np.arange(n_groups).repeat(size)
+    own = rng.random(n_groups * size) < 0.7
+    luck = np.where(own, rng.random(n_groups * size), rng.random(n_groups)[group])
+    return confidence, luck < confidence - gap, group
+
+
+@pytest.mark.parametrize(("n_groups", "gap"), [(12, 0.0), (12, 0.15), (100, 0.0), (100, 0.15)])
+def test_dependent_answers_are_covered_as_often_as_said(n_groups, gap):
+    missed = 0
+    for seed in range(80):
+        sums = GroupSums.of(*clustered(n_groups, gap, seed))
+        missed += gap not in ece_interval_of_sums(sums, n_simulations=200, seed=seed)
+    assert missed <= 9  # 4 are expected, with a standard deviation of 2
+
+
+def test_sums_give_what_the_predictions_give():
+    sample = clustered(40, 0.1, 0)
+    expected = ece_interval(*sample[:2], groups=sample[2])
+    assert ece_interval_of_sums(GroupSums.of(*sample)) == expected
+    alone = GroupSums.of(*sample[:2], groups=np.arange(200))
+    assert ece_interval_of_sums(alone) == ece_interval(*sample[:2])
+
+
+def test_many_groups_are_put_together_without_a_change():
+    confidence, correct, group = clustered(6000, 0.1, 0, size=2)
+    many = ece_interval(confidence, correct, groups=group, n_simulations=200)
+    naive = ece_interval(confidence, correct, n_simulations=200)
+    assert 0.1 in many
+    assert 1 < (many.high - many.low) / (naive.high - naive.low) < 1.6
+
+
+def test_few_groups_say_little():
+    """Six entities cannot tell where the error lies; the interval holds its estimate, and much."""
+    confidence, correct = [0.5, 0.87] + [0.97] * 6, [0, 0, 1, 1, 0, 0, 0, 0]
+    found = ece_interval(confidence, correct, groups=[0, 1, 2, 3, 4, 5, 4, 5])
+    assert found.low < found.estimate < found.high
+    assert found.high > 0.8
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.15, 0.0), (0.1, 0.1)])
+def test_a_change_is_covered(before, after):
+    missed = 0
+    for seed in range(60):
+        confidence, correct, group = clustered(60, before, seed)
+        sides = (confidence, confidence - (before - after))
+        sums = [GroupSums.of(side, correct, group) for side in sides]
+        found = ece_change_interval(*sums, n_simulations=200, seed=seed)
+        missed += after - before not in found
+    assert missed <= 9
+    if before == after:  # the same answers twice
+        assert missed == 0
+        assert (found.low, found.estimate, found.high) == (0, 0, 0)
+
+
+def test_a_change_needs_the_same_groups():
+    one, other = (GroupSums.of([0.5] * n, [1] * n, range(n)) for n in (3, 4))
+    with pytest.raises(ValueError, match="must have the same groups, found 3 and 4"):
+        ece_change_interval(one, other)

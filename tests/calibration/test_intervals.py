@@ -231,8 +231,8 @@ def test_a_report_says_it_too():
         assert found["gap"].high - found["gap"].low == pytest.approx(high.item())
         assert of_gap in found["gap"]
         assert accuracy in found["accuracy"]
-        assert abs(of_gap) == found["ece"].high
-        assert found["ece"].low == pytest.approx(0 if 0 in found["gap"] else 0.75 - high.item())
+        assert found["ece"].high >= abs(of_gap)
+        assert found["ece"].low <= (0 if 0 in found["gap"] else 0.75 - high.item()) + 1e-12
 
 
 def test_an_interval_without_width_is_spoken_of():

@@ -162,7 +162,6 @@ def test_a_report_has_the_intervals_of_all_predictions(sample):
     found = intervals_of(table_of(rows), Resamples(names, n_resamples=200, seed=5))
     statistics = {
         "gap": gap,
-        "ece": expected_calibration_error,
         "brier": binary_brier_score,
         "accuracy": lambda _, y: y.double().mean().item(),
     }

@@ -9,22 +9,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from coursekit.audit.assembling import SMALLEST_GROUP, Numbers, bins_as_numbers, numbers_of
+from coursekit.audit.assembling import (
+    SMALLEST_GROUP,
+    Numbers,
+    bins_as_numbers,
+    numbers_of,
+    temperature_interval,
+)
 from coursekit.audit.items import SMALLEST_LIMIT
 from coursekit.audit.results.predictions import Columns, nll_of, normalised, of_log_probs
 from coursekit.audit.results.values import Floats
 from coursekit.calibration import Interval
 from coursekit.calibration.auroc_intervals import auroc_interval
 from coursekit.calibration.bins import assign_bins
-from coursekit.calibration.intervals import percentile_interval
-from coursekit.calibration.resampling import Resamples
-from coursekit.calibration.sums import (
-    N_BINS,
-    ece_by_chance,
-    intervals_of,
-    metrics_of,
-)
-from coursekit.calibration.temperatures import TEMPERATURES, best_temperature
+from coursekit.calibration.resampling import samples_of
+from coursekit.calibration.sums import N_BINS, changes_of, intervals_of
+from coursekit.calibration.temperatures import TEMPERATURES
 
 #: More entities than these are put together at random: their sums scatter as much.
 MOST_BLOCKS = 2000
@@ -98,7 +98,6 @@ def result_of(
         "predictions": len(columns),
         "same_for_all": columns.ids is not None,
         "metrics": numbers_of(_metrics(columns, table, blocks.index, nll is not None, seed)),
-        "ece_by_chance": ece_by_chance(totals, seed=seed),
         "bins": bins_as_numbers(totals),
         "groups": _groups(columns, nll, blocks, seed),
         "by_item": {"name": blocks.names, "entity": blocks.names, "sums": table.tolist()},
@@ -111,12 +110,12 @@ def result_of(
 def table_of_rows(
     confidence: Floats, correct: Any, nll: Floats | None, index: Any, n_blocks: int
 ) -> Tensor:
-    """Return the sums of each block `(G, 4 B + 2)`, as `coursekit.calibration.sums` wants them."""
+    """Return the sums of each block `(G, 3 B + 2)`, as `coursekit.calibration.sums` wants them."""
     right = correct.astype(np.float64)
     place = index * N_BINS + assign_bins(torch.from_numpy(confidence), N_BINS, "uniform")[1].numpy()
     binned = [
         np.bincount(place, weights, n_blocks * N_BINS).reshape(n_blocks, N_BINS)
-        for weights in (None, right, confidence, confidence * (1 - confidence))
+        for weights in (None, right, confidence)
     ]
     likelihood = np.zeros_like(confidence) if nll is None else nll
     plain = [
@@ -129,7 +128,7 @@ def table_of_rows(
 def _metrics(
     columns: Columns, table: Tensor, index: Any, with_nll: bool, seed: int
 ) -> dict[str, Interval]:
-    found = intervals_of(table, Resamples(len(table), seed=seed))
+    found = intervals_of(table, samples_of(range(len(table)), seed))
     if not with_nll:
         del found["nll"]
     auroc = auroc_interval(
@@ -171,9 +170,8 @@ def _temperature(columns: Columns, nll: Floats, blocks: Blocks, seed: int) -> Nu
     fit_rows, other_rows = np.flatnonzero(fitted), np.flatnonzero(~fitted)
 
     at = [nll_of(normalised(log_probs[fit_rows], t), gold[fit_rows]) for t in TEMPERATURES]
-    groups = torch.from_numpy(blocks.index[fit_rows])
-    totals, resampled = Resamples(groups, seed=seed).totals(torch.from_numpy(np.stack(at, axis=1)))
-    temperature = percentile_interval(best_temperature(totals), best_temperature(resampled))
+    likelihoods = torch.from_numpy(np.stack(at, axis=1))
+    temperature = temperature_interval(likelihoods, blocks.index[fit_rows], seed)
     value = temperature.estimate
 
     used, index = np.unique(blocks.index[other_rows], return_inverse=True)
@@ -188,15 +186,7 @@ def _temperature(columns: Columns, nll: Floats, blocks: Blocks, seed: int) -> Nu
             table_of_rows(confidence, correct, nll_of(cooled, gold[other_rows]), index, len(used)),
         ),
     ]
-    resamples = Resamples(len(used), seed=seed)
-    (before, drawn_before), (after, drawn_after) = (
-        [metrics_of(totals) for totals in resamples.totals(table)] for _, table in sides
-    )
-    change = {
-        name: percentile_interval(after[name] - before[name], drawn_after[name] - draws)
-        for name, draws in drawn_before.items()
-    }
-    after_totals = sides[1][1].sum(dim=0)
+    change = changes_of(sides[0][1], sides[1][1], samples_of(range(len(used)), seed))
     return {
         "value": numbers_of({"value": temperature})["value"],
         "at_end_of_range": not TEMPERATURES[0] * 1.001 < value < TEMPERATURES[-1] * 0.999,
@@ -205,6 +195,5 @@ def _temperature(columns: Columns, nll: Floats, blocks: Blocks, seed: int) -> Nu
         "before": numbers_of(_metrics(sides[0][0], sides[0][1], index, True, seed)),
         "after": numbers_of(_metrics(sides[1][0], sides[1][1], index, True, seed)),
         "change": numbers_of(change),
-        "ece_by_chance_after": ece_by_chance(after_totals, seed=seed),
-        "bins_after": bins_as_numbers(after_totals),
+        "bins_after": bins_as_numbers(sides[1][1].sum(dim=0)),
     }
