@@ -2,8 +2,8 @@
 
 `audit(lm)` measures weights, `audit_served(address)` a model behind an address, and
 `audit_results(file)` what a model has answered before; `compare` sets two reports side by side,
-`Task` is what `audit` asks. Names are looked up when they are first asked for, so importing this
-room costs nothing.
+`Task` is what `audit` asks, and `load_calibrator` gives back a repair that an audit has proven.
+Names are looked up when they are first asked for, so importing this room costs nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from coursekit._faces import lazy_face
 
 if TYPE_CHECKING:
     from coursekit.audit.asking import AnswerTask, ChoiceTask
+    from coursekit.audit.calibrator import Calibrator, load_calibrator
     from coursekit.audit.comparison import TaskComparison, compare
     from coursekit.audit.items import Item, Task
     from coursekit.audit.questions import read_questions, task_of
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 #: In which module each name lives.
 _HOMES = {
     "AnswerTask": "asking",
+    "Calibrator": "calibrator",
     "ChoiceTask": "asking",
     "SCHEMA": "schema",
     "TASKS": "run",
@@ -44,6 +46,7 @@ _HOMES = {
     "audit_served": "served.run",
     "compare": "comparison",
     "default_batch_size": "run",
+    "load_calibrator": "calibrator",
     "read_questions": "questions",
     "task_of": "questions",
 }
@@ -52,6 +55,7 @@ __all__ = [
     "SCHEMA",
     "TASKS",
     "AnswerTask",
+    "Calibrator",
     "ChoiceTask",
     "Item",
     "ModelResults",
@@ -66,6 +70,7 @@ __all__ = [
     "audit_served",
     "compare",
     "default_batch_size",
+    "load_calibrator",
     "read_questions",
     "task_of",
 ]

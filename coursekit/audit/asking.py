@@ -15,11 +15,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from coursekit.audit.items import Item, Record, require_finite
+from coursekit.audit.items import AGREEMENT, OPTIONS, Item, Record, require_finite
 from coursekit.calibration.sums import Sums, sums_of
 from coursekit.calibration.temperatures import TEMPERATURES
 from coursekit.data import (
@@ -132,6 +133,7 @@ class ChoiceTask(Questions):
         5
     """
 
+    scale: ClassVar[str] = OPTIONS
     event: str = "the option with the most probable text is the right one"
 
     def require_questions(self, questions: Sequence[Question]) -> None:
@@ -182,6 +184,7 @@ class AnswerTask(Questions):
         8
     """
 
+    scale: ClassVar[str] = AGREEMENT
     event: str = "the most frequent of ten samples is right"
     default_limit: int = 100
 

@@ -56,7 +56,10 @@ def result_of(task: Task, items: Sequence[Item], records: Records, seed: int) ->
         },
     }
     wrong = _surest_wrong(items, records) if isinstance(task, AnswerTask) else []
-    return result | ({"surest_wrong": wrong} if wrong else {})
+    first = items[0].content
+    prompt = first.get("prompt") if isinstance(first, dict) else None
+    optional = {"scale": getattr(task, "scale", None), "prompt": prompt, "surest_wrong": wrong}
+    return result | {name: value for name, value in optional.items() if value}
 
 
 def metrics_with_intervals(

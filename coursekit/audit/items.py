@@ -23,6 +23,12 @@ from coursekit.data.ordering import hash_order
 from coursekit.llm.pretrained import LanguageModel
 
 Record = dict[str, Any]
+#: What the temperature of a task divides; a task of one's own may say so by a `scale`.
+NEXT_TOKEN, OPTIONS, AGREEMENT = (
+    "logits of the next token",
+    "log-probabilities of the options",
+    "log-odds of the share of samples that agree",
+)
 SMALLEST_LIMIT = 8  #: items of a task; with fewer, halves and intervals mean nothing
 
 

@@ -120,6 +120,8 @@ _TASK = _entries(
             what="of a served model: how it was asked, and how often its answers could not be read",
         ),
         "temperature": _TEMPERATURE,
+        "scale": _TEXT | {"description": "what the temperature divides"},
+        "prompt": _TEXT | {"description": "of the first question, with its answered examples"},
         "surest_wrong": _list_of(
             _entries({"question": _TEXT, "said": _TEXT, "right": _TEXT, "agreeing": _COUNT}),
             what="wrong free answers, those that most samples gave first",
@@ -175,6 +177,35 @@ SCHEMA = _entries(
     what="calibration report of a language model",
 ) | {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 
+CALIBRATOR_FORMAT, CALIBRATOR_VERSION = "coursekit-calibrator", 1
+CALIBRATOR_SCHEMA = _entries(
+    {
+        "format": {"const": CALIBRATOR_FORMAT},
+        "version": {"const": CALIBRATOR_VERSION},
+        "method": {"const": "temperature"},
+        "parameters": _entries({"temperature": _NUMBER}),
+        "model": _entries(
+            {"name": _TEXT, "fingerprint": _TEXT, "vocabulary": _COUNT, "weights": _TEXT}
+        ),
+        "task": _entries(
+            {
+                "name": _TEXT,
+                "event": _TEXT | {"description": "what comes true or not"},
+                "scale": _TEXT | {"description": "what the temperature divides"},
+                "items": _TEXT | {"description": "a digest of what exactly was asked"},
+                "seed": _COUNT | {"description": "chose the items and their halves"},
+                "calibration_items": _COUNT,
+                "held_out_items": _COUNT,
+            },
+            {"prompt": _TEXT | {"description": "of the first question, with its examples"}},
+        ),
+        "nll_change": _INTERVAL
+        | {"description": "held-out negative log-likelihood, after minus before, paired; in nats"},
+        "software": {"type": "object", "additionalProperties": _TEXT},
+    },
+    what="a repair that was fitted on one half of the entities and judged on the other",
+)
+
 
 #: Names in JSON of what Python reads; a truth value is no number here, though Python takes it so.
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -199,7 +230,7 @@ def validate(data: Any) -> None:
     Example:
         >>> validate({"format": FORMAT, "version": VERSION})
         Traceback (most recent call last):
-        ValueError: the report must have 'model'
+        ValueError: the file must have 'model'
     """
     _check(data, SCHEMA, ())
     if data["model"]["kind"] == "weights":
@@ -214,6 +245,22 @@ def validate(data: Any) -> None:
                 f"tasks/{name}/by_item must have columns of one length, of at most a row for each "
                 f"of {task['items']} items"
             )
+
+
+def validate_calibrator(data: Any) -> None:
+    """Check that data has the form of a saved calibrator.
+
+    Raises:
+        ValueError: If not, with the place and the reason.
+
+    Example:
+        >>> validate_calibrator({"format": CALIBRATOR_FORMAT, "version": CALIBRATOR_VERSION})
+        Traceback (most recent call last):
+        ValueError: the file must have 'method'
+    """
+    _check(data, CALIBRATOR_SCHEMA, ())
+    temperature = data["parameters"]["temperature"]
+    _require(temperature > 0, ("parameters", "temperature"), "be above 0", temperature)
 
 
 def _check(data: Any, schema: dict[str, Any], place: tuple[str, ...]) -> None:
@@ -256,4 +303,4 @@ def _check_array(data: list[Any], schema: dict[str, Any], place: tuple[str, ...]
 def _require(holds: bool, place: tuple[str, ...], what: str, *found: Any) -> None:
     if not holds:
         said = "".join(f", found {value!r:.80}" for value in found)
-        raise ValueError(f"{'/'.join(place) or 'the report'} must {what}{said}")
+        raise ValueError(f"{'/'.join(place) or 'the file'} must {what}{said}")

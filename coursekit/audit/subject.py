@@ -135,17 +135,18 @@ def _dtype(lm: LanguageModel) -> str:
     return str(lm.model.dtype).removeprefix("torch.")
 
 
-def fingerprint(lm: LanguageModel) -> str:
+def fingerprint(model: LanguageModel | PreTrainedModel) -> str:
     """Return a digest of a model's configuration and of every byte of its weights.
 
     Two models have the same one only if they are the same, wherever they lie. Hashing costs about
     a second for each GB and thread.
     """
-    config = lm.model.config.to_dict()
+    weights = model.model if isinstance(model, LanguageModel) else model
+    config = weights.config.to_dict()
     for name in ("_name_or_path", "transformers_version", "dtype", "torch_dtype"):
         config.pop(name, None)
     digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
-    for entry in sorted(_digests(lm.model)):
+    for entry in sorted(_digests(weights)):
         digest.update(json.dumps(entry).encode())
     return digest.hexdigest()
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from coursekit._chance import throw_darts
-from coursekit.audit.items import Item, Record, require_finite
+from coursekit.audit.items import NEXT_TOKEN, Item, Record, require_finite
 from coursekit.calibration.sums import Sums, sums_of
 from coursekit.calibration.temperatures import OCTAVE, TEMPERATURES
 from coursekit.data import (
@@ -38,6 +39,7 @@ NUMBERS_AT_A_TIME = (2**26, 2**19)
 class NextTokens:
     """Next-token calibration; what its texts are, a subclass says."""
 
+    scale: ClassVar[str] = NEXT_TOKEN
     name: str
     title: str
     default_limit: int

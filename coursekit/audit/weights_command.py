@@ -41,6 +41,14 @@ def add_arguments(parser: ArgumentParser) -> list[Action]:
         parser.add_argument(
             "--batch-size", type=int, help="windows of text read at once (4 on a CPU, else 16)"
         ),
+        parser.add_argument(
+            "--save-calibrator",
+            metavar="FILE",
+            help="keep the temperature of the one task as JSON, if the held-out half gains by it",
+        ),
+        parser.add_argument(
+            "--force", action="store_true", help="keep the calibrator even if nothing is gained"
+        ),
     ]
 
 
@@ -73,13 +81,14 @@ def run(options: Namespace) -> int:
 def _audit(options: Namespace, state: PartialState) -> tuple[Report, str]:
     import torch
 
-    from coursekit.audit import audit, page
+    from coursekit.audit import Calibrator, audit, page
     from coursekit.audit.run import Plan, require_free
     from coursekit.llm.pretrained import load
 
     folder = Path(options.output)
     tasks = tasks_of(options)
-    Plan.of(tasks, options.limit, options.seed, options.batch_size)
+    plan = Plan.of(tasks, options.limit, options.seed, options.batch_size)
+    _require_one_repair(options, [task.name for task in plan.tasks])
     require_free(folder, options.resume)
     _require_writable(folder, state)
     device = options.device
@@ -105,10 +114,34 @@ def _audit(options: Namespace, state: PartialState) -> tuple[Report, str]:
         raise KeyboardInterrupt(
             "Interrupted. Add --resume to the same command to go on."
         ) from interrupt
-    if state.is_main_process:
-        page.write_html(report, folder)
     text = f"{page.summary(report)}\n\nWritten: report.json and report.html in {folder}."
-    return report, text
+    if not state.is_main_process:
+        return report, text
+    page.write_html(report, folder)
+    if options.save_calibrator is None:
+        return report, text
+    say(text)  # whether there is a repair to keep or not
+    calibrator = Calibrator.of(report, report.tasks[0])
+    calibrator.save(options.save_calibrator, force=options.force)
+    return report, f"Written: {options.save_calibrator}, {calibrator}."
+
+
+def _require_one_repair(options: Namespace, tasks: list[str]) -> None:
+    """Find out before a model is loaded whether its repair can be kept."""
+    if options.save_calibrator is None:
+        if options.force:
+            raise ValueError("--force is for --save-calibrator FILE: add it, or leave out --force")
+        return
+    if len(tasks) != 1:
+        raise ValueError(
+            f"--save-calibrator keeps the repair of one task, found {', '.join(tasks)}. Name one "
+            "with --tasks; in Python, Calibrator.of(report, task).save(file) does it for each"
+        )
+    if not Path(options.save_calibrator).absolute().parent.is_dir():
+        raise ValueError(
+            f"--save-calibrator must name a file in a folder that exists, found "
+            f"{options.save_calibrator}"
+        )
 
 
 def _require_writable(folder: Path, state: PartialState) -> None:

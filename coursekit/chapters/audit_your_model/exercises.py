@@ -219,8 +219,8 @@ what_accuracy_misses = ChoiceExercise(
 
 which_claim = ChoiceExercise(
     name="which_claim",
-    question="A report says, for 100 free answers: gap +0.05 [-0.02, +0.12], ECE 0.10, by chance "
-    "0.12. Which sentence may you write?",
+    question="A report says, for 100 free answers: gap +0.05 [-0.02, +0.12], ECE 0.04 [0.00, "
+    "0.13]. Which sentence may you write?",
     options={
         "a": "The model is calibrated on free answers.",
         "b": "The model is overconfident by five points on free answers.",
