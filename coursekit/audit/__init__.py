@@ -14,7 +14,7 @@ from coursekit._faces import lazy_face
 
 if TYPE_CHECKING:
     from coursekit.audit.asking import AnswerTask, ChoiceTask
-    from coursekit.audit.calibrator import Calibrator, load_calibrator
+    from coursekit.audit.calibrator import Repair, load_calibrator
     from coursekit.audit.comparison import TaskComparison, compare
     from coursekit.audit.items import Item, Task
     from coursekit.audit.questions import read_questions, task_of
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 #: In which module each name lives.
 _HOMES = {
     "AnswerTask": "asking",
-    "Calibrator": "calibrator",
     "ChoiceTask": "asking",
     "SCHEMA": "schema",
     "TASKS": "run",
     "Item": "items",
     "ModelResults": "results.run",
     "OutOfMemoryError": "running",
+    "Repair": "calibrator",
     "Report": "report",
     "ServerError": "served.client",
     "Task": "items",
@@ -55,11 +55,11 @@ __all__ = [
     "SCHEMA",
     "TASKS",
     "AnswerTask",
-    "Calibrator",
     "ChoiceTask",
     "Item",
     "ModelResults",
     "OutOfMemoryError",
+    "Repair",
     "Report",
     "ServerError",
     "Task",

@@ -58,6 +58,7 @@ def result_of(task: Task, items: Sequence[Item], records: Records, seed: int) ->
     wrong = _surest_wrong(items, records) if isinstance(task, AnswerTask) else []
     first = items[0].content
     prompt = first.get("prompt") if isinstance(first, dict) else None
+    prompt = prompt if isinstance(prompt, str) else None  # a conversation is no text
     optional = {"scale": getattr(task, "scale", None), "prompt": prompt, "surest_wrong": wrong}
     return result | {name: value for name, value in optional.items() if value}
 

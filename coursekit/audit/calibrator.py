@@ -1,6 +1,6 @@
 """A repair to deploy: a temperature that an audit has fitted on one half and proven on the other.
 
-    calibrator = Calibrator.of(report, "prose")
+    calibrator = Repair.of(report, "prose")
     calibrator.save("prose.json")                 # refused where the held-out half gained nothing
     ...
     calibrator = load_calibrator("prose.json", model=lm, task="prose")
@@ -54,7 +54,7 @@ class TemperatureProcessor(LogitsProcessor):
 
 
 @dataclass(frozen=True)
-class Calibrator:
+class Repair:
     """A temperature, for which model and task it holds, and what the held-out half gained by it.
 
     Attributes:
@@ -62,7 +62,7 @@ class Calibrator:
             entry is.
 
     Example:
-        >>> calibrator = Calibrator(
+        >>> calibrator = Repair(
         ...     {
         ...         "parameters": {"temperature": 2.0},
         ...         "task": {"scale": "log-probabilities of the options"},
@@ -78,7 +78,7 @@ class Calibrator:
     data: dict[str, Any] = field(repr=False)
 
     @classmethod
-    def of(cls, report: Report, task: str) -> Calibrator:
+    def of(cls, report: Report, task: str) -> Repair:
         """Take the repair of one task out of a report.
 
         Raises:
@@ -227,11 +227,11 @@ def load_calibrator(
     *,
     model: LanguageModel | PreTrainedModel | None = None,
     task: str | None = None,
-) -> Calibrator:
+) -> Repair:
     """Read a saved calibrator, and check that it is for this model and task.
 
     Args:
-        path: Of the file that `--save-calibrator` or `Calibrator.save` wrote.
+        path: Of the file that `--save-calibrator` or `Repair.save` wrote.
         model: What it will be used with; its weights are read once, about a second for each GB.
         task: What it will be used for.
 
@@ -267,7 +267,7 @@ def load_calibrator(
         validate_calibrator(content)
     except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}. Save it again") from error
-    found = Calibrator(content)
+    found = Repair(content)
     found.require(model, task)
     return found
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+import torch
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -23,13 +24,15 @@ from matplotlib.text import Text
 from coursekit._console import printable
 from coursekit._files import write_atomically
 from coursekit.audit import Report, TaskComparison
+from coursekit.audit.assembling import predictions_of
 from coursekit.calibration import Interval, ReliabilityBins
 from coursekit.calibration.sums import METRICS
-from coursekit.plots import binned_diagrams, interval_rows
+from coursekit.plots import binned_diagrams, corp_diagram, interval_rows
 from coursekit.plots.describing import description
 from coursekit.plots.style import GRAY, data_address
 
 FILE = "report.html"
+MOST_CURVE = 5000  #: predictions; of more, a diagram without bins takes minutes
 COLUMNS = ("accuracy", "confidence", "gap", "ece", "raw ece", "nll", "brier", "auroc")
 #: What stands in a table of the page, beside `METRICS`.
 WORDS = {
@@ -186,7 +189,7 @@ def to_html(report: Report) -> str:
         verdicts={task: verdict(report, task) for task in tasks},
         temperatures={task: temperature_sentence(report, task) for task in mended},
         overview=_drawn(lambda: overview(report)),
-        figures={task: _drawn(partial(_diagram, report, task)) for task in tasks},
+        figures={task: _figures(report, task) for task in tasks},
         all_tasks={report.task(task)["title"]: _cells(report, task) for task in tasks},
         held_out={task: _held_out(report, task) for task in mended},
         by_group={task: _by_group(report, task) for task in tasks},
@@ -204,18 +207,38 @@ def overview(report: Report) -> Axes:
     )
 
 
+def _figures(report: Report, task: str) -> list[Drawn]:
+    """Return the reliability diagram and, where each prediction was kept, the one without bins."""
+    found = [_drawn(partial(_diagram, report, task))]
+    table = torch.tensor(report.task(task)["by_item"]["sums"], dtype=torch.float64)
+    if len(table) <= MOST_CURVE and report.task(task)["predictions"] == len(table):
+        predictions = predictions_of(table)
+        found.append(_drawn(lambda: corp_diagram(*predictions, "Without bins")))
+    return found
+
+
 def _diagram(report: Report, task: str) -> Axes:
-    return binned_diagrams({report.task(task)["title"]: report.points(task)})
+    axes = binned_diagrams({report.task(task)["title"]: report.points(task)})
+    axes.set_title(f"{axes.get_title('left')}\nECE without chance {report.metrics(task)['ece']}")
+    return axes
 
 
 def _drawn(draw: Callable[[], Axes]) -> Drawn:
     axes = draw()
     alt = description(_figure_of(axes))
+    _take_literally(_figure_of(axes))
     light = _transparent_image(axes)
     with plt.rc_context(_DARK):
         axes = draw()
+    _take_literally(_figure_of(axes))
     _brighten(_figure_of(axes))
     return Drawn(light, _transparent_image(axes), alt)
+
+
+def _take_literally(figure: Figure) -> None:
+    """Let a name with dollar signs stand as it is: it is no formula."""
+    for artist in figure.findobj(Text):
+        artist.set_parse_math(False)
 
 
 def _brighten(figure: Figure) -> None:

@@ -81,7 +81,7 @@ def run(options: Namespace) -> int:
 def _audit(options: Namespace, state: PartialState) -> tuple[Report, str]:
     import torch
 
-    from coursekit.audit import Calibrator, audit, page
+    from coursekit.audit import Repair, audit, page
     from coursekit.audit.run import Plan, require_free
     from coursekit.llm.pretrained import load
 
@@ -121,7 +121,7 @@ def _audit(options: Namespace, state: PartialState) -> tuple[Report, str]:
     if options.save_calibrator is None:
         return report, text
     say(text)  # whether there is a repair to keep or not
-    calibrator = Calibrator.of(report, report.tasks[0])
+    calibrator = Repair.of(report, report.tasks[0])
     calibrator.save(options.save_calibrator, force=options.force)
     return report, f"Written: {options.save_calibrator}, {calibrator}."
 
@@ -135,7 +135,7 @@ def _require_one_repair(options: Namespace, tasks: list[str]) -> None:
     if len(tasks) != 1:
         raise ValueError(
             f"--save-calibrator keeps the repair of one task, found {', '.join(tasks)}. Name one "
-            "with --tasks; in Python, Calibrator.of(report, task).save(file) does it for each"
+            "with --tasks; in Python, Repair.of(report, task).save(file) does it for each"
         )
     if not Path(options.save_calibrator).absolute().parent.is_dir():
         raise ValueError(

@@ -9,6 +9,7 @@ from coursekit.plots.answers import answers_diagram
 from coursekit.plots.bars import next_token_bars, stacked_shares
 from coursekit.plots.binned import binned_diagrams
 from coursekit.plots.consistency import consistency_diagram
+from coursekit.plots.corp import corp_diagram
 from coursekit.plots.interactive import explore, temperature_slider
 from coursekit.plots.intervals import (
     accuracy_and_confidence,
@@ -29,6 +30,7 @@ __all__ = [
     "answers_diagram",
     "binned_diagrams",
     "consistency_diagram",
+    "corp_diagram",
     "explore",
     "interval_rows",
     "lines_with_intervals",

@@ -10,7 +10,7 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from coursekit import __main__
-from coursekit.audit import Calibrator, Report, audit, load_calibrator
+from coursekit.audit import Repair, Report, audit, load_calibrator
 from coursekit.audit.sealing import sealed, unsealed
 
 
@@ -20,8 +20,8 @@ def report(byte_lm) -> Report:
 
 
 @pytest.fixture(scope="module")
-def calibrator(report) -> Calibrator:
-    return Calibrator.of(report, "code")
+def calibrator(report) -> Repair:
+    return Repair.of(report, "code")
 
 
 def with_change(report, task, high) -> Report:
@@ -36,7 +36,7 @@ def with_change(report, task, high) -> Report:
 
 @pytest.mark.parametrize("task", ["code", "choices", "answers"])
 def test_it_comes_back_as_it_was_saved(report, byte_lm, tmp_path, task):
-    saved = Calibrator.of(report, task)
+    saved = Repair.of(report, task)
     path = saved.save(tmp_path / "repair.json", force=True)
     found = load_calibrator(path, model=byte_lm, task=task)
     assert found.data == saved.data
@@ -50,7 +50,7 @@ def test_it_comes_back_as_it_was_saved(report, byte_lm, tmp_path, task):
 
 def test_probabilities_are_those_of_the_divided_logits(report, calibrator):
     logits = torch.tensor([[2.0, -1.0, 0.5], [0.0, 3.0, -float("inf")]])
-    found = Calibrator.of(report, "choices")
+    found = Repair.of(report, "choices")
     assert found.predict_proba(logits).equal((logits / found.temperature).softmax(dim=-1))
     assert found.predict_proba([[1, 0]]).dtype == torch.float64
     size = calibrator.data["model"]["vocabulary"]
@@ -95,18 +95,18 @@ def test_generation_with_the_processor_is_generation_at_the_temperature(byte_lm,
 
 def test_only_next_tokens_have_a_processor(report):
     with pytest.raises(ValueError, match="divides log-probabilities of the options: use predict"):
-        Calibrator.of(report, "choices").logits_processor()
+        Repair.of(report, "choices").logits_processor()
 
 
 def test_without_a_sure_gain_nothing_is_saved(report, tmp_path):
     path = tmp_path / "repair.json"
-    unsure = Calibrator.of(with_change(report, "code", 0.01), "code")
+    unsure = Repair.of(with_change(report, "code", 0.01), "code")
     with pytest.raises(ValueError, match=r"found a change .* of -0.100 \[-0.200, \+0.010\] nats"):
         unsure.save(path)
     assert not path.exists()
     unsure.save(path, force=True)
     assert not load_calibrator(path).is_proven
-    sure = Calibrator.of(with_change(report, "code", -0.01), "code")
+    sure = Repair.of(with_change(report, "code", -0.01), "code")
     sure.save(path)
     assert load_calibrator(path).is_proven
 
@@ -120,7 +120,7 @@ def test_another_model_or_task_is_refused(byte_lm, calibrator, tmp_path):
     with pytest.raises(ValueError, match=r"task must be 'code', .*, found 'prose'"):
         load_calibrator(path, task="prose")
     with pytest.raises(ValueError, match="must be one of code, choices, answers, found 'prose'"):
-        Calibrator.of(Report({"tasks": dict.fromkeys(("code", "choices", "answers"))}), "prose")
+        Repair.of(Report({"tasks": dict.fromkeys(("code", "choices", "answers"))}), "prose")
 
 
 def damaged_seal(text):
@@ -162,7 +162,7 @@ def test_a_task_that_does_not_say_what_it_divides_is_refused(report):
     data = deepcopy(report.data)
     del data["tasks"]["code"]["scale"]
     with pytest.raises(ValueError, match="task 'code' must say what its temperature divides"):
-        Calibrator.of(Report(data), "code")
+        Repair.of(Report(data), "code")
 
 
 # --- the command

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 from html.parser import HTMLParser
 
 import pytest
@@ -58,11 +59,13 @@ def test_the_page_is_whole_and_loads_nothing(html):
 def test_it_can_be_used_without_seeing_or_in_the_dark(html, report):
     page = Page(html)
     images = page.of("img")
-    assert len(images) == len(page.of("source")) == 1 + len(report.tasks)
+    # Of questions there are two figures each, with bins and without.
+    assert len(images) == len(page.of("source")) == 1 + len(report.tasks) + 2
     assert all(re.search(r"\d", image["alt"]) for image in images)
     gaps = (report.metrics(task)["gap"].estimate for task in report.tasks)
     assert all(number(gap) in images[0]["alt"] for gap in gaps)
-    for image, task in zip(images[1:], report.tasks, strict=True):
+    with_bins = [image for image in images[1:] if not image["alt"].startswith("Without bins")]
+    for image, task in zip(with_bins, report.tasks, strict=True):
         assert f"{int((report.bins(task).count > 0).sum())} point" in image["alt"]
     assert "prefers-color-scheme: dark" in html
     assert len(page.of("h1")) == 1
@@ -85,12 +88,32 @@ def test_the_same_report_gives_the_same_page(html, report):
     assert to_html(report) == html
 
 
-def test_what_a_model_says_cannot_become_markup(report, monkeypatch):
+def test_nothing_that_was_asked_or_said_can_become_markup(report, monkeypatch):
     monkeypatch.setattr(page, "_drawn", lambda _: page.Drawn("", "", ""))
-    data = report.data | {"model": report.data["model"] | {"name": "<script>alert(1)</script>"}}
+    text, data = '"><script>alert({})</script>', deepcopy(report.data)
+    data["model"] |= {"name": text.format("model"), "weights": text.format("weights")}
+    data["software"] = {text.format("package"): text.format("version")}
+    task = data["tasks"]["answers"]
+    for entry in ("title", "event", "entity", "prompt"):
+        task[entry] = text.format(entry)
+    task["surest_wrong"] = [
+        {name: text.format(name) for name in ("question", "said", "right")} | {"agreeing": 9}
+    ]
+    kinds = task["groups"]["kind"]
+    task["groups"] = {text.format("label"): {text.format("group"): next(iter(kinds.values()))}}
     found = to_html(Report(data))
-    assert "<script>" not in found
-    assert "&lt;script&gt;" in found
+    assert Page(found).of("script") == []
+    names = ("model", "weights", "package", "version", "title", "event", "entity", "prompt")
+    for name in (*names, "question", "said", "right", "label", "group"):
+        assert f"&lt;script&gt;alert({name})&lt;/script&gt;" in found
+        assert f"<script>alert({name})" not in found
+
+
+def test_a_name_with_dollar_signs_is_no_formula(report):
+    data = deepcopy(report.data)
+    data["tasks"] = {"code": data["tasks"]["code"] | {"title": r"$\frac{1}$ <b>"}}
+    drawn = page._figures(Report(data), "code")
+    assert "<b>, N = " in drawn[0].alt
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,10 @@ CASES = {
         lambda f, k: f(*wrong(k), "Five", n_bins=4, n_simulations=50),
         ["0.4 and 0.5, 0.9 and 0.667", "0 of 2 points lie outside"],
     ),
+    plots.corp_diagram: (
+        lambda f, k: f(wrong(k)[0].double(), wrong(k)[1], "T", n_simulations=20),
+        ["0.5 at 0.35", "0.5 at 0.85, 0.5 at 0.9, 1 at 0.95", "20% of the predictions"],
+    ),
     plots.reliability_diagram: (
         lambda f, k: f(*wrong(k), n_bins=4, n_resamples=20),
         ["0.4 and 0.5, 0.9 and 0.667", "ECE = 0.180", "Most predictions, 3, have", "0.75 and 1"],
@@ -171,10 +175,6 @@ CASES = {
     "calibration_metrics.risk_coverage_curves": (
         lambda f, k: f({"m": risk_coverage_curve(*wrong(k))}, "T"),
         ["m: 0 at 0.2, 0.5 at 0.4, 0.333 at 0.6, 0.5 at 0.8, 0.4 at 1", "all answered: 0.40"],
-    ),
-    "calibration_metrics.corp_diagram": (
-        lambda f, k: f(wrong(k)[0].double(), wrong(k)[1], "T", n_simulations=20),
-        ["0.5 at 0.35", "0.5 at 0.85, 0.5 at 0.9, 1 at 0.95", "20% of the predictions"],
     ),
     "free_form_answers.sample_panels": (
         lambda f, k: f({"Q": {"x": 7, "y": int(2 * k)}}, {"Q": "x"}),

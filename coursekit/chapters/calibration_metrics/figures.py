@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from torch import Tensor
 
-from coursekit.calibration import RiskCoverage, corp_reliability
+from coursekit.calibration import RiskCoverage
 from coursekit.plots.describing import describe, number, series
 from coursekit.plots.style import COLORS, GRAY, new_axes, style, title_above_legend
 
@@ -146,54 +146,4 @@ def risk_coverage_curves(curves: Mapping[str, RiskCoverage], title: str) -> Axes
         ax.set(xlabel="coverage (share of words answered)", ylabel="risk (share of these wrong)")
         ax.xaxis.set_major_formatter(StrMethodFormatter("{x:.1f}"))
         ax.legend(loc="lower right")
-    return ax
-
-
-def corp_diagram(
-    confidence: Tensor,
-    correct: Tensor,
-    title: str,
-    *,
-    n_simulations: int = 200,
-    seed: int = 0,
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw what should have been stated against what was, without bins, and what it would gain.
-
-    The band holds the curves of a calibrated model, at each confidence 95 % of them.
-
-    Args:
-        confidence: Predicted probabilities `(N,)`.
-        correct: Whether each came true `(N,)`.
-        title: First line of the title; the second gives the parts of the Brier score.
-        n_simulations: How many calibrated samples are drawn for the band.
-        seed: Seed of these samples.
-        ax: Where to draw; without it a new figure is made.
-    """
-    found = corp_reliability(confidence, correct)
-    generator = torch.Generator().manual_seed(seed)
-    tossed = torch.rand(n_simulations, len(confidence), dtype=torch.float64, generator=generator)
-    curves = [corp_reliability(confidence, row).recalibrated for row in tossed < confidence]
-    tails = torch.tensor([0.025, 0.975], dtype=torch.float64)
-    low, high = torch.stack(curves).quantile(tails, dim=0)
-    with style():
-        ax = ax if ax is not None else new_axes(6.4, 6.0)
-        ax.plot([0, 1], [0, 1], "--", color=GRAY, linewidth=1.6)
-        ax.fill_between(
-            found.confidence, low, high, color=COLORS["sky"], alpha=0.5, label="calibrated: 95 %"
-        )
-        ax.plot(found.confidence, found.recalibrated, color=COLORS["blue"], label="recalibrated")
-        parts = (
-            f"miscalibration {found.miscalibration:.3f}, discrimination {found.discrimination:.3f}"
-        )
-        ax.set(xlim=(0, 1), ylim=(-0.02, 1.02), title=f"{title}\n{parts}")
-        ax.set(xlabel="confidence (predicted probability)", ylabel="recalibrated probability")
-        ax.legend(loc="upper left")
-    outside = ((found.recalibrated < low) | (found.recalibrated > high)).double().mean().item()
-    curve = series("The recalibrated curve", found.confidence, found.recalibrated)
-    describe(
-        ax,
-        f"Recalibrated probability against confidence. {curve} For {outside:.0%} of the "
-        "predictions it lies outside the band of a calibrated model.",
-    )
     return ax

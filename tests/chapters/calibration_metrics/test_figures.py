@@ -8,7 +8,6 @@ import torch
 
 from coursekit.calibration import Interval, consistency_bands, risk_coverage_curve
 from coursekit.chapters.calibration_metrics.figures import (
-    corp_diagram,
     error_estimates,
     estimates_histogram,
     rejection_curves,
@@ -105,20 +104,6 @@ def test_rows_have_their_interval_and_are_hollow_over_the_reference():
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["clear", "chance"]
     assert labels(ax) == ["coin"]
     assert interval_rows(rows, "AUROC", "Title").get_legend() is None
-
-
-def test_corp_curve_leaves_the_band_of_a_calibrated_model():
-    confidence = torch.tensor([0.3] * 100 + [0.7] * 100, dtype=torch.float64)
-    correct = torch.cat([torch.arange(100) < 30, torch.arange(100) < 40])
-    ax = corp_diagram(confidence, correct, "title")
-    curve = ax.lines[1].get_xydata()
-    assert curve.tolist() == [[0.3, 0.3], [0.7, 0.4]]
-    band = ax.collections[0].get_paths()[0].vertices
-    at = {x: band[band[:, 0].round(6) == x][:, 1] for x in (0.3, 0.7)}
-    assert at[0.3].min() < 0.3 < at[0.3].max()
-    assert 0.5 < at[0.7].min() < 0.7 < at[0.7].max()
-    # A gap of 0.3 in half of the answers: its square, halved.
-    assert ax.get_title("left") == "title\nmiscalibration 0.045, discrimination 0.003"
 
 
 def test_samples_are_counted_in_whole_numbers():
