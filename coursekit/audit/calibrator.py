@@ -82,9 +82,15 @@ class Repair:
         """Take the repair of one task out of a report.
 
         Raises:
-            ValueError: If the task was not done, or does not say what its temperature divides.
+            ValueError: If the task was not done, does not say what its temperature divides, or was
+                not done by a model whose weights were read.
         """
         found = report.task(task)
+        if report.data["model"]["kind"] != "weights":
+            raise ValueError(
+                f"report must be of a model whose weights were read, found {report.model!r}: for "
+                "nothing else can be checked later whether it is the same"
+            )
         if "scale" not in found:
             raise ValueError(
                 f"task {task!r} must say what its temperature divides to be repaired elsewhere: "

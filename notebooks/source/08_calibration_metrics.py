@@ -660,7 +660,7 @@ expect("top 3, package minus by hand", package - ece_by_hand(claimed, came_true,
 left, right = plots.new_axes(12.5, 5.8, ncols=2)
 for ax, (name, confidence) in zip((left, right), models.items(), strict=True):
     drawn = sample(confidence, 1000, torch.Generator().manual_seed(3))
-    figures.corp_diagram(*drawn, f"{name}, 1,000 words", ax=ax)
+    plots.corp_diagram(*drawn, f"{name}, 1,000 words", ax=ax)
 plots.show(left)
 
 # %%
