@@ -49,8 +49,10 @@ def test_equals_the_plain_computation(tiny_lm):
 
 def test_equals_the_plain_computation_on_the_embedded_model(smollm2):
     # In float64, where batching does not change the last digits: what is left would be our error.
-    exact = replace(smollm2, model=deepcopy(smollm2.model).double())
-    assert_plain(exact, PROMPTS, CHOICES)
+    # All layers are alike, so four of the thirty show it.
+    model = deepcopy(smollm2.model)
+    del model.model.layers[4:]
+    assert_plain(replace(smollm2, model=model.double()), PROMPTS, CHOICES)
 
 
 def test_float32_costs_less_than_a_ten_thousandth_of_a_nat_a_token(smollm2):
