@@ -12,7 +12,12 @@ import torch
 from matplotlib.figure import Figure
 
 from coursekit import plots
-from coursekit.calibration import Interval, reliability_bins, risk_coverage_curve
+from coursekit.calibration import (
+    Interval,
+    crossed_mean,
+    reliability_bins,
+    risk_coverage_curve,
+)
 from coursekit.plots.describing import LONGEST, description
 from coursekit.plots.interactive import diagram_at_temperature
 
@@ -239,9 +244,19 @@ CASES = {
         lambda f, k: f({"100 steps": (tensor(0.5, 0.75), tensor(0.5, 0.5 * k))}, "T"),
         ["100 steps", "2 words", "50% within 0.05", "mean distance 0.125", "minus true 0.125"],
     ),
-    "multiple_choice.prior_bars": (
-        lambda f, k: f(["Lima", "Oslo"], tensor(0.01, 0.001 * k), "T"),
-        ["Lima 0.01, Oslo 0.001", "logarithmic"],
+    "multiple_choice.specification_curve": (
+        lambda f, k: f(
+            [interval(0.8), interval(0.4 * k)],
+            [0.9, 0.7],
+            {"list": [False, True]},
+            {"list": ("none", "four")},
+            "T",
+        ),
+        ["from 0.4 to 0.8", "between 0.7 and 0.9", "list: none 0.8, four 0.4 on average"],
+    ),
+    "multiple_choice.effects_over": (
+        lambda f, k: f({"list": crossed_mean(tensor([0.2, 0.3], [0.5 * k, 0.4]))}, "gain", "T"),
+        ["Over questions: list 0.35", "Over questions and prompts: list 0.35"],
     ),
     "multiple_choice.spread_over_splits": (
         lambda f, k: f({"m": tensor(0.1, 0.3 * k)}, {"m": 0.25}, "ECE", "T"),
