@@ -13,16 +13,20 @@ $$S(p) = \underbrace{S(p) - S(\hat p)}_{\text{miscalibration}}
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from scipy.special import stdtrit
 from torch import Tensor
 
+from coursekit.calibration._groups import sum_by_group
 from coursekit.calibration._validation import (
     ArrayLike,
     as_confidence_and_correct,
+    as_group_index,
     require_choice,
     require_level,
 )
@@ -168,26 +172,34 @@ class CalibrationLine:
 
 
 def calibration_line(
-    confidence: ArrayLike, correct: ArrayLike, level: float = LEVEL
+    confidence: ArrayLike,
+    correct: ArrayLike,
+    level: float = LEVEL,
+    *,
+    groups: ArrayLike | None = None,
 ) -> CalibrationLine:
     """Fit logit P(correct) = intercept + slope · logit(confidence), by maximum likelihood.
 
-    The intervals are Wald's, for independent predictions: a few hundred of them or more.
+    The intervals are Wald's, for independent predictions: a few hundred of them or more. With
+    `groups` they let the predictions of a group depend on each other (the sandwich of sums over
+    groups, and Student's t for as many groups): have 30 or more.
 
     Args:
         confidence: Predicted probabilities `(N,)`, strictly between 0 and 1.
         correct: Whether each prediction came true `(N,)`, bool or 0 and 1.
         level: Nominal coverage of the intervals.
+        groups: To which group each prediction belongs `(N,)`, such as its document.
 
     Raises:
-        ValueError: If an argument has a wrong shape, is empty or out of range, a confidence is
-            exactly 0 or 1, all confidences or all outcomes are equal, or a threshold separates
-            right from wrong without error, so that no line fits best.
+        ValueError: If an argument has a wrong shape, is empty or out of range, there is only one
+            group, a confidence is exactly 0 or 1, all confidences or all outcomes are equal, or a
+            threshold separates right from wrong without error, so that no line fits best.
         TypeError: If an argument does not hold numbers.
 
     Reference:
         D. R. Cox, "Two further applications of a model for binary regression", Biometrika 45,
-        1958.
+        1958; K.-Y. Liang, S. L. Zeger, "Longitudinal data analysis using generalized linear
+        models", Biometrika 73, 1986 (groups).
 
     Example:
         >>> line = calibration_line([0.2] * 500 + [0.8] * 500, ([1, 0] * 250 + [1, 1, 1, 0] * 125))
@@ -209,10 +221,14 @@ def calibration_line(
             "correct must not be decided by a threshold of confidence, found one that separates "
             "right from wrong: the line has no finite slope"
         )
+    group = None if groups is None else as_group_index(groups, len(logit))
+    freedom = math.inf if group is None else int(group.max())
+    if freedom < 1:
+        raise ValueError("groups must name at least 2 different groups, found 1")
     one = torch.ones_like(logit)
-    alone, alone_error = _logistic_fit(one[:, None], outcome, offset=logit)
-    both, both_error = _logistic_fit(torch.stack([one, logit], dim=1), outcome)
-    z = torch.special.ndtri(torch.tensor((1 + level) / 2, dtype=torch.float64)).item()
+    alone, alone_error = _logistic_fit(one[:, None], outcome, logit, group)
+    both, both_error = _logistic_fit(torch.stack([one, logit], dim=1), outcome, 0.0, group)
+    z = float(stdtrit(freedom, (1 + level) / 2))
 
     def interval(estimate: float, error: float) -> Interval:
         return Interval(estimate, estimate - z * error, estimate + z * error, level)
@@ -230,7 +246,7 @@ def _separates(logit: Tensor, outcome: Tensor) -> bool:
 
 
 def _logistic_fit(
-    columns: Tensor, outcome: Tensor, offset: Tensor | float = 0.0
+    columns: Tensor, outcome: Tensor, offset: Tensor | float, group: Tensor | None
 ) -> tuple[list[float], list[float]]:
     """Return the coefficients of a logistic regression and their standard errors (Newton)."""
     weights = columns.new_zeros(columns.shape[1])
@@ -245,7 +261,13 @@ def _logistic_fit(
         if step.abs().max() < 1e-10:
             break
     _, information = _derivatives(columns, outcome, offset, weights)
-    return weights.tolist(), torch.linalg.inv(information).diagonal().sqrt().tolist()
+    covariance = torch.linalg.inv(information)
+    if group is not None:
+        residual = outcome - (columns @ weights + offset).sigmoid()
+        n_groups = int(group.max()) + 1
+        scores = sum_by_group(columns * residual[:, None], group, n_groups)
+        covariance = covariance @ scores.T @ scores @ covariance * n_groups / (n_groups - 1)
+    return weights.tolist(), covariance.diagonal().sqrt().tolist()
 
 
 def _derivatives(

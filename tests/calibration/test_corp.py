@@ -119,3 +119,40 @@ def test_intervals_of_the_line_cover_the_truth():
 def test_where_no_line_fits_best_none_is_given(confidence, correct, message):
     with pytest.raises(ValueError, match=message):
         calibration_line(confidence, correct)
+
+
+# --- the line of groups
+
+
+def test_copies_within_a_group_do_not_narrow_the_line():
+    confidence, correct = forecasts(300)
+    once = calibration_line(confidence, correct)
+    groups = np.arange(300).repeat(8)
+    copied = calibration_line(confidence.repeat(8), correct.repeat(8), groups=groups)
+    naive = calibration_line(confidence.repeat(8), correct.repeat(8))
+    for name in ("in_the_large", "intercept", "slope"):
+        one, grouped, narrow = (getattr(line, name) for line in (once, copied, naive))
+        assert grouped.estimate == pytest.approx(one.estimate, abs=1e-9)
+        ratio = (grouped.high - grouped.low) / (one.high - one.low)
+        assert ratio == pytest.approx(1, abs=0.15)
+        assert narrow.high - narrow.low < 0.5 * (grouped.high - grouped.low)
+
+
+def test_intervals_of_the_line_of_dependent_answers_cover_the_truth():
+    missed = np.zeros((2, 2))
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        group = np.arange(40).repeat(10)
+        confidence = rng.uniform(0.1, 0.9, 400)
+        shared = rng.random(400) < 0.6  # the luck of the group, and not of the answer alone
+        luck = np.where(shared, rng.random(40)[group], rng.random(400))
+        for place, groups in enumerate((group, None)):
+            line = calibration_line(confidence, luck < confidence, groups=groups)
+            missed[place] += [0 not in line.in_the_large, 1 not in line.slope]
+    assert missed[0].max() <= 11  # 5 are expected, with a standard deviation of 2.2
+    assert missed[1, 0] >= 25  # as if all were independent
+
+
+def test_one_group_has_no_line():
+    with pytest.raises(ValueError, match="at least 2 different groups, found 1"):
+        calibration_line(*forecasts(), groups=["a"] * 400)
