@@ -234,8 +234,9 @@ def _require_agreement(server: Server, first: Completion, found: Probing) -> Non
     tokens = first.tokens or ()
     second: list[float | None] = []
     for place, token in enumerate(tokens):
-        text = PROMPT + "".join(before.text for before in tokens[:place])
-        again = server.write(text, 1, alternatives=server.can.alternatives)
+        again = server.write(
+            PROMPT + _beginning(server, place), 1, alternatives=server.can.alternatives
+        )
         _require_law(again)
         value, is_bound = log_prob_of(again, _spelling(token.text))
         second.append(None if is_bound else value)
@@ -251,6 +252,11 @@ def _require_agreement(server: Server, first: Completion, found: Probing) -> Non
         "written in one go, and token by token: "
         + ", ".join(f"{t.text!r} {t.log_prob:.2f} and {v:.2f}" for t, v in pairs if v is not None)
     )
+
+
+def _beginning(server: Server, n_tokens: int) -> str:
+    """Return the text of the first tokens that it writes; single tokens may lack their space."""
+    return server.write(PROMPT, n_tokens, temperature=0).text if n_tokens else ""
 
 
 def _require_law(written: Completion) -> None:
@@ -281,7 +287,7 @@ def _spelling(text: str) -> Callable[[Token], bool]:
 def _scoring(server: Server, first: Completion, found: Probing) -> None:
     """Take the best way to score a given text that gives the numbers of the control."""
     tokens = first.tokens or ()
-    continuation = "".join(token.text for token in tokens)
+    continuation = first.text
     ways: tuple[tuple[Way, str, Callable[[str], list[Token]]], ...] = (
         ("echo", "it scores a given text by echo", server.echo),
         (
@@ -301,6 +307,9 @@ def _scoring(server: Server, first: Completion, found: Probing) -> None:
                 found.cannot.append(f"{way} is ignored in silence")
                 continue
             raise error
+        if all(token.log_prob is None for token in scored):
+            found.cannot.append(f"{way} returns tokens without log-probabilities")
+            continue
         _require_scores(server, way, tokens, scored, read, found)
         server.can = replace(server.can, scoring=way)
         found.can.append(said)
@@ -357,7 +366,7 @@ def _steps(server: Server, tokens: Sequence[Token], found: Probing) -> None:
     if None in others:
         return
     try:
-        ids = server.tokens_of(PROMPT + tokens[0].text)
+        ids = server.tokens_of(PROMPT + _beginning(server, 1))
         again = server.write(ids[:-1], 1, alternatives=server.can.alternatives)
     except ServerError:
         return

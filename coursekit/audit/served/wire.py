@@ -28,7 +28,7 @@ class Token:
 
     Attributes:
         text: Its letters.
-        log_prob: In nats; None where nothing stands before it.
+        log_prob: In nats; None where the server gives none, as for the first token of a text.
         id: Its number in the vocabulary, where the server tells it.
         others: The most likely tokens at this place with their log-probabilities, itself among them
             if it is one.
@@ -150,9 +150,9 @@ def _of_lists(logprobs: dict[str, Any]) -> tuple[Token, ...]:
             f"{_short(numbers)}"
         )
     tokens = []
-    for place, (text, number, top) in enumerate(zip(texts, numbers, tops, strict=True)):
-        # Only before the first token of a text there is nothing to predict it from.
-        log_prob = None if number is None and place == 0 else _checked(number)
+    for text, number, top in zip(texts, numbers, tops, strict=True):
+        # Before the first token of a text there is nothing to predict it from.
+        log_prob = None if number is None else _checked(number)
         among = top.items() if isinstance(top, dict) else ()
         others = tuple(Token(str(other), _checked(value)) for other, value in among)
         tokens.append(Token(str(text), log_prob, None, others))

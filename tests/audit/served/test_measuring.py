@@ -193,3 +193,33 @@ def test_questions_of_your_own_are_asked(fake, tmp_path, capsys):
     assert "Your questions" not in capsys.readouterr().out
     assert __main__.main(["audit", fake.address, "--dry-run", "--tasks", "code"]) == 1
     assert "Only weights can be asked" in capsys.readouterr().err
+
+
+def test_servers_write_space_and_the_beginning_of_a_text_in_their_own_way(fake):
+    """As some do for tokenizers of SentencePiece: a mark first, and no space before a word."""
+
+    def theirs(path, body, answer):
+        for choice in answer.get("choices", ()):
+            if choice.get("logprobs"):
+                found = choice["logprobs"]
+                found["tokens"] = [token.strip(" ") for token in found["tokens"]]
+                found["top_logprobs"] = [
+                    top and {token.strip(" ") or " ": value for token, value in top.items()}
+                    for top in found["top_logprobs"]
+                ]
+                if body.get("echo"):
+                    for name, first in (("tokens", "<s>"), ("token_logprobs", None)):
+                        found[name].insert(0, first)
+                    found["token_logprobs"][1] = -3.0
+                    found["top_logprobs"].insert(0, None)
+                    answer["usage"]["prompt_tokens"] += 1
+        return answer
+
+    _, items, plain = records(fake)
+    fake.misbehave = theirs
+    made, _, found = records(fake)
+    assert made.server.can.scoring == "echo"
+    assert [softmax(one["scores"]) for one in found] == [
+        pytest.approx(softmax(one["scores"]), abs=1e-9) for one in plain
+    ]
+    assert len(items) == 8
