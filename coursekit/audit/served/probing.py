@@ -29,6 +29,7 @@ PROMPT = (
 GARBAGE = " zq{{7"
 N_TOKENS = 3  #: of the continuation that is scored in two ways
 ALTERNATIVES = (100, 20, 5, 1)  #: servers have limits: vLLM 20 by default, OpenAI 5 or 20
+DEEPER = 2000  #: where a token is not among these; few are not
 AGREEMENT = 0.1  #: nats a token; another batch or kernel moves a token of half precision by 0.05
 SHARE = 0.05  #: the same, of very unlikely tokens
 N_SAMPLES, SAMPLE = 4, 24  #: samples of so many tokens must not be all the same
@@ -372,8 +373,22 @@ def _steps(server: Server, tokens: Sequence[Token], found: Probing) -> None:
         return
     value, is_bound = log_prob_of(again, lambda token: token.id == ids[-1])
     _require_close(tokens[:1], [None if is_bound else value], "from text and from tokens")
-    server.can = replace(server.can, scoring="steps")
-    found.can.append("it scores a given text token by token, within its most likely ones")
+    server.can = replace(server.can, scoring="steps", deeper=_deeper(server))
+    found.can.append(
+        f"it scores a given text token by token, among the {server.can.deeper[-1]:,} most likely "
+        "ones at each place"
+    )
+
+
+def _deeper(server: Server) -> tuple[int, ...]:
+    """Return how many likely tokens it can be asked for, ever more."""
+    most = server.facts.get("vocabulary") or DEEPER
+    try:
+        named = server.write(PROMPT, 1, alternatives=most)
+    except RefusedError:
+        return (server.can.alternatives,)
+    reached = _n_alternatives(named)
+    return tuple(sorted({k for k in (server.can.alternatives, DEEPER, reached) if k <= reached}))
 
 
 def _require_variety(server: Server) -> None:

@@ -39,6 +39,7 @@ class Abilities:
         scoring: How it scores a given text, if it does.
         alternatives: How many likely tokens it names when it continues a text.
         chat_alternatives: The same in a chat.
+        deeper: How many it can be asked for, ever more, when a token is to be found among them.
         uncut: Whether it takes the parameters that switch off what cuts its distribution.
         chat_limit: Its name for the largest number of tokens in a chat.
         tokens_per_letter: Of a text of questions.
@@ -49,6 +50,7 @@ class Abilities:
     scoring: Way | None = None
     alternatives: int = 0
     chat_alternatives: int = 0
+    deeper: tuple[int, ...] = ()
     uncut: bool = True
     chat_limit: str = "max_tokens"
     tokens_per_letter: float = 0.3
@@ -178,21 +180,29 @@ class Server:
 
     def _scores_by_steps(self, prompt: str, options: Sequence[str]) -> Scores:
         texts = [self.tokens_of(prompt + option) for option in options]
-        shared = n_shared(texts)
+        shared = max(n_shared(texts), 1)
         known: dict[tuple[int, ...], Completion] = {}
         values, bounded = [], []
         for place, ids in enumerate(texts):
-            total = 0.0
-            for end in range(max(shared, 1), len(ids)):
-                before = tuple(ids[:end])
-                if before not in known:
-                    known[before] = self.write(list(before), 1, alternatives=self.can.alternatives)
-                value, is_bound = log_prob_of(known[before], _with_id(ids[end]))
-                total += value
-                if is_bound and place not in bounded:
-                    bounded.append(place)
-            values.append(total)
+            steps = [self._step(known, ids[:end], ids[end]) for end in range(shared, len(ids))]
+            values.append(sum(value for value, _ in steps))
+            if any(is_bound for _, is_bound in steps):
+                bounded.append(place)
         return Scores(tuple(values), tuple(bounded))
+
+    def _step(
+        self, known: dict[tuple[int, ...], Completion], before: list[int], token: int
+    ) -> tuple[float, bool]:
+        """Return the log-probability of one token; asks for ever more until it is named."""
+        start = tuple(before)
+        for wanted in self.can.deeper or (self.can.alternatives,):
+            found = known.get(start)
+            if found is None or _n_named(found) < wanted:
+                known[start] = found = self.write(before, 1, alternatives=wanted)
+            value, is_bound = log_prob_of(found, _with_id(token))
+            if not is_bound or _n_named(found) < wanted:
+                break  # it is named, or the server names no more
+        return value, is_bound
 
 
 def total_scores(texts: Sequence[Sequence[Token]]) -> Scores:
@@ -250,6 +260,10 @@ def n_shared(texts: Sequence[Sequence[Any]], same: Callable[[Any, Any], bool] = 
             break
         count += 1
     return count
+
+
+def _n_named(found: Completion) -> int:
+    return len(found.tokens[0].others) if found.tokens else 0
 
 
 def _with_id(number: int) -> Callable[[Token], bool]:

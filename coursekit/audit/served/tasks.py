@@ -161,7 +161,7 @@ def _choices(server: Server, task: ChoiceTask) -> Asking:
         return Asking(
             task,
             "the text of every option is scored token by token, among the "
-            f"{can.alternatives} most likely ones",
+            f"{can.deeper[-1]:,} most likely ones at each place",
             _by_text,
             # One request for the first tokens of all options, and about two more for each.
             lambda item: (

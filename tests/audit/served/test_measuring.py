@@ -36,16 +36,14 @@ def records(fake, **options):
     ],
 )
 def test_options_are_scored_as_the_model_scores_them(fake, way, can):
-    fake.can = can
+    fake.can, fake.most_alternatives = can, 10_000
     made, items, found = records(fake)
     assert made.server.can.scoring == way
     assert made.askings[0].task is CHOICES
     for item, record in zip(items, found, strict=True):
         prompt = item.content["prompt"]
         exact = [score(prompt, f" {option}") for option in item.content["question"].options]
-        # By steps, 2 of the 102 tokens are beyond the 100 likely ones, and stand with their bound.
-        tolerance = 1e-5 if way == "steps" else 1e-9
-        assert softmax(record["scores"]) == pytest.approx(softmax(exact), abs=tolerance)
+        assert softmax(record["scores"]) == pytest.approx(softmax(exact), abs=1e-9)
 
 
 def test_a_token_beyond_the_likely_ones_has_a_bound(fake):
