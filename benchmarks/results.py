@@ -24,6 +24,8 @@ from coursekit.audit.results import run
 from coursekit.audit import audit_results
 report = audit_results(PATH, group=["kind"], cluster=CLUSTER)
 found = {name: of.estimate for name, of in report.metrics("results").items()}
+bins = report.bins("results")  # theirs is the plain ECE, with what chance adds
+found["ece"] = float((bins.confidence_sum - bins.correct_count).abs().sum() / bins.count.sum())
 """,
     "pandas and scikit-learn": """
 import numpy as np, pandas as pd

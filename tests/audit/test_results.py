@@ -344,7 +344,7 @@ def test_one_class_and_repeated_items_are_told(tmp_path):
 
 
 def test_parquet_without_pyarrow_says_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(ValueError, match="pip install pyarrow, or save the table as CSV"):
         audit_results(write(tmp_path / "t.parquet", "PAR1"))
 

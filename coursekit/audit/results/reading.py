@@ -212,7 +212,7 @@ def _inspect_archive(path: Path, unreadable: Unreadable) -> Iterator[Chunk]:
 
 def _parquet(path: Path, unreadable: Unreadable) -> Iterator[Chunk]:
     try:
-        import pyarrow.parquet as parquet
+        from pyarrow import ArrowException, parquet
     except ImportError as error:
         raise ValueError(
             f"{path}: reading Parquet needs pyarrow, which is not installed: pip install pyarrow, "
@@ -225,5 +225,5 @@ def _parquet(path: Path, unreadable: Unreadable) -> Iterator[Chunk]:
             rows = batch.to_pylist()
             yield Chunk(list(range(start, start + len(rows))), tuple(batch.schema.names), rows)
             start += len(rows)
-    except (parquet.pa.ArrowException, OSError) as error:
+    except (ArrowException, OSError) as error:
         raise ValueError(f"{path} is no Parquet file, or a damaged one: {error}") from error
