@@ -219,7 +219,8 @@ def _figures(report: Report, task: str) -> list[Drawn]:
 
 def _diagram(report: Report, task: str) -> Axes:
     axes = binned_diagrams({report.task(task)["title"]: report.points(task)})
-    axes.set_title(f"{axes.get_title('left')}\nECE without chance {report.metrics(task)['ece']}")
+    ece = report.metrics(task)["ece"]
+    axes.set_title(f"{axes.get_title('left')}\nECE without chance {ece}", loc="left")
     return axes
 
 

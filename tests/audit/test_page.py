@@ -116,6 +116,12 @@ def test_a_name_with_dollar_signs_is_no_formula(report):
     assert "<b>, N = " in drawn[0].alt
 
 
+def test_the_diagram_has_one_title_with_the_valid_interval(report):
+    axes = page._diagram(report, "code")
+    assert axes.get_title("center") == ""
+    assert axes.get_title("left").endswith(f"ECE without chance {report.metrics('code')['ece']}")
+
+
 @pytest.mark.parametrize(
     ("gap", "ece", "said"),
     [
