@@ -101,7 +101,8 @@ def _marks_before(lm: LanguageModel) -> Ids:
 def _end_tokens(lm: LanguageModel) -> set[int]:
     """Return every token that ends a text: of the tokenizer, and of how the model generates."""
     found = {lm.tokenizer.eos_token_id}
-    for config in (lm.model.generation_config, lm.model.config.get_text_config()):
+    generates = getattr(lm.model, "generation_config", None)
+    for config in (generates, lm.model.config.get_text_config()):
         ends = getattr(config, "eos_token_id", None)
         found |= set(ends) if isinstance(ends, Iterable) else {ends}
     return {int(token) for token in found if token is not None}

@@ -300,7 +300,7 @@ def test_bad_arguments_of_the_command(arguments, said, tmp_path, monkeypatch, ca
 
 
 def test_the_page_names_every_column_and_all_it_may_be_called():
-    page = (Path(__file__).parents[2] / "docs" / "audit.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "audit_questions.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)` \| ([a-z_, ]+) \|", page, re.MULTILINE)
     named = {name: tuple(others.split(", ")) for name, others in rows}
     expected = {name: aliases[1:] for name, aliases in questions.ALIASES.items()}
@@ -308,7 +308,7 @@ def test_the_page_names_every_column_and_all_it_may_be_called():
 
 
 def test_the_examples_of_the_page_can_be_read(tmp_path):
-    page = (Path(__file__).parents[2] / "docs" / "audit.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "audit_questions.md").read_text(encoding="utf-8")
     table, lines = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
     lima, zinc = read_questions(written(tmp_path, table, "exam.csv"))
     assert (lima.answer, zinc.answer, zinc.options) == ("Lima", "zinc", ("zinc", "helium"))

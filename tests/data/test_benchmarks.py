@@ -254,7 +254,7 @@ def test_the_file_of_sciq_has_the_right_answer_last_every_time():
 
 
 def test_the_page_about_the_sets_says_the_same():
-    page = (Path(__file__).parents[2] / "docs" / "audit.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "audit_questions.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| `") and line.count("|") == 5]
     listed = [[cell.strip() for cell in line.strip("|").split("|")] for line in rows]
     sets = [about(name) for name in names()]
