@@ -224,7 +224,8 @@ expect("the words' chance, Brier minus the three parts", brier - noise - error, 
 # %% [markdown]
 # Suppose we had the words alone. The models still disagree: the variance can be had without $p$, from
 # the laws of the thirty. The Brier score minus that variance is noise *plus* bias², and no number
-# of models or of words parts the two: a world with more noise and less bias would look the same.
+# of models parts the two: a world with more noise and less bias would look the same. (Two words that
+# follow one and the same beginning would be enough; but a long beginning hardly ever comes twice.)
 
 # %%
 without_truth = brier - variance
@@ -583,7 +584,8 @@ expect("overconfidence of order 5", mean_gap[5], 0.23, within=0.02)
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Overconfidence follows the variance. Order 0 says the same at every position, and is right as
 # often as it says: **all bias, calibrated, useless.** Order 5 knows most and overstates what it
-# knows.
+# knows. Ask it about the word that *another* of the thirty prefers, and it is right on average: what
+# made it too sure was the choosing.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Can smoothing make it calibrated?
@@ -714,7 +716,8 @@ expect(
 expect("what the same text misleads all of them into", bias_same - bias_own, at_least=0.02)
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Most of the variance is there with the text held fixed: these GPTs fill what the text leaves open
+# Much of the variance is there with the text held fixed: here most of it, with twice the text two
+# fifths. These GPTs fill what the text leaves open
 # each in their own way. What their one text misleads them all into has moved to the "bias": shared
 # error.
 #
@@ -888,8 +891,8 @@ expect("KL of one GPT on 400 sequences, over that of eight: mean of 4", over_vot
 expect("the worst of the four", over_vote.max(), at_most=0.45)
 
 # %% [markdown]
-# Every one of the four comes far closer to the truth than the vote, with an eighth of the computing. If
-# you have more text, train on it. Ensembles are for the variance that is left when the text is
+# Every one of the four comes far closer to the truth than the vote, with an eighth of the computing.
+# (Where each member has read more, the vote comes nearer.) If you have more text, train on it. Ensembles are for the variance that is left when the text is
 # used up, such as that of the seed, and cost $M$ times the computing.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -906,11 +909,12 @@ exercises.what_to_do.check(...)
 #   average, and can be measured without the truth. Bias and noise cannot be parted without it. For the squared error they add up to the error, and the noise of the words comes on
 #   top.
 # - Bias is what two independent models get wrong alike: so it can be measured fairly from pairs.
-# - More context: less bias, more variance; hence the U, whose bottom moves right with more data.
+# - More context: less bias, more variance; hence the U, whose bottom moves right, if it moves, with
+#   more data.
 # - Data lower variance, not the bias of the kind of model. Smoothing buys less variance with bias
 #   towards its prior, and the prior decides whether that is a bargain.
 # - KL splits as exactly, around the geometric mean, with other parts: they belong to the loss, too.
-# - Overconfidence follows variance. All bias and no variance can be calibrated, and useless.
+# - Turn one knob, and overconfidence follows variance. All bias and no variance can be calibrated, and useless.
 # - An ensemble's squared error is bias² + variance / M, known before it is trained.
 #
 # ## Common misconceptions
