@@ -693,7 +693,8 @@ _GPTS = {
 @LEDGER.measured(
     "Much of the variance of small GPTs is there with the text held fixed.",
     stands="Much of the variance is there with the text held fixed: here most of it",
-    refuted_by="a variance of three GPTs of one text below a quarter of that of three with their own",
+    refuted_by="a variance of three GPTs of one text below a quarter of that of three with their "
+    "own",
     was="Most of the variance is there with the text held fixed (with twice the text, two fifths).",
     variations=_GPTS,
     quick=IN_NOTEBOOK,
