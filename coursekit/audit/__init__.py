@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from coursekit.audit.asking import AnswerTask, ChoiceTask
     from coursekit.audit.calibrator import Repair, load_calibrator
     from coursekit.audit.comparison import TaskComparison, compare
+    from coursekit.audit.gate import held_against
     from coursekit.audit.items import Item, Task
     from coursekit.audit.questions import read_questions, task_of
     from coursekit.audit.report import Report
@@ -46,6 +47,7 @@ _HOMES = {
     "audit_served": "served.run",
     "compare": "comparison",
     "default_batch_size": "run",
+    "held_against": "gate",
     "load_calibrator": "calibrator",
     "read_questions": "questions",
     "task_of": "questions",
@@ -70,6 +72,7 @@ __all__ = [
     "audit_served",
     "compare",
     "default_batch_size",
+    "held_against",
     "load_calibrator",
     "read_questions",
     "task_of",

@@ -161,6 +161,37 @@ def add_arguments(parser: ArgumentParser) -> list[Action]:
     ]
 
 
+def held_against(report: Report, *limits: str) -> list[Finding]:
+    r"""Hold a report against limits, in every task that they are about; the 95 % interval decides.
+
+    Args:
+        report: Of a model, or of a file of results.
+        *limits: As on the command line: what must not be, such as "ece > 0.05".
+
+    Raises:
+        ArgumentTypeError: If a text is no limit; the message says what is accepted.
+        ValueError: If a limit is about something that was not measured.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from coursekit.audit import audit_results
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "quiz.csv"
+        ...     _ = path.write_text("confidence,correct\n" + "0.9,yes\n0.9,no\n" * 100)
+        ...     report = audit_results(path)
+        >>> [finding.verdict for finding in held_against(report, "gap > 0.1", "accuracy > 0.6")]
+        ['exceeded', 'kept']
+    """
+    found = []
+    for limit in map(Limit.parse, limits):
+        about = list(_of_report(limit, "", report))
+        if not about:
+            raise ValueError(f"{limit.text!r} must be about {_what_there_is(limit, {'': report})}")
+        found += about
+    return found
+
+
 def judge(
     options: Namespace,
     reports: Mapping[str, Report],

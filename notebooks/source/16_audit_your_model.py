@@ -33,12 +33,23 @@
 # %%
 import copy
 from dataclasses import replace
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+import pandas as pd
 import torch
 
 from coursekit import expect, llm, plots, predict
-from coursekit.audit import Report, audit, compare
+from coursekit.audit import (
+    Repair,
+    Report,
+    audit,
+    audit_results,
+    compare,
+    held_against,
+    load_calibrator,
+)
 from coursekit.chapters.audit_your_model import exercises, widget
 
 lm = llm.load()
@@ -282,8 +293,10 @@ exercises.what_accuracy_misses.check(...)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A second patient: four bits a weight
 #
-# The second damage is an honest one, done to save memory: each weight matrix keeps 15 different
-# values a row, by rounding. (Real quantisers are cleverer: they choose a scale for each 32 weights.)
+# The second damage is done to save memory: each weight matrix keeps 15 different values a row, by
+# rounding. Our healthy model was quantised before we got it, to 16 values for each 32 weights
+# (`Q4_1`, notebook 11); so this is four bits on top of four bits, and with a cruder scale. What it
+# shows is a coarser model, not what a good quantiser costs.
 
 
 # %%
@@ -409,6 +422,105 @@ print("read as it was written:", again.data == report.data)
 expect("a report compared with itself", nothing.high - nothing.low, 0.0)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
+# ## Results that you have already
+#
+# Often there is no model at hand, only a table: a confidence and whether it came true. The same
+# command reads it, as it reads the samples of lm-evaluation-harness and the logs of Inspect:
+#
+# ```
+# python -m coursekit audit answers.csv --group language
+# ```
+#
+# Can its numbers be trusted? Give it a table whose truth we know: 1,500 answers in English that are
+# right as often as stated, and 500 in Swahili that are right 12 points less often.
+
+# %%
+random = np.random.default_rng(0)
+language = np.repeat(["en", "sw"], [1500, 500])
+confidence = random.uniform(0.4, 1, len(language))
+chance = confidence - 0.12 * (language == "sw")
+correct = random.random(len(language)) < chance
+table = pd.DataFrame({"language": language, "confidence": confidence, "correct": correct})
+
+with TemporaryDirectory() as folder:
+    table.to_csv(Path(folder, "answers.csv"), index=False)
+    results = audit_results(Path(folder, "answers.csv"), group=["language"])
+
+# %%
+gaps = {"all answers": results.metrics("results")["gap"]}
+for name, metrics in results.groups("results", "language").items():
+    gaps[name] = metrics["gap"]
+plots.show(
+    plots.interval_rows(
+        gaps,
+        "mean confidence minus accuracy (right of 0: surer than right)",
+        "A table of 2,000 answers",
+        reference=(0.0, "calibrated on average"),
+    )
+)
+expect("gap in English: the truth is 0", gaps["en"].estimate, 0.0, within=0.03)
+expect("gap in Swahili: the truth is 0.12", gaps["sw"].estimate, 0.12, within=0.05)
+
+# %% [markdown]
+# The truth lies in each of the three intervals: 0 in English, 0.12 in Swahili, and 0.03 for all,
+# the mean of what the rows were given.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### A limit for a build
+#
+# A build should fail when a model becomes worse, and not when chance was unkind. So a limit is held
+# against the *interval*: exceeded for sure, kept for sure, or undecided.
+#
+# **Predict first.** The limit is a gap of 0.05.
+
+# %%
+my_probability = ...
+guess = predict(
+    "audit-limit-undecided",
+    "For all 2,000 answers together, a limit of 0.05 on the gap is undecided.",
+    my_probability,
+)
+
+# %%
+limits_of_gap = ["gap > 0.05", "gap[language=en] > 0.05", "gap[language=sw] > 0.05"]
+found = held_against(results, *limits_of_gap)
+for finding in found:
+    print(finding.sentence())
+guess.resolve(found[0].verdict == "undecided")
+expect("Swahili exceeds the limit for sure", found[2].verdict == "exceeded", True)
+
+# %% [markdown]
+# All answers together keep the limit: the larger group hides the smaller one, so set limits by group,
+# too. On the command line `--fail-if "gap[language=sw] > 0.05"` ends with exit code 3, which a build
+# takes for a failure. What is undecided comes with the number of answers that would decide.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### A repair to deploy
+#
+# The audit has proven a temperature on the half it was not fitted on. It can be kept, with what it
+# was proven for, and be used where the model serves.
+
+# %%
+repair = Repair.of(report, "choices")
+print(repair)
+with TemporaryDirectory() as folder:
+    path = repair.save(Path(folder, "choices.json"))
+    deployed = load_calibrator(path, model=lm, task="choices")
+    try:
+        load_calibrator(path, model=sharpened, task="choices")
+    except ValueError as error:
+        print("another model:", error)
+
+options = torch.tensor([[-1.0, -3.0, -6.0, -7.0]])  # log-probabilities of four answers
+before, after_it = options.softmax(dim=-1)[0, 0], deployed.predict_proba(options)[0, 0]
+expect("confidence in the first of four options, as it is", before, 0.87, within=0.01)
+expect("with the repair", after_it, at_most=0.75)
+
+# %% [markdown]
+# A repair that is not sure to help is not saved, and one of another model is refused: its weights
+# have another fingerprint.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Choose a task, compare the patients
 #
 # Static first: the choices of all three models.
@@ -460,6 +572,9 @@ widget.report_explorer(reports)
 # python -m coursekit audit MODEL --output out --limit 400          # narrower intervals
 # python -m coursekit audit MODEL --output out --resume             # after an interruption
 # python -m coursekit audit --compare out-a out-b                   # second minus first, paired
+# python -m coursekit audit MODEL --questions exam.csv              # questions of your own
+# python -m coursekit audit MODEL --tasks arc_easy commonsense_qa   # public ones
+# python -m coursekit audit http://127.0.0.1:8080/v1                # a served model
 # accelerate launch --multi_gpu --num_processes 8 -m coursekit audit MODEL --output out
 # ```
 #
@@ -477,6 +592,8 @@ widget.report_explorer(reports)
 # - Accuracy is blind to the first, the calibration error to the second; a proper score sees both.
 # - Compare on the same items, paired; ask for narrow intervals with more items, not more digits.
 # - Sums make it scale: one process or many, the same numbers.
+# - A table of results can be audited without its model; a limit is held against an interval; a repair
+#   is kept with what it was proven for.
 #
 # ## Common misconceptions
 #

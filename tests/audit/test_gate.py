@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from coursekit import __main__, calibration as cal
-from coursekit.audit import audit_results, gate, page
+from coursekit.audit import audit_results, gate, held_against, page
 from coursekit.audit.gate import Finding, Limit
 from coursekit.calibration import Interval
 from coursekit.calibration.planning import answers_to_decide
@@ -33,6 +33,17 @@ def test_limits_as_people_write_them(text, expected):
     limit = Limit.parse(text)
     found = (limit.metric, limit.above, limit.value, limit.task, limit.label, limit.group)
     assert found == expected
+
+
+def test_a_report_is_held_against_limits_in_python(tmp_path):
+    rows = [f"0.9,{i % 2},{'ab'[i % 4 // 2]}" for i in range(200)]
+    table = tmp_path / "quiz.csv"
+    table.write_text("\n".join(["confidence,correct,part", *rows]))
+    report = audit_results(table, group=["part"])
+    found = held_against(report, "gap[part=a] > 0.1", "accuracy < 0.4")
+    assert [finding.verdict for finding in found] == ["exceeded", "kept"]
+    with pytest.raises(ValueError, match=r"must be about a group of at least 10 items, found"):
+        held_against(report, "gap[part=c] > 0.1")
 
 
 @pytest.mark.parametrize("text", ["", "ece", "ece = 0.1", "ece > 5%", "ece > nan", "0.1 > ece"])
