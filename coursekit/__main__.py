@@ -39,7 +39,11 @@ TRAIN_OPTIONS |= {
 }
 
 #: What can be fetched, and what it takes.
-PARTS = {"model": "the embedded language model, 93 MB", "benchmarks": "question sets, 86 MB"}
+PARTS = {
+    "model": "the embedded language model, 93 MB",
+    "benchmarks": "question sets, 86 MB",
+    "embeddings": "sentence embeddings, 84 MB",
+}
 FETCH_OPTIONS: dict[str, dict[str, Any]] = {
     "parts": {
         "nargs": "*",
@@ -106,7 +110,11 @@ def _fetch(options: argparse.Namespace) -> int:
         raise ValueError(f"PART must be some of {', '.join(PARTS)}, found {unknown[0]!r}")
     if options.all and options.parts:
         raise ValueError(f"--all fetches every part: leave out {' '.join(options.parts)}")
-    fetching = {"model": _fetch_model, "benchmarks": _fetch_benchmarks}
+    fetching = {
+        "model": _fetch_model,
+        "benchmarks": _fetch_benchmarks,
+        "embeddings": _fetch_embeddings,
+    }
     parts = tuple(PARTS) if options.all else tuple(dict.fromkeys(options.parts)) or ("model",)
     try:
         for part in parts:
@@ -136,6 +144,14 @@ def _fetch_benchmarks() -> Path:
     print(f"{len(benchmarks.names())} question sets are ready in {path.parent} (86 MB):")
     for name in benchmarks.names():
         print(f"  {benchmarks.about(name)}")
+    return path.parent
+
+
+def _fetch_embeddings() -> Path:
+    from coursekit.llm import embeddings
+
+    path = embeddings.fetch()
+    print(f"{embeddings.NAME} is ready in {path.parent} (84 MB). Licence: {embeddings.LICENCE}.")
     return path.parent
 
 

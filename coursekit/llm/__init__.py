@@ -15,8 +15,16 @@ from coursekit.llm.choice_scores import (
     pmi_scores,
 )
 from coursekit.llm.choices import answer_lengths, score_choices
-from coursekit.llm.clusters import agreement, canonical, cluster_by_string, semantic_entropy
+from coursekit.llm.clusters import (
+    agreement,
+    canonical,
+    cluster_by_similarity,
+    cluster_by_string,
+    kernel_entropy,
+    semantic_entropy,
+)
 from coursekit.llm.embedded import ModelUnavailableError
+from coursekit.llm.embeddings import embed, meaning_by_embedding, similarity_kernels
 from coursekit.llm.meaning import cluster_by_meaning, meaning_by_question, meaning_by_ratio
 from coursekit.llm.next_token import (
     NextTokenPredictions,
@@ -60,16 +68,20 @@ __all__ = [
     "chat_prompts",
     "choice_probs",
     "cluster_by_meaning",
+    "cluster_by_similarity",
     "cluster_by_string",
     "contextual_calibration",
     "continuations",
     "cyclic_orders",
+    "embed",
     "few_shot_prompts",
     "greedy_answers",
+    "kernel_entropy",
     "length_normalised",
     "lettered",
     "lettered_prompts",
     "load",
+    "meaning_by_embedding",
     "meaning_by_question",
     "meaning_by_ratio",
     "next_token_logits",
@@ -82,6 +94,7 @@ __all__ = [
     "score_choices",
     "score_spellings",
     "semantic_entropy",
+    "similarity_kernels",
     "token_windows",
 ]
 

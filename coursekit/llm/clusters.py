@@ -6,6 +6,10 @@ whatever the spelling; the entropy of the shares p_c says how far the samples sc
 
 $$\text{agreement} = p_{c(\text{answer})}, \qquad
   \text{semantic entropy} = -\sum_{\text{clusters } c} p_c \ln p_c \ \text{ nats} .$$
+
+Where a similarity of meaning is known instead of clusters, a table K of ones on the diagonal, the
+eigenvalues of K / S take the place of the shares: the kernel entropy. It is the semantic entropy
+where K is 1 within a cluster and 0 outside, and no threshold has to be chosen.
 """
 
 from __future__ import annotations
@@ -158,6 +162,108 @@ def semantic_entropy(
     if len(of_cluster) == 1:  # whose share is 1, but for rounding
         return 0.0
     return -sum(p * math.log(p) for p in of_cluster.values() if p > 0)
+
+
+def cluster_by_similarity(
+    samples: Sequence[str], similarity: Tensor, threshold: float
+) -> list[int]:
+    """Put samples into one cluster where a table says that they mean the same.
+
+    Samples of one normalised string are together from the start. Then each string joins the first
+    cluster whose first member it is similar enough to, or begins a new one. Samples that say
+    nothing stay by themselves, as one cluster.
+
+    Args:
+        samples: The texts of the samples of one question.
+        similarity: How alike they are `(S, S)`, in any unit; larger is more alike. Of a string that
+            comes more than once, the first counts.
+        threshold: From which similarity on two samples count as the same; choose it on pairs of
+            which you know the truth.
+
+    Returns:
+        The cluster of each sample, numbered from 0 in the order of appearance.
+
+    Raises:
+        TypeError: As `cluster_by_string`.
+        ValueError: No samples, or a table of another shape, that is not symmetric or holds NaN.
+
+    Reference:
+        L. Kuhn, Y. Gal, S. Farquhar, Semantic uncertainty, ICLR 2023: the way in which clusters
+        grow.
+
+    Example:
+        >>> alike = torch.tensor([[1.0, 0.8, 0.1], [0.8, 1.0, 0.2], [0.1, 0.2, 1.0]])
+        >>> cluster_by_similarity(["Beijing", "Peking", "Rome"], alike, threshold=0.7)
+        [0, 0, 1]
+    """
+    strings = cluster_by_string(samples)
+    similarity = _as_table(similarity, "similarity", len(samples))
+    if not isinstance(threshold, float | int) or math.isnan(threshold):
+        raise ValueError(f"threshold must be a number, found {threshold!r}.")
+    heads: list[int] = []  # the place of the first sample of each cluster
+    cluster_of: dict[int, int] = {}
+    for place, (string, text) in enumerate(zip(strings, samples, strict=True)):
+        if string in cluster_of:
+            continue
+        speaks = canonical(text) is not None
+        same = (
+            cluster
+            for cluster, head in enumerate(heads)
+            if speaks
+            and canonical(samples[head]) is not None
+            and similarity[place, head] >= threshold
+        )
+        cluster_of[string] = next(same, len(heads))
+        if cluster_of[string] == len(heads):
+            heads.append(place)
+    return [cluster_of[string] for string in strings]
+
+
+def kernel_entropy(kernel: Tensor) -> float:
+    """Von Neumann entropy of a kernel of similarities, in nats: how far the samples scatter.
+
+    The eigenvalues of the kernel, divided by their sum, are taken for probabilities: 0 nats where
+    all samples are the same, ln S where no two have anything in common.
+
+    Args:
+        kernel: Similarities `(S, S)`, symmetric and positive semi-definite, as the products of unit
+            vectors are (`similarity_kernels`).
+
+    Raises:
+        ValueError: A table that is not square or symmetric, holds NaN, or has a negative eigenvalue
+            beyond rounding, or nothing but zeros.
+
+    Reference:
+        A. Nikitin, J. Kossen, Y. Gal, P. Marttinen, Kernel language entropy, NeurIPS 2024.
+
+    Example:
+        >>> kernel_entropy(torch.ones(10, 10))
+        0.0
+        >>> round(kernel_entropy(torch.eye(10)), 4)  # ln 10
+        2.3026
+    """
+    kernel = _as_table(kernel, "kernel", max(len(kernel), 1)).double()
+    values = torch.linalg.eigvalsh(kernel)
+    total = values.sum()
+    if not total > 0 or values[0] < -1e-5 * total:
+        raise ValueError(
+            "kernel must have no negative eigenvalue, and a positive one, found eigenvalues from "
+            f"{values[0]:.3g} to {values[-1]:.3g}. Products of vectors have none; a table of "
+            "judgements may."
+        )
+    # What is smaller than the rounding of the table is 0.
+    shares = (values / total).where(values > 1e-6 * total, torch.zeros(()).double())
+    return -torch.special.xlogy(shares, shares).sum().item() + 0.0
+
+
+def _as_table(table: Tensor, name: str, n: int) -> Tensor:
+    """Check for a symmetric table of n rows."""
+    table = torch.as_tensor(table)
+    if table.shape != (n, n):
+        raise ValueError(f"{name} must have shape ({n}, {n}), found {tuple(table.shape)}.")
+    if table.isnan().any() or not torch.allclose(table, table.T, atol=1e-5):
+        raise ValueError(f"{name} must be symmetric and without NaN, found another table.")
+    return table
 
 
 def _check_samples(samples: Sequence[str]) -> None:

@@ -8,8 +8,9 @@ $$r(b \mid a) = \ln P(b \mid \text{question, } a \text{, also called})
   - \ln P(b \mid \text{question}) .$$
 
 The relation should hold both ways, so the smaller of both directions counts. A small model is a
-poor judge (notebook 13 measures how poor): check it on pairs you know before you rely on it. Larger
-models, or a classifier of entailment as in the papers, do far better.
+poor judge (notebook 13 measures how poor): check it on pairs you know before you rely on it. A
+model trained on pairs of sentences does better: `coursekit.llm.embeddings`, or a classifier of
+entailment as in the papers.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import torch
 from torch import Tensor
 
 from coursekit.llm.choices import score_choices
-from coursekit.llm.clusters import canonical, cluster_by_string
+from coursekit.llm.clusters import canonical, cluster_by_similarity, cluster_by_string
 from coursekit.llm.pretrained import LanguageModel
 from coursekit.llm.prompts import few_shot_prompts
 
@@ -144,16 +145,10 @@ def cluster_by_meaning(
     pairs = [(s, t) for i, s in enumerate(speaking) for t in speaking[:i]]
     texts = [(first_of[s], first_of[t]) for s, t in pairs]
     ratios = meaning_by_ratio(lm, [question] * len(pairs), texts)
-    ratio = dict(zip(pairs, ratios.tolist(), strict=True))
-
-    heads: list[int] = []  # the first string of each cluster
-    cluster_of: dict[int, int] = {}
-    for s in first_of:
-        same = (c for c, head in enumerate(heads) if ratio.get((s, head), -torch.inf) >= threshold)
-        cluster_of[s] = next(same, len(heads))
-        if cluster_of[s] == len(heads):
-            heads.append(s)
-    return [cluster_of[string] for string in strings]
+    table = torch.full((len(first_of), len(first_of)), -torch.inf)
+    for (s, t), ratio in zip(pairs, ratios, strict=True):
+        table[s, t] = table[t, s] = ratio
+    return cluster_by_similarity(samples, table[strings][:, strings], threshold)
 
 
 def _form(question: str, first: str, second: str) -> str:

@@ -174,7 +174,7 @@ def test_texts_without_spaces_around_and_answers_in_words(cache):
     ],
 )
 def test_what_is_refused_is_refused_before_anything_is_fetched(monkeypatch, arguments, said):
-    monkeypatch.setattr(benchmarks, "_wheel", None)
+    monkeypatch.setattr(benchmarks._fetching, "kept", None)
     with pytest.raises(ValueError, match=said):
         load(*arguments)
 
@@ -224,7 +224,7 @@ def test_a_cache_that_cannot_be_written_is_explained(cache, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(benchmarks, "fetched", full)
+    monkeypatch.setattr(_fetching, "fetched", full)
     with pytest.raises(UnavailableError, match=r"No space left .*172 MB.*COURSEKIT_CACHE"):
         load("arc_easy")
 

@@ -10,7 +10,14 @@ import torch
 from hypothesis import given, strategies as st
 from scipy.stats import entropy
 
-from coursekit.llm.clusters import agreement, canonical, cluster_by_string, semantic_entropy
+from coursekit.llm.clusters import (
+    agreement,
+    canonical,
+    cluster_by_similarity,
+    cluster_by_string,
+    kernel_entropy,
+    semantic_entropy,
+)
 
 
 @pytest.mark.parametrize(
@@ -110,3 +117,60 @@ def test_with_probabilities_a_cluster_weighs_their_sum():
 def test_bad_input(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+# --- Similarity instead of strings ----------------------------------------------------------------
+
+
+def test_kernel_entropy_in_closed_form():
+    for n in (1, 2, 10):
+        assert kernel_entropy(torch.ones(n, n)) == 0
+        assert kernel_entropy(torch.eye(n)) == pytest.approx(math.log(n))
+    cosine = 0.6  # two samples: the eigenvalues are (1 + c) / 2 and (1 - c) / 2
+    p = (1 + cosine) / 2
+    wanted = -p * math.log(p) - (1 - p) * math.log(1 - p)
+    assert kernel_entropy(torch.tensor([[1, cosine], [cosine, 1]])) == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("clusters", [[0, 0, 1], [0, 1, 0, 2, 2, 2], [0] * 9 + [1]])
+def test_kernel_entropy_of_clusters_is_the_semantic_entropy(clusters):
+    ids = torch.tensor(clusters)
+    kernel = (ids[:, None] == ids).float()
+    assert kernel_entropy(kernel) == pytest.approx(semantic_entropy(clusters))
+
+
+def test_the_scale_of_a_kernel_does_not_matter():
+    vectors = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
+    kernel = vectors @ vectors.T  # of rank 3: two eigenvalues are 0 but for rounding
+    assert kernel_entropy(7 * kernel) == pytest.approx(kernel_entropy(kernel))
+    assert 0 < kernel_entropy(kernel) < math.log(3)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "message"),
+    [
+        ([[1.0, 0.5]], r"kernel must have shape \(1, 1\), found \(1, 2\)"),
+        ([[1.0, 0.5], [0.1, 1.0]], "kernel must be symmetric"),
+        ([[1.0, math.nan], [math.nan, 1.0]], "kernel must be symmetric and without NaN"),
+        ([[0.0]], "found eigenvalues from 0 to 0"),
+        ([[1.0, 2.0], [2.0, 1.0]], "no negative eigenvalue.*found eigenvalues from -1 to 3"),
+        ([], r"kernel must have shape \(1, 1\), found \(0,\)"),
+    ],
+)
+def test_what_is_no_kernel(kernel, message):
+    with pytest.raises(ValueError, match=message):
+        kernel_entropy(torch.tensor(kernel))
+
+
+def test_each_string_joins_the_first_cluster_whose_head_it_is_like():
+    samples = ["Rome", "Peking", "", "Beijing", "beijing.", " ", "Roma"]
+    table = torch.full((7, 7), 0.9)  # silence too: it joins nobody all the same
+    for city in ([0, 6], [1, 3, 4]):
+        for other in {0, 1, 3, 4, 6} - set(city):
+            table[city, other] = table[other, city] = 0.1
+    assert cluster_by_similarity(samples, table, 0.9) == [0, 1, 2, 1, 1, 2, 0]
+    assert cluster_by_similarity(samples, table, 0.91) == [0, 1, 2, 3, 3, 2, 4]
+    with pytest.raises(ValueError, match=r"similarity must have shape \(2, 2\), found \(7, 7\)"):
+        cluster_by_similarity(samples[:2], table, 0.9)
+    with pytest.raises(ValueError, match="threshold must be a number, found nan"):
+        cluster_by_similarity(samples, table, math.nan)
