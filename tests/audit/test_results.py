@@ -326,11 +326,59 @@ def test_probabilities_that_are_none(tmp_path, cells, said):
         audit_results(path, probs=["probs"], label="label")
 
 
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ("[0.2, 0.8]", "they are probabilities. Use --probs"),
+        (
+            "[1.6, 0.2]",
+            "found none below 0 in 20 rows. Of negative log-likelihoods change the sign",
+        ),
+    ],
+)
+def test_what_is_no_log_likelihood_is_refused(tmp_path, cells, said):
+    path = write(tmp_path / "t.tsv", "scores\tlabel\n" + f"{cells}\t1\n" * 20)
+    with pytest.raises(ValueError, match=said):
+        audit_results(path, logprobs=["scores"], label="label")
+
+
+def test_some_log_likelihoods_above_zero_are_told(tmp_path):
+    path = write(tmp_path / "t.tsv", "scores\tlabel\n" + "[1, -2]\t0\n[-1, -2]\t1\n" * 20)
+    report = audit_results(path, logprobs=["scores"], label="label")
+    assert "of 40 rows, 20 hold a log-likelihood above 0" in report.notes[0]
+
+
+def test_a_label_names_a_column_or_a_place_and_never_either(tmp_path):
+    """Columns 1 and 2, and labels 0 and 1: 1 would be the first of them, and the second."""
+    rows = "0.9,0.1,{}\n0.2,0.8,{}\n" * 20
+    by_name = write(tmp_path / "name.csv", "1,2,truth\n" + rows.format(*[1, 2] * 20))
+    report = audit_results(by_name, probs=["1", "2"], label="truth")
+    assert report.metrics("results")["accuracy"].estimate == 1
+    by_place = write(tmp_path / "place.csv", "1,2,truth\n" + rows.format(*[0, 1] * 20))
+    with pytest.raises(ValueError, match=r"label must be one of 1, 2, found '0'"):
+        audit_results(by_place, probs=["1", "2"], label="truth")
+
+
+def test_a_label_is_an_option_of_its_own_row(tmp_path):
+    """Counted from 1, the last of two options is no option, though other rows have three."""
+    rows = '{"p": [0.3, 0.7], "y": 2}\n{"p": [0.2, 0.3, 0.5], "y": 1}\n' * 20
+    with pytest.raises(ValueError, match="label must be one of its place, or 0 to 1, found 2"):
+        audit_results(write(tmp_path / "t.jsonl", rows), probs=["p"], label="y")
+
+
+def test_rows_without_a_model_are_told(tmp_path):
+    rows = [f"{'' if i == 7 else 'ab'[i % 2]},{i // 2},0.7,{i % 3 % 2}" for i in range(400)]
+    path = write(tmp_path / "t.csv", "\n".join(["model,id,confidence,correct", *rows]))
+    found = audit_results_by_model(path, by="model")
+    assert list(found.reports) == ["a", "b"]
+    assert "line 9 (it has no model)" in found.reports["a"].notes[0]
+
+
 def test_a_probability_of_zero_for_the_truth_leaves_out_the_likelihood(tmp_path):
     path = write(tmp_path / "t.tsv", "probs\tlabel\n" + "[1, 0]\t1\n[0.7, 0.3]\t0\n" * 20)
     report = audit_results(path, probs=["probs"], label="label")
     assert "nll" not in report.metrics("results")
-    assert "20 rows give what is right the probability 0" in report.notes[0]
+    assert "give what is right the probability 0: 20." in report.notes[0]
 
 
 def test_one_class_and_repeated_items_are_told(tmp_path):
@@ -339,7 +387,7 @@ def test_one_class_and_repeated_items_are_told(tmp_path):
     assert report.metrics("results")["accuracy"].low < 1
     assert "auroc" not in report.metrics("results")
     said = " ".join(report.notes)
-    assert "1 rows repeat the item of another row" in said
+    assert "rows that repeat the item of another one: 1." in said
     assert "every prediction is right" in said
 
 
@@ -360,6 +408,29 @@ def test_answers_without_any_confidence_are_refused_with_their_accuracy():
     [log] = HARNESS.glob("samples_little_sums*")
     with pytest.raises(ValueError, match=r"found none.*of which 0.8000 match exactly"):
         audit_results(log)
+
+
+def test_each_filter_of_generated_answers_has_its_share(tmp_path):
+    [log] = HARNESS.glob("samples_little_sums*")
+    rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    strict = [row | {"filter": "strict", "exact_match": 0.0} for row in rows]
+    path = write(tmp_path / "samples_sums.jsonl", "\n".join(map(json.dumps, rows + strict)))
+    with pytest.raises(
+        ValueError,
+        match=r"10 generated answers, of which 0.8000 match exactly \(exact_match, filter trimmed\)"
+        r".*10 generated answers, of which 0.0000 match exactly \(exact_match, filter strict\)",
+    ):
+        audit_results(path)
+
+
+def test_the_model_is_that_of_the_same_run_and_of_no_neighbour(tmp_path):
+    [log] = HARNESS.glob("samples_everyday*")
+    for day, model in (("01", "one"), ("02", "two")):
+        write(tmp_path / f"results_2026-01-{day}.json", json.dumps({"model_name": model}))
+    samples = log.read_text(encoding="utf-8")
+    for name, model in (("samples_x_2026-01-01", "one"), ("samples_x", "samples_x")):
+        assert audit_results(write(tmp_path / f"{name}.jsonl", samples)).model == model
+    assert audit_results(write(tmp_path / "quiz.csv", table())).model == "quiz"
 
 
 # --- Inspect --------------------------------------------------------------------------------------

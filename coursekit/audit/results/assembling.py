@@ -77,7 +77,7 @@ def result_of(
         nll = nll_of(columns.log_probs, columns.gold)
         if n_impossible := int(np.isinf(nll).sum()):
             notes.append(
-                f"{title}: {n_impossible:,} rows give what is right the probability 0. Their "
+                f"{title}: rows that give what is right the probability 0: {n_impossible:,}. Their "
                 "likelihood is 0, so the NLL is infinite, and left out with the temperature."
             )
             nll = None

@@ -166,6 +166,7 @@ class Table:
 
     def __init__(self, path: Path, found: Sequence[str], names: Names, model: str) -> None:
         self.n_small = self.n_large = 0  # percentages up to 1, and above
+        self.n_scored = self.n_never_below = self.n_above = self.n_shares = 0  # of log-likelihoods
         self.model, self.title = model, path.stem
         self.found = found
         self.options = names.probs or names.logprobs
@@ -190,7 +191,9 @@ class Table:
                 )
 
     def finish(self) -> list[str]:
-        """Return a doubt about percentages that look like shares."""
+        """Return doubts about percentages that look like shares, and about log-likelihoods."""
+        if self.names.logprobs:
+            return self._doubts_about_scores()
         if not self.n_small:
             return []
         said = f"{self.n_small:,} confidences lie between 0 and 1 %"
@@ -199,6 +202,29 @@ class Table:
                 f"{said}, and none above: they are no percentages. Leave out --percent"
             )
         return [f"{said}, and {self.n_large:,} above. If they are shares, the file mixes the two."]
+
+    def _doubts_about_scores(self) -> list[str]:
+        """Refuse what is no log-likelihood; say so where only some rows hold what none can be."""
+        if not self.n_scored:
+            return []
+        rows = f"{self.n_scored:,} rows"
+        if self.n_shares == self.n_scored:
+            raise ValueError(
+                f"--logprobs must name logarithms, found numbers from 0 to 1 that add up to 1 in "
+                f"all of {rows}: they are probabilities. Use --probs"
+            )
+        if self.n_never_below == self.n_scored:
+            raise ValueError(
+                f"--logprobs must name log-likelihoods, which are 0 or below, found none below 0 "
+                f"in {rows}. Of negative log-likelihoods change the sign; of other scores subtract "
+                "the greatest of each row"
+            )
+        if not self.n_above:
+            return []
+        return [
+            f"of {rows}, {self.n_above:,} hold a log-likelihood above 0, which no probability has. "
+            "All are read as scores: the softmax of a row is its probabilities."
+        ]
 
     def _require_meaning(self) -> None:
         names = self.names
@@ -242,6 +268,7 @@ class Table:
             self._keys(chunk, self.names.cluster, reasons),
             {label: _as_texts(chunk.column(label)) for label in self.names.group},
         )
+        self._require_given(chunk, self.names.by, reasons)
         for place in sorted(reasons):
             unreadable.add(chunk.lines[place], reasons[place])
         kept = np.ones(len(chunk.rows), dtype=bool)
@@ -265,11 +292,13 @@ class Table:
     def _keys(self, chunk: Chunk, name: str | None, reasons: Reasons) -> Any:
         if name is None:
             return None
-        values = chunk.column(name)
-        for place, value in enumerate(values):
+        self._require_given(chunk, name, reasons)
+        return as_keys(chunk.column(name))
+
+    def _require_given(self, chunk: Chunk, name: str | None, reasons: Reasons) -> None:
+        for place, value in enumerate(() if name is None else chunk.column(name)):
             if value is None or value == "":
                 reasons.setdefault(place, f"it has no {name}")
-        return as_keys(values)
 
     def _options(self, chunk: Chunk, reasons: Reasons) -> tuple[Floats, Flags]:
         """Return log-probabilities `(N, K)` and which options are right."""
@@ -281,18 +310,31 @@ class Table:
                 columns.append(numbers)
                 reasons |= why
             values = np.stack(columns, axis=1)
+            widths = [len(self.options)] * len(values)
         else:
-            values = self._lists(chunk.column(self.options[0]), what, reasons)
-        gold = self._gold(chunk.column(self.names.label or ""), values.shape[1], reasons)
+            values, widths = self._lists(chunk.column(self.options[0]), what, reasons)
+        gold = self._gold(chunk.column(self.names.label or ""), widths, reasons)
         if self.names.probs:
             values = self._checked(values / (100 if self.names.percent else 1), reasons)
             with np.errstate(divide="ignore"):
                 values = np.log(values)
+        else:
+            self._count_scores(np.delete(values, list(reasons), axis=0))
         values[list(reasons)] = 0.0
         return normalised(values), gold
 
-    def _lists(self, cells: list[Any], what: str, reasons: Reasons) -> Floats:
-        """Read one column with a list in each row, whose lengths may differ."""
+    def _count_scores(self, values: Floats) -> None:
+        """Count rows of log-likelihoods `(N, K)` that may be something else."""
+        there = values > -np.inf  # lists may be shorter than others
+        total = np.where(there, values, 0).sum(axis=1)
+        never_below = ((values >= 0) | ~there).all(axis=1)
+        self.n_scored += len(values)
+        self.n_never_below += int(never_below.sum())
+        self.n_shares += int((never_below & (np.abs(total - 1) <= ROUNDING)).sum())
+        self.n_above += int((values > 0).any(axis=1).sum())
+
+    def _lists(self, cells: list[Any], what: str, reasons: Reasons) -> tuple[Floats, list[int]]:
+        """Read one column with a list in each row, and how long each of them is."""
         found: list[list[float]] = []
         for place, cell in enumerate(cells):
             try:
@@ -304,9 +346,9 @@ class Table:
                 reasons[place] = f"it must hold a list of each {what}, found {cell!s:.60}"
                 row = [0.0, 0.0]
             found.append(row)
-        width = max(map(len, found))
+        widths = list(map(len, found))
         missing = 0.0 if self.names.probs else -math.inf
-        return np.array([row + [missing] * (width - len(row)) for row in found])
+        return _padded(found, missing), widths
 
     def _checked(self, probs: Floats, reasons: Reasons) -> Floats:
         """Find rows whose probabilities do not add up; smaller differences are rounding."""
@@ -319,19 +361,22 @@ class Table:
             reasons.setdefault(place, said + hint)
         return np.where(bad[:, None], 0.5, probs)
 
-    def _gold(self, labels: list[Any], width: int, reasons: Reasons) -> Flags:
-        """Read the right option: the name of its column, or its place."""
+    def _gold(self, labels: list[Any], widths: list[int], reasons: Reasons) -> Flags:
+        """Read the right option: the name of its column, or its place among those of its row."""
+        width = max(widths)
         places: dict[Any, int] = {str(place): place for place in range(width)}
-        if len(self.options) > 1:
-            places |= {name: place for place, name in enumerate(self.options)}
+        named = dict(zip(self.options, range(width), strict=True)) if len(self.options) > 1 else {}
+        # Of columns that are called 1 and 2, a label of 1 means the first one.
+        places = named if named.keys() & places.keys() else places | named
         gold = np.zeros((len(labels), width), dtype=bool)
         for row, label in enumerate(labels):
             text = str(int(label)) if isinstance(label, float) and label == label // 1 else label
             place = places.get(str(text).strip())
-            if place is None or isinstance(label, bool):
-                known = ", ".join(self.options) if len(self.options) > 1 else "its place"
+            if place is None or place >= widths[row] or isinstance(label, bool):
+                known = [*(named or ["its place"])]
+                known += [f"or 0 to {widths[row] - 1}"] if len(places) > len(named) else []
                 reasons.setdefault(
-                    row, f"label must be one of {known}, or 0 to {width - 1}, found {label!r:.60}"
+                    row, f"label must be one of {', '.join(known)}, found {label!r:.60}"
                 )
             else:
                 gold[row, place] = True
@@ -366,7 +411,7 @@ class Harness:
         _refuse_names(names, "a log of lm-evaluation-harness")
         self.names = names
         self.model, self.task = model, task
-        self.n_right = self.n_generated = 0.0
+        self.generated: dict[str, list[float]] = defaultdict(list)  # by filter
         self.norm_is_lost = False
 
     def finish(self) -> list[str]:
@@ -374,10 +419,11 @@ class Harness:
         found = []
         if self.norm_is_lost:
             found.append(f"{self.task}: acc_norm cannot be computed again from this log.")
-        if self.n_generated:
+        for name, right in self.generated.items():
+            how = f", filter {name}" if len(self.generated) > 1 else ""
             found.append(
-                f"{self.task}: {self.n_generated:,.0f} generated answers, of which "
-                f"{self.n_right / self.n_generated:.4f} match exactly (exact_match). Their log "
+                f"{self.task}: {len(right):,} generated answers, of which "
+                f"{sum(right) / len(right):.4f} match exactly (exact_match{how}). Their log "
                 "holds no confidence, so their calibration cannot be measured."
             )
         return found
@@ -449,8 +495,7 @@ class Harness:
         if "exact_match" not in record:
             known = ", ".join(record.get("metrics", [])) or "none"
             raise ValueError(f"its answers were judged by {known}; acc and exact_match can be read")
-        self.n_generated += 1
-        self.n_right += float(record["exact_match"])
+        self.generated[str(record.get("filter"))].append(float(record["exact_match"]))
 
     def _lengths(self, rows: _Choices, likelihoods: Floats, gold: Flags) -> Floats | None:
         """Return the characters of each choice `(N, K)`, without what stands before every choice.

@@ -306,15 +306,23 @@ def _files(path: Path) -> list[Path]:
 
 
 def _model_of(file: Path) -> str:
-    """Return the model that the harness has noted beside its samples, or else the file's name."""
-    for summary in sorted(file.parent.glob("results_*.json"), reverse=True):
+    """Return the model that the harness has noted beside its samples, or else the file's name.
+
+    Notes of the same run count; those of others only where all are about one model.
+    """
+    names: dict[Path, str] = {}
+    if not file.name.startswith("samples_"):
+        return file.stem
+    for summary in file.parent.glob("results_*.json"):
         try:
             name = json.loads(summary.read_text(encoding="utf-8"))["model_name"]
         except (OSError, ValueError, KeyError, TypeError):
             continue
         if isinstance(name, str) and name.strip():
-            return Path(name).name if name.startswith(("/", ".")) else name
-    return file.stem
+            names[summary] = Path(name).name if name.startswith(("/", ".")) else name
+    of_run = [name for summary, name in names.items() if file.stem.endswith(summary.stem[7:])]
+    found = set(of_run or names.values())
+    return found.pop() if len(found) == 1 else file.stem
 
 
 def _digest_of(columns: Columns) -> str:
@@ -333,8 +341,8 @@ def _duplicates(columns: Columns, title: str) -> list[str]:
     if not again:
         return []
     return [
-        f"{title}: {again:,} rows repeat the item of another row. All are counted, and those of "
-        "one item are resampled together; where they are copies by mistake, remove them."
+        f"{title}: rows that repeat the item of another one: {again:,}. All are counted, and "
+        "those of one item are resampled together; where they are copies by mistake, remove them."
     ]
 
 
