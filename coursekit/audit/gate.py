@@ -7,6 +7,7 @@ the limit lies inside, nothing is decided, and the number of items that would de
 
 from __future__ import annotations
 
+import math
 import re
 from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterator, Mapping, Sequence
@@ -82,15 +83,26 @@ class Limit:
             raise ArgumentTypeError(
                 f"{text!r} must be about one of {', '.join(METRICS)}, found {found['metric']!r}"
             )
+        above, value = found["sign"] == ">", float(found["value"])
+        if not _can_be_crossed(value if above else -value, math.inf if metric == "nll" else 1):
+            raise ArgumentTypeError(
+                f"{text!r} must have a limit that can be kept and exceeded, and no {metric} lies "
+                f"beyond {value:g}. Shares are meant, not percentages: 0.05 is 5 %"
+            )
         return cls(
             text.strip(),
             metric,
-            found["sign"] == ">",
-            float(found["value"]),
+            above,
+            value,
             found["task"],
             found["label"],
             found["group"],
         )
+
+
+def _can_be_crossed(value: float, largest: float) -> bool:
+    """Whether a metric that lies between -largest and largest can lie on both sides of a limit."""
+    return math.isfinite(value) and -largest <= value < largest
 
 
 @dataclass(frozen=True)
@@ -248,6 +260,11 @@ def _all(report: Report) -> list[dict[str, Any]]:
 
 
 def _of_report(limit: Limit, name: str, report: Report) -> Iterator[Finding]:
+    if limit.metric != "gap" and (limit.value < 0 or (limit.value == 0 and not limit.above)):
+        raise ValueError(
+            f"--fail-if {limit.text!r} cannot be decided: no {limit.metric} of one model is below "
+            "0. (Changes can be: --compare OLD NEW)"
+        )
     for task in _tasks(limit, report.tasks):
         found = report.task(task)
         if limit.label is not None:

@@ -52,6 +52,20 @@ def test_what_is_no_limit_is_told_what_is(text):
         Limit.parse(text)
 
 
+@pytest.mark.parametrize(
+    "text", ["ece > 5", "ece > 1", "accuracy < 70", "accuracy < -1", "gap > 2", "nll > 1e999"]
+)
+def test_a_limit_that_nothing_can_cross_is_refused(text):
+    """Such as percentages: a build would pass, whatever the model does."""
+    with pytest.raises(ArgumentTypeError, match="Shares are meant, not percentages"):
+        Limit.parse(text)
+
+
+@pytest.mark.parametrize("text", ["accuracy < 1", "ece > 0", "nll > 12", "accuracy < -0.02"])
+def test_limits_at_the_border_are_none_the_less_limits(text):
+    assert Limit.parse(text).text == text
+
+
 def test_an_unknown_metric_is_told_the_known_ones():
     with pytest.raises(ArgumentTypeError, match=r"accuracy, confidence, gap, .* found 'acc'"):
         Limit.parse("acc > 0.1")
@@ -154,8 +168,10 @@ def test_exit_codes(files, tmp_path, capsys, model, options, code, said):
     ("limit", "said"),
     [
         ("nll > 1", "of results are known accuracy, confidence, gap, ece, brier, auroc"),
-        ("quiz.ece > 1", "must name one of the tasks results, found 'quiz'"),
-        ("ece[kind=c] > 1", "must be about a group of at least 10 items, found kind: a, b"),
+        ("quiz.ece > 0.5", "must name one of the tasks results, found 'quiz'"),
+        ("ece[kind=c] > 0.5", "must be about a group of at least 10 items, found kind: a, b"),
+        ("accuracy < -0.02", "no accuracy of one model is below 0. (Changes can be: --compare"),
+        ("|gap| < 0", "no |gap| of one model is below 0"),
         ("worse", "two models on the same items (--compare OLD NEW), found none"),
     ],
 )
