@@ -11,12 +11,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import time
 import urllib.request
 from dataclasses import dataclass, field
 from typing import Any
 
 import urllib3
-from urllib3.exceptions import HTTPError, InvalidHeader, LocationParseError, MaxRetryError
+from urllib3.exceptions import (
+    HTTPError,
+    InvalidHeader,
+    LocationParseError,
+    MaxRetryError,
+    ProtocolError,
+)
 from urllib3.util import Retry, Timeout, Url, parse_url
 
 from coursekit._console import printable
@@ -31,6 +39,7 @@ PAUSE = 1.0  #: seconds before the second repetition; every further one doubles 
 LONGEST_PAUSE = 30.0  #: seconds, where the server names none
 LONGEST_PAUSE_NAMED = 600  #: seconds, where it does
 HALVES = 3  #: how often an answer that breaks off is asked for
+LARGEST_ANSWER = 500_000_000  #: bytes; a whole vocabulary with its numbers takes a tenth of it
 SHORTEST_KEY = 4  #: a shorter one stands in any text, and could not be kept out of it
 EXCERPT = 200  #: characters of what a server said
 
@@ -123,6 +132,7 @@ class Client:
 
     def __post_init__(self) -> None:
         self._pool = _pool(self.address, self.connections)
+        self._spellings = None if self.key is None else _spellings(self.key)
 
     @property
     def is_local(self) -> bool:
@@ -158,9 +168,9 @@ class Client:
         self, method: str, url: str, body: dict[str, Any] | None, tries: int
     ) -> tuple[dict[str, Any], dict[str, str]]:
         for attempt in range(HALVES):
-            response = self._send(method, url, body, tries)
-            self._require_fine(response, url)
-            data = self._without_key(response.data)
+            response, data = self._send(method, url, body, tries)
+            data = self._without_key(data)
+            self._require_fine(response, data, url)
             try:
                 found = json.loads(data)
             except (ValueError, RecursionError):
@@ -174,29 +184,40 @@ class Client:
 
     def _send(
         self, method: str, url: str, body: dict[str, Any] | None, tries: int
-    ) -> urllib3.BaseHTTPResponse:
+    ) -> tuple[urllib3.BaseHTTPResponse, bytes]:
         headers = {"Accept": "application/json", "User-Agent": "coursekit"}
         if self.key is not None:
             headers["Authorization"] = f"Bearer {self.key}"
+        retries: Retry = _Repeated(
+            total=tries - 1,
+            allowed_methods=None,
+            status_forcelist=PASSING,
+            raise_on_status=False,
+            backoff_factor=PAUSE,
+            backoff_jitter=PAUSE,
+            backoff_max=LONGEST_PAUSE,
+            retry_after_max=LONGEST_PAUSE_NAMED,
+        )
         try:
-            return self._pool.request(
-                method,
-                url,
-                json=body,
-                headers=headers,
-                redirect=False,
-                timeout=Timeout(total=self.timeout),
-                retries=_Repeated(
-                    total=tries - 1,
-                    allowed_methods=None,
-                    status_forcelist=PASSING,
-                    raise_on_status=False,
-                    backoff_factor=PAUSE,
-                    backoff_jitter=PAUSE,
-                    backoff_max=LONGEST_PAUSE,
-                    retry_after_max=LONGEST_PAUSE_NAMED,
-                ),
-            )
+            while True:
+                response = self._pool.request(
+                    method,
+                    url,
+                    json=body,
+                    headers=headers,
+                    redirect=False,
+                    timeout=Timeout(total=self.timeout),
+                    retries=retries,
+                    preload_content=False,
+                )
+                try:
+                    return response, self._body(response, url)
+                except HTTPError as error:
+                    retries = (response.retries or retries).increment(method, url, error=error)
+                finally:
+                    response.close()
+                    response.release_conn()
+                retries.sleep()
         except HTTPError as error:
             reason = error.reason if isinstance(error, MaxRetryError) else error
             raise ServerError(
@@ -205,11 +226,24 @@ class Client:
                 "right? (--timeout and --concurrency help a slow one.)"
             ) from None  # what lies beneath holds the request, and so the key
 
-    def _require_fine(self, response: urllib3.BaseHTTPResponse, url: str) -> None:
+    def _body(self, response: urllib3.BaseHTTPResponse, url: str) -> bytes:
+        """Read an answer as it comes: one that never ends must end here."""
+        data, started = bytearray(), time.monotonic()
+        while part := response.read1(2**20):
+            data += part
+            if len(data) > LARGEST_ANSWER:
+                raise ServerError(
+                    f"{url} must answer in at most {LARGEST_ANSWER:,} bytes, found more, and no end"
+                )
+            if time.monotonic() - started > self.timeout:
+                raise ProtocolError(f"the answer had not ended after {self.timeout:g} seconds")
+        return bytes(data)
+
+    def _require_fine(self, response: urllib3.BaseHTTPResponse, data: bytes, url: str) -> None:
         status = response.status
         if 200 <= status < 300:
             return
-        said = self._said(response.data)
+        said = self._said(data)
         if 300 <= status < 400:
             where = self._clean(response.headers.get("Location", "nowhere"))
             raise ServerError(
@@ -226,14 +260,28 @@ class Client:
 
     def _said(self, data: bytes) -> str:
         """Return what a server said, fit to be shown."""
-        text = printable(self._without_key(data)[:10_000].decode(errors="replace"))
+        text = printable(data[:10_000].decode(errors="replace"))
         return text[:EXCERPT] + ("..." if len(text) > EXCERPT else "") if text else "nothing"
 
     def _clean(self, text: str) -> str:
         return printable(self._without_key(text.encode()).decode())
 
     def _without_key(self, data: bytes) -> bytes:
-        return data if self.key is None else data.replace(self.key.encode(), b"[key]")
+        return data if self._spellings is None else self._spellings.sub(b"[key]", data)
+
+
+def _spellings(key: str) -> re.Pattern[bytes]:
+    r"""Return what finds a key, also as JSON and addresses spell it.
+
+    Example:
+        >>> _spellings("k/=").sub(b"[key]", rb"k/= k\/= \u006B/\\u003d k%2F=").decode()
+        '[key] [key] [key] [key]'
+    """
+    letters = (
+        rf"(?:\\*{re.escape(letter)}|(?i:\\+u00{ord(letter):02x}|%{ord(letter):02x}))"
+        for letter in key
+    )
+    return re.compile("".join(letters).encode())
 
 
 class _Repeated(Retry):

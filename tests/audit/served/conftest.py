@@ -10,6 +10,7 @@ import json
 import math
 import re
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -170,6 +171,10 @@ class Raw(Exception):
         self.text = text
 
 
+class Drop(Exception):
+    """An answer that comes a byte at a time, for some seconds."""
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -186,7 +191,7 @@ class Handler(BaseHTTPRequestHandler):
             fake.requests.append((self.path, body, dict(self.headers)))
             fake.active += 1
             fake.most_active = max(fake.most_active, fake.active)
-        status, headers, cut_off = 200, {}, False
+        status, headers, cut_off, pause = 200, {}, False, 0.0
         try:
             answer = fake.misbehave(self.path, body, fake.answer(self.path, body))
             data = json.dumps(answer).encode()
@@ -196,6 +201,8 @@ class Handler(BaseHTTPRequestHandler):
             data = raw.text.encode()
         except Cut:
             data, cut_off = b'{"choices": [{"te', True
+        except Drop:
+            data, pause = b"{}".rjust(100), 0.03
         finally:
             with fake.lock:
                 fake.active -= 1
@@ -204,7 +211,13 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(data) + 100 * cut_off))
         self.end_headers()
-        self.wfile.write(data)
+        for part in re.findall(b".", data) if pause else [data]:
+            time.sleep(pause)
+            try:
+                self.wfile.write(part)
+            except ConnectionError:  # nobody listens any more
+                cut_off = True
+                break
         self.close_connection = self.close_connection or cut_off
 
     def log_message(self, *_: Any) -> None:

@@ -11,7 +11,7 @@ from coursekit import __main__
 from coursekit.audit import Report, audit_served
 from coursekit.audit.served import client
 
-from .conftest import Cut, Fake, Raw, Status
+from .conftest import Cut, Drop, Fake, Raw, Status
 
 KEY = "sk-secret-0123456789"
 
@@ -70,6 +70,30 @@ def test_retry_after_is_waited_for(fake, monkeypatch):
     for _ in range(2):
         spoken.get("/models")
     assert 7 in waited
+
+
+def test_an_answer_that_does_not_end_is_given_up(fake, monkeypatch):
+    """Each byte in time, and all of them never: a limit of single bytes would wait for ever."""
+    fake.misbehave = always(Drop())
+    with pytest.raises(client.ServerError, match=r"3 attempts of at most 0.1 .* had not ended"):
+        client.Client(fake.address, timeout=0.1).get("/models")
+    assert len(fake.requests) == 3
+    monkeypatch.setattr(client, "LARGEST_ANSWER", 1000)
+    fake.misbehave = always(Raw("[" * 1001))
+    with pytest.raises(client.ServerError, match="at most 1,000 bytes, found more, and no end"):
+        client.Client(fake.address).get("/models")
+
+
+@pytest.mark.parametrize(
+    "spelled", [r"sk-a\/b\u003D", r"\u0073k-a/b=", r"sk-a\\\/b=", "sk-a%2Fb%3d"]
+)
+def test_a_key_is_found_however_it_is_spelled(fake, spelled):
+    spoken = client.Client(fake.address, key="sk-a/b=")
+    fake.misbehave = always(Raw(f'{{"text": "<{spelled}>"}}'))
+    assert spoken.get("/models")[0] == {"text": "<[key]>"}
+    fake.misbehave = always(Status(302, "", {"Location": f"http://a.org/{spelled}"}))
+    with pytest.raises(client.ServerError, match=r"a.org/\[key\]"):
+        spoken.get("/models")
 
 
 def zeros(path, body, answer):
