@@ -76,7 +76,7 @@ def verdict(report: Report, task: str) -> str:
     if 0 not in ece:
         return f"{title}: {said}. ECE {ece}, more than chance explains."
     if 0 in gap:
-        return f"{title}: {said}. ECE {ece}: chance alone explains it."
+        return f"{title}: {said}. ECE {ece}: chance alone may explain it."
     # The gap of all predictions together shows what its parts, bin by bin, are too few for.
     return f"{title}: {said}. Its ECE alone would not show it: {ece}."
 

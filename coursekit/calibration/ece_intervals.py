@@ -3,7 +3,7 @@ r"""Between which values does the true ECE lie? An interval that a calibrated mo
 A bootstrap of the ECE repeats its upward bias, and so shuts out the 0 of a calibrated model. Here
 the question is turned round: *suppose* the ECE were so large; would a sample then show what ours
 shows? All values for which the answer is yes are the interval (inversion of a test). That of 0 is
-the test of calibration: 0 lies inside where chance alone explains the observed ECE.
+the test of calibration: 0 lies inside where chance alone may explain the observed ECE.
 
 To toss coins for an ECE one needs the gap of every bin, not only their mean. The gaps tried are
 the observed ones, $g_b$, each moved by the same number of its standard errors $s_b$,

@@ -53,6 +53,7 @@ def test_the_page_is_whole_and_loads_nothing(html):
     assert all(source.startswith("data:image/png;base64,") for source in sources)
     assert all(a["href"].startswith("#") for a in page.of("a"))
     assert "url(" not in html
+    assert ". Seed 0;" in html  # sentences that stand together have a space between them
     assert "http" not in html
 
 
@@ -132,7 +133,11 @@ def test_the_diagram_has_one_title_with_the_valid_interval(report):
         ),
         ((-0.1, -0.2, -0.05), (0.1, 0.01, 0.2), "less sure than it is right (-0.100 [-0.200"),
         ((0.1, -0.05, 0.2), (0.1, 0.01, 0.2), "no gap between confidence and accuracy was detect"),
-        ((0.1, -0.05, 0.2), (0.01, 0, 0.1), "ECE 0.010 [0.000, 0.100]: chance alone explains it."),
+        (
+            (0.1, -0.05, 0.2),
+            (0.01, 0, 0.1),
+            "ECE 0.010 [0.000, 0.100]: chance alone may explain it.",
+        ),
         ((0.1, 0.05, 0.2), (0.1, 0, 0.2), "Its ECE alone would not show it: 0.100 [0.000, 0.200]."),
     ],
 )
