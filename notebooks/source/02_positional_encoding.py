@@ -649,15 +649,16 @@ expect("2,000 steps, mean of two seeds, 48 to 63", within(longer, 48, 64).mean()
 #   table of waves can be *computed* for any position, but the model does not understand it. (On
 #   *latest small* one seed of three comes back for a while near position 50: the band.)
 # - **Rotary** is right up to position 38 on *two back*, and lost from 40 on, in all three seeds.
-#   With the far tokens taken away it is right everywhere: it is their scores that go wrong. A text
+#   (How far it goes on is a matter of sizes: trained on 32 tokens, or with a width of 64, it is lost
+#   before twice the trained length.) With the far tokens taken away it is right everywhere: it is their scores that go wrong. A text
 #   of 64 tokens has *distances* of up to 63, and in training there were none above 15.
 # - **ALiBi** had not learned "exactly two back" after 200 steps: 0.6. After 2,000 it is 0.8 (after
-#   6,000, which takes too long here, 0.92). So one layer can say it, but slowly: each head knows
-#   only "the nearer the better", and several heads must be played against each other. And what it
-#   learned does not carry over to long texts. *Latest small*, for which nearness is enough, does.
+#   6,000, which takes too long here, 0.92). So one layer can say it, but slowly: no head alone
+#   prefers distance two to distance one. And part of what it learned is
+#   lost in longer texts. *Latest small*, for which nearness is enough, it does there as well.
 # - **None** beats guessing: it can choose among the tokens it saw, but not by place. At the end of
 #   *latest small* it is even ahead of learned and rotary: no positions can be better than positions
-#   that the model misunderstands.
+#   that the model misunderstands. (Not at every size: with a width of 64 rotary is ahead.)
 #
 # This is one layer, width 32, two toy tasks, 200 steps. It shows that *extrapolation depends on the
 # scheme and on the task*, and that no scheme won both. It does not rank them for large models.
@@ -738,10 +739,11 @@ expect("share of 15 shuffles that cost more than all 0", worse, at_least=0.85)
 
 # %% [markdown]
 # The place does not matter at all, only distances do: the property that we proved for one score
-# holds for the whole model. Wrong distances cost a lot. A wrong *order* mostly costs even more than
-# no positions, although the tokens were handed over in their natural order and the causal mask was
-# as always. But not every wrong order: a text numbered backwards is wrong in each sign, yet in two
-# of the three passages it costs less than all zeros.
+# holds for the whole model. Stretched distances cost a little, no distances at all cost much
+# more. In prose like ours a wrong *order* mostly costs even more than no positions, although the
+# tokens were handed over in their natural order and the causal mask was as always. (On pages of a
+# manual it may cost less.) But not every wrong order: a text numbered backwards is wrong in each
+# sign, yet in two of the three passages it costs less than all zeros.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Exercise 5: slow hands
@@ -799,21 +801,22 @@ expect("second copy, gap 3,000, mean", second[3000][3:].mean(), 3.2, within=0.4)
 expect("second copy, gap 8,192, least of three", second[8192][3:].min(), at_least=11)
 
 # %% [markdown]
-# Up to 4,000 skipped positions all three passages are copied, though not for nothing: a jump of a
-# thousand raises the cost from 0.25 to 0.42 nats. Then the reach **depends on the passage**: at
+# Up to 4,000 skipped positions all three passages are copied. (A jump of a thousand makes the copy
+# dearer here, 0.42 nats after 0.25. That is these three: of ten others eight became cheaper.) Then
+# the reach **depends on the passage**: at
 # 5,000 one is copied as before and two are lost, at 6,000 these come partly back. At 7,000 all cost
 # about as much as on first reading: the first copy is still in the input, token for token, and the
 # model cannot use it. That is *inside* the 8,192 tokens that the configuration names, so the named
 # context is not the cause. What is, we have not measured. (Jumps like ours are in no training text;
 # and texts in which something 7,000 tokens back matters are rare.)
 #
-# Random tokens are harder, 2 nats where a passage costs a quarter of one, and from 1,000 on they
-# suffer: rows differ. (On first reading they cost 13.4 nats, *more* than the 10.8 of an even guess:
+# Random tokens are harder, 2 nats where our passages cost a quarter of one, and a gap makes some
+# rows much dearer and others not. (On first reading they cost 13.4 nats, *more* than the 10.8 of an even guess:
 # the model expects English, and is sure of it.)
 #
 # So "relative" is not "unlimited". Rotary is indifferent to *places*; how far it reaches is an
-# empirical matter. Our small model went on to more than twice the distances it was trained on,
-# SmolLM2 stops before its own.
+# empirical matter. Our small model went on to more than twice the distances it was trained on, a
+# wider one did not, and SmolLM2 stops before the length that its configuration names.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Try it: slide the distance, watch the score
@@ -845,15 +848,16 @@ widget.rotary_explorer(vector_64, vector_64)
 # | --- | --- | --- | --- | --- |
 # | learned | added to tokens | one row a position | which place | failed at once |
 # | sinusoidal | added to tokens | none | which place | failed at once |
-# | rotary | turns queries and keys | none | which distance | went on to 38, failed from 40 |
+# | rotary | turns queries and keys | none | which distance | went on to 38, failed from 40 (sizes matter) |
 # | ALiBi | subtracted from scores | none | how near | held, where nearness is enough |
 #
 # - Attention without positions returns the same for every order. A causal mask tells later layers a
 #   little.
 # - The dot product of two sinusoidal positions depends on their distance alone, until a matrix
 #   comes between them. Rotary turns after the matrices and so keeps the property.
-# - SmolLM2 does not care where a text starts. How far it copies depends on the passage: to a
-#   distance of 4,000 for all, 7,000 for none of ours, though its configuration says 8,192.
+# - SmolLM2 does not care where a text starts. How far it copies depends on the passage:
+#   across 1,000 positions all, across 4,000 most, across 7,000 hardly any, though its configuration
+#   says 8,192.
 #
 # ## Common misconceptions
 #
@@ -864,7 +868,7 @@ widget.rotary_explorer(vector_64, vector_64)
 # - *"Rotary changes what a token says."* It turns queries and keys, never values, and no length.
 # - *"Rotary is relative, so length does not matter."* Places do not matter; large distances do.
 # - *"A context of 8,192 tokens means that the model can use what stands 8,192 tokens back."* It
-#   means that no larger distance was trained. Test how far it reaches.
+#   names the longest text that is meant to be read. Test how far it reaches.
 # - *"A position code tells the model the absolute place."* Learned and sinusoidal tables do; rotary
 #   and ALiBi tell distances only.
 #
