@@ -50,6 +50,7 @@ from coursekit.audit import (
     held_against,
     load_calibrator,
 )
+from coursekit.audit.page import summary
 from coursekit.chapters.audit_your_model import exercises, widget
 
 lm = llm.load()
@@ -110,6 +111,16 @@ guess = predict(
 limits = {"prose": 12, "choices": 64, "answers": 24}
 report = audit(lm, list(limits), limits, progress=False)
 guess.resolve(report.metrics("choices")["gap"].estimate > 0.05)
+
+# %% [markdown]
+# What the command prints of it (the page has the figures, and a line for each group):
+
+# %% tags=["nbval-ignore-output"]
+print(summary(report))
+
+# %% [markdown]
+# `samples`, the positive control, is left out here for the time it takes: 32 texts of the model's
+# own are a part of every audit by the command.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## First question to a report: what, and how many?
@@ -262,7 +273,7 @@ plots.show(plots.binned_diagrams(panels, "Next token, prose"))
 # %%
 expect("change of accuracy", sharp["accuracy"].estimate, 0.0, within=0.001)
 expect("change of the gap", sharp["gap"].estimate, 0.28, within=0.03)
-expect("the change of the likelihood, nats a token", sharp["nll"].low, at_least=0.8)
+expect("the change of the likelihood, nats per token", sharp["nll"].low, at_least=0.8)
 
 # %% [markdown]
 # A benchmark of accuracy would have passed this model without a word. The report cannot miss it.
@@ -270,9 +281,12 @@ expect("the change of the likelihood, nats a token", sharp["nll"].low, at_least=
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### The report names the damage
 #
-# Doubling was our secret. The audit knows nothing of it, fits a temperature, and
+# Doubling was our secret. The audit of the patient knows nothing of it, nor of the healthy model, and
+# fits a temperature.
 
 # %%
+alone = sharp_report.temperature("prose")
+expect("the patient's temperature, lower end of its interval", alone.low, at_least=1.5)
 ratio = sharp_report.temperature("prose").estimate / report.temperature("prose").estimate
 healed = sharp_report.held_out("prose", "after")["nll"].estimate
 healthy = report.held_out("prose", "after")["nll"].estimate
@@ -280,8 +294,9 @@ expect("its temperature, divided by that of the healthy model", ratio, 2.0, with
 expect("likelihood after the repair, minus that of the healthy model", healed - healthy, 0, 0.001)
 
 # %% [markdown]
-# reads the secret off the data: twice the temperature. And since nothing but the scale was lost, one
-# number repairs it completely.
+# Far above 1: the damage is plain without any healthy model to compare with. That it is *exactly*
+# twice the healthy temperature is no discovery but arithmetic: doubled logits divided by $2T$ are
+# logits divided by $T$. For the same reason one number repairs this damage completely.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Exercise 2: what the benchmark missed
@@ -325,22 +340,22 @@ coarse = compare(report, coarse_report)["prose"].difference
 guess.resolve(coarse["ece"].estimate > 0.05)
 
 # %%
-seen_by = ("accuracy", "ece", "nll")
-differences = {f"{name}: doubled": sharp[name] for name in seen_by}
-differences |= {f"{name}: coarse": coarse[name] for name in seen_by}
-plots.show(
-    plots.interval_rows(
-        dict(sorted(differences.items())),
-        "damaged minus healthy model, next token on prose (nll in nats)",
-        "Which number sees which damage?",
-        reference=(0.0, "no change"),
+patients = {"doubled": sharp, "coarse": coarse}
+for names, unit in ((("accuracy", "ece"), "probability"), (("nll",), "nats per token")):
+    rows = {f"{name}: {who}": found[name] for name in names for who, found in patients.items()}
+    plots.show(
+        plots.interval_rows(
+            rows,
+            f"damaged minus healthy model, next token on prose ({unit})",
+            f"Which damage does the {' or the '.join(names)} see?",
+            reference=(0.0, "no change"),
+        )
     )
-)
 
 # %%
 expect("accuracy lost by coarse weights, upper end", coarse["accuracy"].high, at_most=-0.03)
 expect("the interval of its change of the ECE holds zero", 0 in coarse["ece"], True)
-expect("likelihood lost, nats a token, lower end", coarse["nll"].low, at_least=0.4)
+expect("likelihood lost, nats per token, lower end", coarse["nll"].low, at_least=0.4)
 expect("its gap on prose", coarse_report.metrics("prose")["gap"].estimate, at_most=0.0)
 
 # %% [markdown]
