@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import threading
 import time
 import urllib.request
 from dataclasses import dataclass, field
@@ -133,6 +134,11 @@ class Client:
     def __post_init__(self) -> None:
         self._pool = _pool(self.address, self.connections)
         self._spellings = None if self.key is None else _spellings(self.key)
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """End all pauses: what waits for its next attempt gives up, and nothing waits again."""
+        self._stopped.set()
 
     @property
     def is_local(self) -> bool:
@@ -189,6 +195,7 @@ class Client:
         if self.key is not None:
             headers["Authorization"] = f"Bearer {self.key}"
         retries: Retry = _Repeated(
+            stopped=self._stopped,
             total=tries - 1,
             allowed_methods=None,
             status_forcelist=PASSING,
@@ -285,7 +292,22 @@ def _spellings(key: str) -> re.Pattern[bytes]:
 
 
 class _Repeated(Retry):
-    """Repeats as `urllib3` does, and takes no offence at a `Retry-After` that nobody can read."""
+    """Repeats as `urllib3` does, but in pauses that can be ended.
+
+    It takes no offence at a `Retry-After` that nobody can read.
+    """
+
+    def __init__(self, *, stopped: threading.Event, **options: Any) -> None:
+        super().__init__(**options)
+        self.stopped = stopped
+
+    def new(self, **changed: Any) -> _Repeated:
+        return super().new(stopped=self.stopped, **changed)
+
+    def sleep(self, response: urllib3.BaseHTTPResponse | None = None) -> None:
+        named = None if response is None else self.get_retry_after(response)
+        if self.stopped.wait(named or self.get_backoff_time()):
+            raise ServerError("the audit was ended while it waited for the server")
 
     def parse_retry_after(self, retry_after: str) -> float:
         try:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,14 @@ from coursekit.audit.schema import FORMAT, VERSION
 from coursekit.audit.served.client import Client, ServerError, address_of, key_from
 from coursekit.audit.served.probing import Probing, connect, fingerprint, probe
 from coursekit.audit.served.server import Server
-from coursekit.audit.served.tasks import BY_NAME, Asking, asking_of
+from coursekit.audit.served.tasks import BY_NAME, Asking, asking_of, require_same_scores
 
 #: What only weights can be asked, and why.
 ONLY_WEIGHTS = (
     "the next token of prose, code and own samples: it needs the probabilities of all tokens, "
     "which no server sends"
 )
+N_AGAIN = 8  #: items of a task that are asked once more at the end
 Asked = Sequence[str | Questions]
 Limit = int | Mapping[str, int]
 
@@ -217,7 +219,9 @@ class Plan:
     def cost(self) -> tuple[int, int, int]:
         """Requests, tokens that the server reads, and tokens that it writes at most; about."""
         costs = [
-            asking.cost(item) for asking in self.askings for item in self.items[asking.task.name]
+            asking.cost(item)
+            for asking in self.askings
+            for item in (*self.items[asking.task.name], *self._again(asking))
         ]
         requests, letters, written = (sum(column) for column in zip(*costs, strict=True))
         return requests, round(letters * self.server.can.tokens_per_letter), written
@@ -280,6 +284,7 @@ class Plan:
                 )
                 for asking in self.askings
             }
+            self._require_unchanged(records)
             report = self._report(records)
             if folder is not None:
                 report.save(folder)
@@ -335,12 +340,34 @@ class Plan:
                 while waiting:
                     keep(wait(waiting, return_when=FIRST_COMPLETED).done)
             except BaseException:
-                # What was not begun will not be; what is under way is waited for, and kept.
+                # What was not begun will not be; what is under way is waited for, and kept. But
+                # a server may ask for minutes of patience, and then nothing is under way.
+                self.server.client.stop()
                 pool.shutdown(wait=True, cancel_futures=True)
                 fine = [f for f in waiting if not f.cancelled() and f.exception() is None]
                 keep(fine)
                 raise
         return {item.name: found[item.name] for item in items}
+
+    def _again(self, asking: Asking) -> list[Item]:
+        """Return the items that are asked once more at the end, spread over all."""
+        items = self.items[asking.task.name] if asking.is_certain else []
+        places = {round(part * (len(items) - 1) / (N_AGAIN - 1)) for part in range(N_AGAIN)}
+        return [items[place] for place in sorted(places)] if items else []
+
+    def _require_unchanged(self, records: Mapping[str, Records]) -> None:
+        """Ask a few questions again: what was checked at the beginning may hold no more.
+
+        Raises:
+            ServerError: If their scores are others by now.
+        """
+        for asking in self.askings:
+            items, name = self._again(asking), asking.task.name
+            with ThreadPoolExecutor(self.server.client.connections) as pool:
+                asked = pool.map(asking.read, repeat(self.server), items, repeat(self.seed))
+                again = list(asked)
+            for item, record in zip(items, again, strict=True):
+                require_same_scores(item, records[name][item.name], record)
 
     def _report(self, records: Mapping[str, Records]) -> Report:
         notes = [f"Not measured: {ONLY_WEIGHTS}."]

@@ -52,6 +52,9 @@ UNREAD = 0.5  #: stands for a stated confidence that nobody can read
 STATED_LIMITS = (0.005, 0.995)
 #: How the thoughts of models that think aloud begin.
 THINKING = re.compile(r"<\|?(think|thought|thinking|reasoning|channel)\b", re.IGNORECASE)
+#: Scores of one question may differ by so many nats, and such a share, from request to request:
+#: several tokens are added up, in arithmetic that depends on what else is asked.
+TREMBLE, TREMBLE_SHARE = 0.5, 0.1
 MOST_UNREAD = 0.5  #: of the samples; with more, a task says nothing about the model
 
 
@@ -110,6 +113,7 @@ class Asking:
         read: Asks one item.
         cost: Requests, letters that the server reads, and tokens that it writes for one item.
         count: What the report says about all records, such as how many could not be read.
+        is_certain: Whether an item that is asked again has the same scores, but for rounding.
     """
 
     task: Any  # Questions, of which the part that reads weights is not needed
@@ -117,6 +121,7 @@ class Asking:
     read: Callable[[Server, Item, int], Record]
     cost: Callable[[Item], tuple[int, int, int]]
     count: Callable[[Sequence[Record]], dict[str, Any]] = field(default=lambda records: {})
+    is_certain: bool = False
 
 
 #: What is asked by default, by name.
@@ -156,6 +161,7 @@ def _choices(server: Server, task: ChoiceTask) -> Asking:
             f"the text of every option is scored, by {can.scoring}",
             _by_text,
             lambda item: (len(_options(item)), _letters_of_options(item), len(_options(item))),
+            is_certain=True,
         )
     if can.scoring == "steps":
         return Asking(
@@ -170,6 +176,7 @@ def _choices(server: Server, task: ChoiceTask) -> Asking:
                 1 + 2 * len(_options(item)),
             ),
             _bounded,
+            is_certain=True,
         )
     if can.alternatives or can.chat_alternatives:
         where = "continued" if can.alternatives else "answered in a chat"
@@ -181,6 +188,7 @@ def _choices(server: Server, task: ChoiceTask) -> Asking:
             _by_letter,
             lambda item: (1, len(item.content["prompt"]), 1),
             _bounded,
+            is_certain=True,
         )
     return Asking(
         by_letter(task),
@@ -250,6 +258,22 @@ def _bounded(records: Sequence[Record]) -> dict[str, Any]:
     n_options = sum(len(record.get("bounded", ())) for record in records)
     found = {"items": len(records), "options_outside": n_options}
     return found | {"confidence_open_by": max(map(_open_by, records))}
+
+
+def require_same_scores(item: Item, first: Record, again: Record) -> None:
+    """Check that an item has the scores that it had.
+
+    Raises:
+        ServerError: If not.
+    """
+    for one, other in zip(first["scores"], again["scores"], strict=True):
+        if abs(one - other) > TREMBLE + TREMBLE_SHARE * max(abs(one), abs(other)):
+            said = [", ".join(f"{score:.2f}" for score in r["scores"]) for r in (first, again)]
+            raise ServerError(
+                f"the options of {item.name!r} must have the same log-probabilities when they are "
+                f"asked for again at the end, found {said[0]} and {said[1]}. The server has become "
+                "another one on the way, so nothing is reported. Begin anew, in another folder"
+            )
 
 
 def _open_by(record: Record) -> float:

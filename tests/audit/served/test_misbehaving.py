@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 
@@ -64,7 +63,7 @@ def test_passing_troubles_change_nothing(fake, tmp_path):
 
 def test_retry_after_is_waited_for(fake, monkeypatch):
     waited = []
-    monkeypatch.setattr(time, "sleep", waited.append)
+    monkeypatch.setattr(threading.Event, "wait", lambda event, seconds=None: waited.append(seconds))
     fake.misbehave = every(2, Status(429, "", {"Retry-After": "7"}))
     spoken = client.Client(fake.address)
     for _ in range(2):
@@ -94,6 +93,57 @@ def test_a_key_is_found_however_it_is_spelled(fake, spelled):
     fake.misbehave = always(Status(302, "", {"Location": f"http://a.org/{spelled}"}))
     with pytest.raises(client.ServerError, match=r"a.org/\[key\]"):
         spoken.get("/models")
+
+
+def test_an_interrupt_does_not_wait_as_long_as_the_server_asks_for(fake, tmp_path, monkeypatch):
+    """429 and ten minutes, for every request: Ctrl-C ends it at once, and nothing is lost."""
+    undisturbed = audit_served(fake.address, tasks=["choices"], limit=8, progress=False)
+    asked = threading.Event()
+    state = {"left": 30}
+
+    def busy(path, body, answer):
+        state["left"] -= 1
+        if state["left"] < 0:
+            asked.set()
+            raise Status(429, "slow down", {"Retry-After": "600"})
+        return answer
+
+    def interrupted(*_, **__):
+        asked.wait()
+        raise KeyboardInterrupt
+
+    fake.misbehave = busy
+    with monkeypatch.context() as patch:
+        patch.setattr("coursekit.audit.served.run.wait", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            audit_served(fake.address, tasks=["choices"], limit=8, folder=tmp_path, progress=False)
+    fake.misbehave = Fake.misbehave
+    resumed = audit_served(
+        fake.address, tasks=["choices"], limit=8, folder=tmp_path, resume=True, progress=False
+    )
+    assert resumed.to_json() == undisturbed.to_json()
+
+
+@pytest.mark.parametrize("name", ["zeros", "constant", "tempered", "half of the time"])
+def test_a_server_that_turns_wrong_on_the_way_is_noticed(fake, name):
+    """What was checked at the beginning held, and holds no more: no number may come of it."""
+    wrong = {
+        "zeros": zeros,
+        "constant": numbers(lambda value: -9.0),
+        "tempered": numbers(lambda value: value / 3),
+        "half of the time": numbers(lambda value: -9.0),
+    }[name]
+    state = {"requests": 0}
+
+    def turn(path, body, answer):
+        state["requests"] += 1
+        since = state["requests"] - 20  # the checks are over, and two questions were answered
+        until = 12 if name == "half of the time" else 10**6
+        return wrong(path, body, answer) if 0 < since <= until else answer
+
+    fake.misbehave = turn
+    with pytest.raises(client.ServerError, match="nothing is reported"):
+        audit_served(fake.address, tasks=["choices"], limit=8, concurrency=1, progress=False)
 
 
 def zeros(path, body, answer):
