@@ -150,7 +150,7 @@ exercises.confidence_and_correct.check(my_confidence_and_correct)
 # ## Is SmolLM2 calibrated on prose?
 #
 # The texts are already on your machine: the Python language reference and scikit-learn's
-# descriptions of its data sets. The model has almost surely read them in training, and they are dry;
+# descriptions of its data sets. The model may well have read them in training, and they are dry;
 # keep both in mind.
 #
 # **The protocol, fixed before we look:** documents are split into a test part and a calibration part
@@ -218,7 +218,8 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The points keep close to the diagonal over the whole range, from "I hardly know" to "I am certain".
 # Nobody asked the model to be calibrated. It was trained by maximum likelihood, and a proper score
-# rewards honest probabilities; its later tuning to follow instructions has not spoiled them much.
+# rewards honest probabilities. What its later tuning to follow instructions changed, only the model
+# before that tuning could tell.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Is this ECE a lot, or is it chance?
@@ -242,12 +243,13 @@ expect("ECE that chance alone exceeds 5 % of the time", null.quantile(0.95), 0.0
 expect("ECE of SmolLM2 exceeds it", bool(ece > null.quantile(0.95)), True)
 
 # %% [markdown]
-# About half of the ECE is what chance alone gives to a perfect model; the rest is not chance. So the
-# honest sentence is: *on this text SmolLM2 is a little overconfident, and we can tell.* We will find
-# out where its two points come from.
+# About half of the ECE is what chance alone gives to a perfect model; the rest, independent coins do
+# not explain.
 #
-# The simulation tosses independent coins. Tokens of one document go wrong together, which makes real
-# chance somewhat larger; the interval of the gap above, which resamples documents, allows for that.
+# But tokens of one document go wrong together, which makes real chance somewhat larger. Two intervals
+# above go by documents and so allow for that. In the title of the diagram, the ECE without chance may
+# then be as small as zero. The gap may not. So the honest sentence is: *on this text SmolLM2 is a
+# little overconfident, and the gap can tell.* We will find out where its two points come from.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Two controls: can we trust the measurement?
@@ -423,6 +425,11 @@ expect("what it gains over T = 1, nats", nll[3] - nll.min(), 0.0, within=0.005)
 # %% [markdown]
 # The bowl is lowest at 1 or right beside it: one temperature for all tokens finds next to nothing to
 # repair. An overfit model is another matter: it can want a temperature of 3 and more.
+#
+# The slope at T = 1 needs no grid. Along $1/T$ the loss rises by the logit that the model *expects*
+# minus the logit of the token that *came* (notebook 10), and at T = 1 that is NLL minus entropy: the two
+# columns in nats of the table above. On prose they differ by 0.2, so the slope is there. But the bowl
+# is so curved that its bottom lies within a grid step or so.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The whole vocabulary
@@ -538,7 +545,9 @@ expect("gap with 129 to 256 tokens", gaps["129 to 256 tokens"].estimate, 0.01, w
 # situation, not to a model.*
 #
 # Why is it overconfident there? One candidate: in training a text began at its beginning, and here
-# it begins anywhere. How would you test that?
+# it begins anywhere. How would you test that? (We read the first eight tokens of docstrings, and eight
+# from further in. At the beginnings the gap is there as well, and no smaller. So look for another
+# candidate.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A grouping that fools you
@@ -601,8 +610,8 @@ plots.temperature_slider(logits.flatten(0, 1).cpu(), targets.flatten().cpu())
 #   thousands of forecasts.
 # - SmolLM2's next-token probabilities are good: surer than right by about two points on prose and on
 #   code, and roughly honest down to tiny probabilities.
-# - The average hides where it goes wrong: ten points of overconfidence with hardly any context, none
-#   that we could detect with much of it.
+# - The average hides where it goes wrong: far more overconfidence with hardly any context, about ten
+#   points on prose and on code, and none that we could detect with much of it.
 # - The measurement deserves trust because its controls came out right: calibrated on its own
 #   samples, badly overconfident at T = 0.7.
 # - An ECE means nothing without the ECE that chance alone would give.
@@ -615,12 +624,14 @@ plots.temperature_slider(logits.flatten(0, 1).cpu(), targets.flatten().cpu())
 # ## Common misconceptions
 #
 # - *"Large networks are overconfident."* By two points, here; by how much depends on the event and
-#   the situation. Classifiers trained for many epochs on the same images are another matter.
-# - *"ECE 0.025 means it is off by 0.025."* A perfect model shows about half of that here.
+#   the situation. Classifiers trained for many epochs on the same images are another matter (Guo et al.
+#   2017).
+# - *"ECE 0.025 means it is off by 0.025."* A perfect model shows about half of that here, and more than
+#   half on a third as many tokens.
 # - *"Low accuracy means bad calibration."* On its own samples the model is right only a third of the
 #   time, and perfectly calibrated.
 # - *"Calibrated tokens make true sentences."* Each token is an honest guess at what text comes next,
-#   not at what is true.
+#   not at what is true (Kalai and Vempala 2024).
 #
 # ## Further reading
 #
