@@ -138,7 +138,7 @@ expect("our GELU against torch's", (exact - F.gelu(grid)).abs().max(), 0, within
 expect("largest error of the approximation", (exact - approximate).abs().max(), 4.7e-4, within=5e-5)
 
 # %% [markdown]
-# Small, yet it adds up over layers: to carry GPT-2's weights over exactly, we need its own version.
+# Small, yet the logits show it: to carry GPT-2's weights over exactly, we need its own version.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Layer normalisation: everyone speaks at the same volume
@@ -366,8 +366,8 @@ expect("queries and keys of the last, 16 blocks, least", less[4, 2], at_least=50
 # So one gradient lives and another dies, and which of the two we report decides the story. Without
 # additions, the weights that decide **where to look** all but lose their gradient, the more the
 # deeper the network, while the MLP's stays. Noci et al. (2022) derive it for transformers before
-# training. (It is the norms that keep the MLP's gradient alive. Without them, too, it dies as in
-# the textbook:)
+# training. (It is the norms that keep the MLP's gradient alive. Without them, and with these
+# initial weights, it dies as in the textbook:)
 
 # %%
 bare = torch.stack([at_birth(Bare, 16, seed)[0] for seed in seeds])
@@ -402,8 +402,8 @@ ratio = (apart["only around the MLP"] / apart["no additions"]).log().mean().exp(
 expect("addition around the MLP alone over none", ratio, at_most=1.5)
 
 # %% [markdown]
-# It is the averaging: the addition around the MLP alone helps no more than none, the one around
-# attention does help, and only both together hold the tokens apart. Dong et al. (2021) prove that
+# It is the averaging: the addition around the MLP alone helps far less than the one around
+# attention, and only both together hold the tokens apart. Dong et al. (2021) prove that
 # attention alone loses all differences between tokens, and fast.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -863,7 +863,7 @@ with torch.no_grad():
 expect("largest difference of the logits", difference, at_least=0.1)
 
 # %% [markdown]
-# It loads, it runs, it even writes fluent nonsense. Only the comparison of numbers catches it.
+# It loads, and it runs. Only the comparison of numbers catches it.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Exercise 5: carry a matrix over
@@ -949,8 +949,7 @@ expect("confidence on random tokens, in units of 1/V", random_sure.mean() * V, 2
 #
 # On random tokens we know the truth without asking the data: any guess is right with probability
 # $1/V$. The newborn claims twice that (the largest of 49,152 nearly equal numbers is always above
-# their mean), so it is off by about 0.00002. No forecaster that claims to know something will ever
-# be so close.
+# their mean), so it is off by about 0.00002.
 #
 # But that was on tokens of which nothing can be known. The fair comparison is on the **same text**,
 # where the newborn is under-confident and SmolLM2 over-confident. Whose ECE is larger?
@@ -1203,8 +1202,8 @@ widget.size_explorer({"parameters": parameter_parts, "FLOPs, 1,024 tokens": flop
 #   count, and two thirds of a block are MLP.
 # - Our few hundred lines are GPT-2: the same weights, the same logits, both ways.
 # - A newborn GPT knows nothing, and on the same text its ECE was no larger than that of a trained
-#   one. The middle of a trained one is very sure and wrong. Calibration is a property of forecasts,
-#   and comes from being held to outcomes.
+#   one. The middle of a trained one is very sure and wrong. A number between 0 and 1 is no forecast
+#   until it has been held to outcomes.
 #
 # ## Common misconceptions
 #
