@@ -11,15 +11,15 @@ Reference:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 
 from coursekit.audit.assembling import predictions_of
 from coursekit.audit.report import Report
 from coursekit.calibration import Interval
-from coursekit.calibration.intervals import interval_of_samples
+from coursekit.calibration.intervals import interval_of_samples, wilson_interval
 from coursekit.calibration.resampling import samples_of
 from coursekit.calibration.sums import changes_of
 
@@ -110,6 +110,8 @@ def _compare_task(task: str, first: Report, second: Report) -> TaskComparison:
         for name, change in changes_of(old, new, samples).items()
         if name in one["metrics"] and name in other["metrics"]
     }
+    if difference["accuracy"].low == difference["accuracy"].high == 0 and not old.equal(new):
+        difference |= _of_equals(difference, samples.n_groups)
     # Where a row of sums holds several predictions, their order is lost.
     alone = all(len(found["by_item"]["name"]) == found["predictions"] for found in (one, other))
     if alone and "auroc" in one["metrics"] and "auroc" in other["metrics"]:
@@ -118,6 +120,25 @@ def _compare_task(task: str, first: Report, second: Report) -> TaskComparison:
     return TaskComparison(
         one["title"], first.metrics(task), second.metrics(task), difference, one["items"]
     )
+
+
+def _of_equals(difference: Mapping[str, Interval], n: int) -> dict[str, Interval]:
+    """Return accuracy and gap of models of which none was right where the other was wrong.
+
+    No resample holds what was never seen. So few differences may be there as Wilson's interval of
+    n answers allows.
+
+    Example:
+        >>> none = Interval(0.0, 0.0, 0.0)
+        >>> print(_of_equals({"accuracy": none, "gap": none}, 40)["accuracy"])
+        0.000 [-0.088, 0.088]
+    """
+    unseen = wilson_interval(0.0, n)[1].item()
+    return {
+        name: replace(found, low=found.low - unseen, high=found.high + unseen)
+        for name, found in difference.items()
+        if name in ("accuracy", "gap")
+    }
 
 
 def _why(task: str, first: Report, second: Report) -> str:

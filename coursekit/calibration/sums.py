@@ -147,8 +147,8 @@ def intervals_of(table: Tensor, samples: Resamples) -> dict[str, Interval]:
     fewer than 30; cut off where no such metric can be.
 
     Where all answers are right, or all wrong, no resample holds another: the accuracy then has
-    Wilson's interval, for as many answers as there are groups, and the gap and the ECE are widened
-    by it.
+    Wilson's interval, for as many answers as there are groups, and the gap, the ECE and the Brier
+    score are widened by it.
 
     Example:
         >>> right = sums_of(torch.tensor([0.75]), torch.tensor([True]), torch.zeros(1))
@@ -170,6 +170,13 @@ def intervals_of(table: Tensor, samples: Resamples) -> dict[str, Interval]:
     low, high = (end.item() for end in wilson_interval(accuracy, n, level))
     found["accuracy"] = Interval(accuracy, low, high, level)
     found["gap"] = gap = gap_of_one_sided(found["gap"], accuracy, n)
+    # An answer of confidence c that comes out the other way adds (2c - 1) or (1 - 2c).
+    added = (2 * found["confidence"].estimate - 1) * (accuracy - low if accuracy else low - high)
+    brier = found["brier"]
+    found["brier"] = within(
+        "brier",
+        replace(brier, low=brier.low + min(added, 0.0), high=brier.high + max(added, 0.0)),
+    )
     nearest, farthest = sorted((abs(gap.low), abs(gap.high)))
     nearest = 0.0 if 0 in gap else nearest
     ends = min(ece.low, nearest), max(ece.high, farthest)

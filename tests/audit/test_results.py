@@ -299,6 +299,7 @@ def test_a_missing_file_and_other_bytes(tmp_path):
         ({"label": "correct"}, "--label must be given with --probs"),
         ({"probs": ["a"], "logprobs": ["b"], "label": "c"}, "cannot be given together"),
         ({"probs": ["a"], "label": "c", "correct": "d"}, "--confidence and --correct follow from"),
+        ({"probs": ["correct", "correct"], "label": "id"}, "found one of them twice"),
         ({"probs": ["confidence", "a"], "label": "correct"}, "'a' is asked for"),
         ({"group": ["id"]}, "must have at most 200 values"),
         ({"cluster": "color"}, "--cluster must name a column"),
@@ -501,6 +502,16 @@ def test_several_models_are_compared_on_the_items_that_both_have(tmp_path):
     assert found.comparisons["new"]["results"].first["accuracy"].estimate == pytest.approx(0.8)
     with pytest.raises(ValueError, match="audit_results_by_model"):
         audit_results(tmp_path / "two.csv", by="model")
+
+
+def test_models_that_were_never_right_alone_may_be_unlike_for_all_that(tmp_path):
+    """Eight items on which both are right prove no equality; the same predictions are the same."""
+    rows = [f"{model},{i},0.{sure},1" for model, sure in (("a", 7), ("b", 8)) for i in range(8)]
+    path = write(tmp_path / "t.csv", "\n".join(["model,id,confidence,correct", *rows]))
+    found = audit_results_by_model(path, by="model").comparisons["b"]["results"].difference
+    assert found["accuracy"].low == pytest.approx(-0.324, abs=0.001)  # Wilson, of 0 of 8
+    assert found["accuracy"].high == -found["accuracy"].low
+    assert found["gap"].high == pytest.approx(0.1 + 0.324, abs=0.001)
 
 
 def test_models_whose_items_cannot_be_told_apart_are_not_compared(tmp_path):

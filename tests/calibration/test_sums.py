@@ -11,7 +11,8 @@ from coursekit.calibration import (
     expected_calibration_error,
     reliability_bins,
 )
-from coursekit.calibration.sums import bins_of, metrics_of, sums_of, table_of
+from coursekit.calibration.resampling import Resamples
+from coursekit.calibration.sums import bins_of, intervals_of, metrics_of, sums_of, table_of
 
 
 @pytest.fixture
@@ -68,3 +69,13 @@ def test_many_totals_at_once_are_each_alone(predictions):
 def test_a_softmax_that_ends_a_hair_above_one_is_no_error():
     sums = sums_of(torch.tensor([1 + 1e-7]), torch.tensor([True]), torch.tensor([0.0]))
     assert sums["confidence"][-1] == 1
+
+
+@pytest.mark.parametrize(("chance", "right"), [(0.9, True), (0.9, False), (0.2, True)])
+def test_a_brier_score_of_outcomes_that_are_all_alike_holds_what_others_would_give(chance, right):
+    """Of ten such answers, 0.278 may be of the other kind (Wilson); no resample holds one."""
+    one = sums_of(torch.tensor([chance]), torch.tensor([right]), torch.zeros(1))
+    found = intervals_of(table_of([one] * 10), Resamples(10))["brier"]
+    here, other = (chance - right) ** 2, (chance - (not right)) ** 2
+    ends = sorted([here, here + 0.2775 * (other - here)])
+    assert [found.low, found.high] == pytest.approx(ends, abs=1e-3)

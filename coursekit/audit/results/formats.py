@@ -235,6 +235,11 @@ class Table:
                 "--confidence and --correct follow from --probs (or --logprobs) and --label: give "
                 "either pair alone"
             )
+        if len(set(self.options)) < len(self.options):
+            raise ValueError(
+                "--probs (or --logprobs) must name a column for each option, found one of them "
+                f"twice in {', '.join(self.options)}"
+            )
         if bool(self.options) != (names.label is not None):
             raise ValueError(
                 "--label must be given with --probs or --logprobs: the column with the right option"
