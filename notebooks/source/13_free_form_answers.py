@@ -593,6 +593,7 @@ def over_strings(meant, by_strings, correct):
     }
 
 
+# %%
 gains = over_strings(meant, by_strings, right)
 guess.resolve(any(interval.low > 0 for interval in gains.values()))
 plots.show(
