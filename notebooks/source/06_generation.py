@@ -849,6 +849,10 @@ expect("its own minus its twin's", average["the model's own minus its twin"], at
 # So there are two lessons. A model can be right on average and too sure of just those texts that it
 # likes best. And "because it picked them" was, for most of it, the wrong reason: it took the control
 # to see that. A second model of the same kind hardly notices, either. Remember both in Part III.
+#
+# The second is no law. A model with half the training overrated its own picks, too, by 0.02, but
+# *under*rated those of the truth and of another model, by 0.09 and 0.07: there it was all in the
+# picking. Run the control on the model that you have.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Decoding bends the distribution
@@ -1275,8 +1279,8 @@ expect("repeated, T = 1: upper end of the interval", repeated["T = 1"].high, at_
 # ### Does saying it again cost anything?
 #
 # Greedily SmolLM2 repeats itself; drawn at T = 1 it hardly does. (With two other seeds a share of 0.01
-# and 0.02. And in the chat format it was trained for, greedily, 0.08: less than on raw text.) Does
-# each copy cost it anything? In the grammar it did not. Give SmolLM2 each of the sentences five times
+# and 0.02. In the chat format it was trained for it repeats itself greedily, too: 0.08 in one try, 0.31
+# in another, with another request.) Does each copy cost it anything? In the grammar it did not. Give SmolLM2 each of the sentences five times
 # in a row, and ask how probable it finds each copy. Beside it our small model and the truth, with
 # sentences of the grammar.
 
@@ -1356,13 +1360,16 @@ widget.rule_explorer(words, contexts)
 #
 # - `generate` is greedy unless told otherwise, so it has one answer; `do_sample=True` draws, and
 #   silently keeps the fifty most probable tokens only. `max_length` counts the prompt.
-# - In a batch: pad on the left, pass the mask. Nothing crashes otherwise, and everything is wrong.
+# - In a batch: pad on the left, pass the mask. Nothing crashes otherwise, and padded prompts get other
+#   texts.
 # - Greedy, temperature, top-k, top-p and beam search are a few lines each, and equal the library's.
 # - Sampling at T = 1 keeps the model's probabilities (the chi-square test agrees). Every other rule
-#   bends them: fewer slips, less variety, larger distance from the truth.
+#   bends them, and takes a well-trained model farther from the truth. Those that cool or cut buy fewer
+#   slips with less variety.
 # - The most probable text is not a typical one, even for the exact truth; and of the texts that a
-#   search picks the model is too sure. Little of that comes from the picking itself: half of it is
-#   there when the exact truth picks, most of it when another model does.
+#   search picks the model is too sure. Is that from the picking? Let others pick. For our model half of
+#   it was there when the exact truth picked, most of it when another model did; for a model with half
+#   the training, nothing.
 # - A decoder's probabilities are true of its own texts, not of the world.
 # - The calibration temperature is measured, the sampling temperature is chosen.
 #

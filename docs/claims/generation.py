@@ -1,0 +1,533 @@
+"""Claims of notebook 06: rules of decoding, on models whose truth is known and on a real one."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Sequence
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from coursekit import calibration as cal, data, llm
+from coursekit.data import grammar
+from coursekit.lm import GPT, GPTConfig, TrainingConfig, adjust_logits, beam_search, generate, train
+from docs.claims.ledger import IN_NOTEBOOK, Ledger
+from docs.claims.subjects import lm
+
+LEDGER = Ledger("generation")
+LANGUAGE = grammar()
+
+# By definition, and by tests
+
+LEDGER.proved(
+    "The rules are the library's.",
+    stands="Greedy, temperature, top-k, top-p and beam search are a few lines each",
+    proof="Laws and texts are compared with transformers', for any logits.",
+    test="tests/lm/test_generation.py::test_together_they_equal_transformers",
+)
+LEDGER.proved(
+    "Sampling at T = 1 draws each word with the probability that the model states.",
+    stands="Sampling at T = 1 keeps the model's probabilities (the chi-square test agrees)",
+    proof="A chi-square test of drawn words, which a slightly wrong temperature fails.",
+    test="tests/lm/test_generation.py::test_frequencies_of_one_token_agree_with_the_law",
+)
+LEDGER.passing("always the most probable word", why="the definition of greedy decoding, a heading")
+
+
+# What a library does unasked
+
+
+def _ids(text: str | llm.Chat) -> Tensor:
+    """Return the ids of a text or a conversation, (1, T)."""
+    tokenizer = lm().tokenizer
+    if isinstance(text, llm.Chat):
+        text = tokenizer.apply_chat_template(
+            text.messages, tokenize=False, add_generation_prompt=True
+        )
+    return tokenizer(text, return_tensors="pt").input_ids
+
+
+_ASKED = {
+    "raw text": {"prompt": "The quick brown fox jumps"},
+    "other raw text": {"prompt": "In the year 1900 the"},
+    "a chat": {"prompt": llm.Chat("Tell me about foxes.")},
+    "code": {"prompt": "def add(first, second):\n"},
+}
+
+
+@LEDGER.measured(
+    "The library decodes greedily unless told otherwise and refuses five equal answers; told to "
+    "draw, it keeps fifty tokens; max_length counts the prompt; its scores are what it drew from.",
+    stands=(
+        "`generate` is greedy unless told otherwise",
+        "They are what is left after",
+        "So it cannot be the weights:",
+    ),
+    refuted_by="five sequences without do_sample, other than 50 tokens left by do_sample alone, a "
+    "text longer than max_length, or scores that are not the logits divided by the temperature",
+    variations=_ASKED | {"an untrained model": {"prompt": "of", "trained": False}},
+)
+def unasked(prompt: str | llm.Chat, trained: bool = True) -> tuple[bool, str]:
+    if trained:
+        model, ids = lm().model, _ids(prompt)
+    else:
+        shape = GPTConfig(100, context=32, width=16, n_layers=1, n_heads=1)
+        model, ids = GPT(shape).to_transformers(), torch.tensor([[1, 2, 3, 4, 5]])
+    given = {"attention_mask": torch.ones_like(ids), "return_dict_in_generate": True}
+    try:
+        model.generate(ids, max_new_tokens=1, num_return_sequences=5, **given)
+        refused = False
+    except ValueError:
+        refused = True
+    given |= {"do_sample": True, "output_scores": True, "output_logits": True}
+    drawn = model.generate(ids, max_length=ids.shape[1] + 1, **given)
+    kept = int(drawn.scores[0].isfinite().sum())
+    cold = model.generate(ids, max_new_tokens=1, temperature=0.7, top_k=0, **given)
+    apart = (cold.scores[0] - cold.logits[0] / 0.7).abs().max().item()
+    held = refused and kept == 50 and drawn.sequences.shape[1] == ids.shape[1] + 1 and apart < 1e-4
+    return held, f"refused: {refused}; tokens kept {kept}; scores differ by {apart:.1g}"
+
+
+_BATCHES = {
+    "the notebook's": (
+        "The capital of France is",
+        "My favourite animal is",
+        "The sun rises in the east and sets in the",
+    ),
+    "other prompts": ("Water boils at", "Once", "The three primary colours are red, blue and"),
+    "code": ("def add(", "import", "for each in range(10):\n    print("),
+    "much shorter": ("The", "A cat is an animal that", " ".join(12 * ["one two three"])),
+    "chats": tuple(
+        llm.Chat(text) for text in ("Hi!", "What is a cat?", "Name three rivers of Europe, please.")
+    ),
+}
+
+
+@LEDGER.measured(
+    "In a batch only padding on the left, with the mask, leaves all texts as they are alone; "
+    "otherwise some of the padded prompts get another text, and nothing crashes.",
+    stands="In a batch: pad on the left, pass the mask",
+    refuted_by="a text that changes on the left with the mask, or one of the other three ways "
+    "that changes none",
+    variations={name: {"batch": name} for name in _BATCHES},
+    quick=IN_NOTEBOOK,
+    was="Nothing crashes otherwise, and everything is wrong.",
+)
+def padding(batch: str) -> tuple[bool, str]:
+    rows = [_ids(prompt)[0] for prompt in _BATCHES[batch]]
+    longest, end = max(map(len, rows)), lm().tokenizer.eos_token_id
+
+    def continued(ids: Tensor, mask: Tensor) -> list[list[int]]:
+        output = lm().model.generate(ids, attention_mask=mask, max_new_tokens=6, do_sample=False)
+        added = output[:, ids.shape[1] :].tolist()
+        return [row[: row.index(end)] if end in row else row for row in added]
+
+    def padded(row: Tensor, side: str, fill: int) -> Tensor:
+        filler = torch.full((longest - len(row),), fill)
+        return torch.cat((filler, row) if side == "left" else (row, filler))
+
+    alone = [continued(row[None], torch.ones_like(row[None]))[0] for row in rows]
+    same = {}
+    for side in ("left", "right"):
+        ids = torch.stack([padded(row, side, end) for row in rows])
+        mask = torch.stack([padded(torch.ones_like(row), side, 0) for row in rows])
+        for how, given in (("with", mask), ("without", torch.ones_like(mask))):
+            found = continued(ids, given)
+            same[side, how] = sum(a == b for a, b in zip(found, alone, strict=True))
+    right = same.pop(("left", "with"))
+    return right == 3 and max(same.values()) < 3, (
+        f"unchanged of 3: {right} on the left with the mask; otherwise {sorted(same.values())}"
+    )
+
+
+# Models whose truth is known
+
+
+@cache
+def _model(seed: int, steps: int = 700) -> GPT:
+    """Train a small GPT on texts of its own."""
+    model = GPT(
+        GPTConfig(LANGUAGE.vocab_size, context=64, width=64, n_layers=2, n_heads=4),
+        torch.Generator().manual_seed(seed),
+    )
+    texts = LANGUAGE.sample(steps * 32, seed=1 + 100 * seed)
+    train(model, texts, TrainingConfig(steps=steps), progress=False)
+    return model.eval()
+
+
+def _truth(ids: Tensor) -> Tensor:
+    """Return the true law of every next word, as logits."""
+    return LANGUAGE.next_token_probs(ids).log()
+
+
+def _subject(name: str):
+    """Return the exact truth, or the model "seed" or "seed/steps"."""
+    return _truth if name == "truth" else _model(*map(int, name.split("/")))
+
+
+def _logits(model, texts: Tensor) -> Tensor:
+    with torch.no_grad():
+        return model(texts)[:, :-1].double()
+
+
+@cache
+def _held_out() -> Tensor:
+    return LANGUAGE.sample(150, seed=2)
+
+
+RULES = {
+    "T = 1": {},
+    "T = 0.7": {"temperature": 0.7},
+    "T = 1.3": {"temperature": 1.3},
+    "top-k 5": {"top_k": 5},
+    "top-p 0.8": {"top_p": 0.8},
+    "greedy": {"top_k": 1},
+}
+
+
+@cache
+def _laws(model: str, rule: str) -> dict[str, float]:
+    """Return what a rule does to the words of true texts: distance, entropy, forbidden."""
+    texts = _held_out()
+    truth = LANGUAGE.next_token_probs(texts)[:, :-1]
+    law = adjust_logits(_logits(_subject(model), texts), **RULES[rule]).softmax(dim=-1)
+    return {
+        "distance": ((law - truth).abs().sum(dim=-1) / 2).mean().item(),
+        "entropy": torch.special.entr(law).sum(dim=-1).mean().item(),
+        "forbidden": 1000 * (law * (truth == 0)).sum(dim=-1).mean().item(),
+    }
+
+
+_MODELS = {"seed 0": "0", "seed 1": "1", "half the training": "2/350"}
+
+
+@LEDGER.measured(
+    "Of a well-trained model every rule but T = 1 is farther from the truth; the rules that cool "
+    "or cut make fewer slips and leave less variety.",
+    stands=(
+        "Every other rule bends them",
+        '"Low temperature is more accurate."* Fewer slips',
+    ),
+    refuted_by="a distance from the truth less than 1.5 times that at T = 1, or, for a rule that "
+    "cools or cuts, more forbidden words or more entropy",
+    variations={
+        f"{rule}, {name}": {"model": model, "rule": rule}
+        for name, model in (_MODELS | {"the exact truth": "truth"}).items()
+        for rule in ("T = 0.7", "T = 1.3", "top-p 0.8")
+    }
+    | {f"{rule}, seed 0": {"model": "0", "rule": rule} for rule in ("top-k 5", "greedy")},
+    quick="T = 0.7, the exact truth",
+    was="Every other rule bends them: fewer slips, less variety, larger distance from the truth.",
+)
+def bends(model: str, rule: str) -> tuple[bool, str]:
+    plain, bent = _laws(model, "T = 1"), _laws(model, rule)
+    held = bent["distance"] > 1.5 * plain["distance"]
+    if rule != "T = 1.3":
+        held &= bent["forbidden"] <= plain["forbidden"] and bent["entropy"] < plain["entropy"]
+    return held, "; ".join(f"{name} {plain[name]:.2f} to {bent[name]:.2f}" for name in plain)
+
+
+@LEDGER.measured(
+    "A decoder's probabilities are true of the texts that it writes, and not of the language.",
+    stands=(
+        "A decoder's probabilities are true of its own texts, not of the world",
+        "and probabilities that no longer mean what",
+    ),
+    refuted_by="an ECE above 0.03 on its own texts, or one below 0.05 on true texts",
+    variations={
+        f"{rule}, {name}": {"model": model, "rule": rule}
+        for name, model in (_MODELS | {"the exact truth": "truth"}).items()
+        for rule in ("T = 0.7", "top-p 0.8")
+    },
+    quick=IN_NOTEBOOK,
+)
+def true_of_its_own(model: str, rule: str) -> tuple[bool, str]:
+    subject, starts = _subject(model), LANGUAGE.sample(150, seed=3)[:, :1]
+    own = torch.tensor(generate(subject, starts, 40, seed=6, **RULES[rule]))
+    own = torch.cat([starts, own], dim=1)
+
+    def ece(texts: Tensor) -> float:
+        law = adjust_logits(_logits(subject, texts), **RULES[rule]).softmax(dim=-1)
+        found = cal.top_label(law.flatten(0, 1), texts[:, 1:].flatten())
+        return cal.expected_calibration_error(*found)
+
+    of_own, of_true = ece(own), ece(_held_out())
+    return of_own < 0.03 and of_true > 0.05, f"ECE {of_own:.3f} on its own, {of_true:.3f} on true"
+
+
+@LEDGER.measured(
+    "More beams find a more probable text, and one less typical than any of many true texts.",
+    stands=(
+        "The most probable text is not a typical one, even for the exact truth",
+        '"More beams, better text."* More probable text',
+        "Each single true text is far less probable than the beam's",
+    ),
+    refuted_by="a text of the beams no more probable, for who searched, than the greedy one, or, "
+    "for the truth, no more probable than each of 150 true texts",
+    variations={
+        "the exact truth": {"model": "truth"},
+        "the exact truth, after 'of'": {"model": "truth", "start": "of"},
+        "the exact truth, 16 beams": {"model": "truth", "n_beams": 16},
+        "seed 0": {"model": "0"},
+        "seed 1": {"model": "1"},
+        "seed 0, after 'some ships'": {"model": "0", "start": "some ships"},
+        "seed 0, 30 words": {"model": "0", "n": 30},
+        "half the training": {"model": "2/350"},
+    },
+    quick=IN_NOTEBOOK,
+)
+def most_probable(
+    model: str, start: str = "the", n_beams: int = 8, n: int = 62
+) -> tuple[bool, str]:
+    subject, prompt = _subject(model), LANGUAGE.tokenizer.encode(start)
+    n = min(n, 64 - len(prompt))
+    one, many = (beam_search(subject, prompt, n, n_beams=k)[0] for k in (1, n_beams))
+    texts = _held_out()[:, : len(prompt) + n]
+
+    def surprise(ids: Tensor) -> Tensor:
+        law = LANGUAGE.next_token_probs(ids)[:, :-1]
+        return -law.gather(-1, ids[:, 1:, None])[..., 0].log().mean(dim=1)
+
+    found = surprise(torch.tensor([prompt + many.ids])).item()
+    least = surprise(texts).min().item()
+    more = many.log_prob - one.log_prob
+    return more > 0 and found < least, (
+        f"{more:+.1f} nats by beams; surprise {found:.2f}, least of true texts {least:.2f}"
+    )
+
+
+@cache
+def _picked(picker: str, n_words: int, n_beams: int) -> tuple[list[list[int]], ...]:
+    """Return prompts and what a picker's search adds to each."""
+    prompts = [t[: 1 + i % 16].tolist() for i, t in enumerate(LANGUAGE.sample(16, seed=4))]
+    subject = _subject(picker)
+    return prompts, [beam_search(subject, p, n_words, n_beams=n_beams)[0].ids for p in prompts]
+
+
+@LEDGER.measured(
+    "The model overrates the texts that its search picks. In well-trained models a third or more "
+    "of that is there when the exact truth picks, and most when another model does; in one with "
+    "half the training, nothing.",
+    stands=(
+        "of the texts that a",
+        "there it was all in the picking",
+        "What the *truth* picks is overrated, too",
+        'And "because it picked them" was, for most of it, the wrong reason',
+    ),
+    refuted_by="its own picks overrated by less than 0.02 nats a word, the truth's by less than a "
+    "third of that, or another model's by less than half; with half the training, by more than 0",
+    variations={
+        "seed 0, twin 1": {"model": "0", "twin": "1"},
+        "seed 1, twin 0": {"model": "1", "twin": "0"},
+        "seed 0, twin with half the training": {"model": "0", "twin": "2/350"},
+        "half the training, twin 0": {"model": "2/350", "twin": "0", "shared": False},
+        "four beams": {"model": "0", "twin": "1", "n_beams": 4},
+    },
+    quick=IN_NOTEBOOK,
+    was="Little of that comes from the picking itself: half of it is there when the exact truth "
+    "picks, most of it when another model does.",
+)
+def curse(
+    model: str, twin: str, n_words: int = 30, n_beams: int = 8, shared: bool = True
+) -> tuple[bool, str]:
+    def overrated(picker: str) -> float:
+        rows = []
+        for prompt, added in zip(*_picked(picker, n_words, n_beams), strict=True):
+            ids = torch.tensor([prompt + added])
+            by_model = _logits(_subject(model), ids).log_softmax(dim=-1)
+            more = by_model - LANGUAGE.next_token_probs(ids)[:, :-1].log()
+            rows.append(more.gather(-1, ids[:, 1:, None])[0, -len(added) :].mean())
+        return torch.stack(rows).mean().item()
+
+    own, truth, other = overrated(model), overrated("truth"), overrated(twin)
+    by_others = truth > own / 3 and other > own / 2 if shared else max(truth, other) < 0
+    held = own > 0.02 and by_others
+    return held, f"own picks {own:.3f}, the truth's {truth:.3f}, the other's {other:.3f} nats"
+
+
+@LEDGER.measured(
+    "A fitted temperature undoes a sharpening or a flattening, and sampling is then closest to the "
+    "truth; the slips alone would have it colder.",
+    stands=(
+        "The calibration temperature is measured, the sampling temperature is chosen",
+        '"Calibrated means T = 1."* It means that the *fitted* temperature is 1',
+        "The temperature of **calibration** is measured",
+    ),
+    refuted_by="a fitted temperature more than a tenth off the factor, a smaller distance at 0.7 "
+    "or 1.4 times it, or more slips at 0.7 times it",
+    variations={
+        "seed 0, twice as sharp": {"model": "0"},
+        "seed 1, twice as sharp": {"model": "1"},
+        "half the training": {"model": "2/350"},
+        "seed 0, three times": {"model": "0", "factor": 3.0},
+        "seed 0, half": {"model": "0", "factor": 0.5},
+        "seed 0, as it is": {"model": "0", "factor": 1.0},
+    },
+    quick=IN_NOTEBOOK,
+)
+def two_temperatures(model: str, factor: float = 2.0) -> tuple[bool, str]:
+    sharp = copy.deepcopy(_model(*map(int, model.split("/"))))
+    with torch.no_grad():
+        sharp.final_norm.weight.mul_(factor)
+        sharp.final_norm.bias.mul_(factor)
+    texts = LANGUAGE.sample(150, seed=8)
+    labels = texts[:, 1:].flatten()
+    fitted = cal.TemperatureScaling().fit(_logits(sharp, texts).flatten(0, 1), labels).temperature_
+    truth, logits = LANGUAGE.next_token_probs(_held_out())[:, :-1], _logits(sharp, _held_out())
+    laws = [(logits / (fitted * times)).softmax(dim=-1) for times in (0.7, 1, 1.4)]
+    distance = [((law - truth).abs().sum(dim=-1) / 2).mean().item() for law in laws]
+    slips = [(law * (truth == 0)).sum(dim=-1).mean().item() for law in laws]
+    held = abs(fitted / factor - 1) < 0.1 and distance[1] == min(distance) and slips[0] < slips[1]
+    return held, f"fitted {fitted:.2f} for {factor:g}; distances " + ", ".join(
+        f"{each:.2f}" for each in distance
+    )
+
+
+# Saying it again
+
+
+def _repeated(rows: Sequence[Sequence[int]], n: int = 4) -> float:
+    """Return the share of sequences of n tokens that occurred before in their row."""
+    grams = [[tuple(row[i : i + n]) for i in range(len(row) - n + 1)] for row in rows]
+    return 1 - sum(len(set(each)) for each in grams) / sum(map(len, grams))
+
+
+@LEDGER.measured(
+    "Decoded greedily, the exact truth of the grammar goes round in a circle.",
+    stands='"A model that repeats itself is a bad model."* Not necessarily',
+    refuted_by="less than half of the four-word sequences of 60 words repeated, or, as a control, "
+    "more than half where words are drawn",
+    variations={
+        f"after '{start}'": {"start": start}
+        for start in ("the", "of", "some ships", "the dogs that the king loves", "a")
+        if set(start.split()) <= set(LANGUAGE.tokenizer.words)
+    }
+    | {"while drawn it does not": {"start": "the", "drawn": True}},
+)
+def truth_repeats(start: str, drawn: bool = False) -> tuple[bool, str]:
+    prompt = LANGUAGE.tokenizer.encode(start)
+    if drawn:
+        rows = generate(_truth, [prompt] * 10, 50, seed=0)
+        return _repeated(rows) < 0.5, f"drawn, {_repeated(rows):.2f} repeated"
+    share = _repeated(generate(_truth, [prompt], 60 - len(prompt), method="greedy"))
+    return share > 0.5, f"{share:.2f} repeated"
+
+
+@cache
+def _english(kind: str) -> list[str]:
+    """Return plain sentences of a kind of text, none twice."""
+    plain = re.compile(r"(?<=[.] )[A-Z][A-Za-z ,']{30,120}[.](?= )")
+    texts = {
+        "reference": [page.text for page in data.reference_documents(stable=True)],
+        "data sets": [page.text for page in data.dataset_descriptions()],
+        "docstrings": [each.body for each in data.docstrings()],
+    }[kind]
+    found = [each for text in texts for each in plain.findall(" ".join(text.split()))[:2]]
+    return list(dict.fromkeys(found))
+
+
+@LEDGER.measured(
+    "SmolLM2 finds a sentence the more probable the more often it has just been said; the "
+    "grammar's truth and a model of it hardly do.",
+    stands=(
+        "In English, repeating is rare",
+        "there the circle costs nothing, here it deepens",
+        "so saying one again costs nothing",
+        "**each copy makes the next more probable**",
+    ),
+    refuted_by="SmolLM2's fifth copy less than 0.3 nats a token above the second, or, in the "
+    "grammar, more than 0.1",
+    variations={
+        "sentences of the reference": {"what": "reference"},
+        "of descriptions of data": {"what": "data sets"},
+        "of docstrings": {"what": "docstrings"},
+        "as a reply in a chat": {"what": "reference", "chat": True},
+        "the grammar's truth": {"what": "truth"},
+        "seed 0": {"what": "0"},
+        "seed 1": {"what": "1"},
+    },
+    quick="the grammar's truth",
+)
+def copies(what: str, chat: bool = False, n: int = 8) -> tuple[bool, str]:
+    real = what in ("reference", "data sets", "docstrings")
+    if real:
+        before = _ids(llm.Chat("Write a page of a manual."))[0].tolist() if chat else []
+        sentences = [_ids(" " + text)[0].tolist() for text in _english(what)[:n]]
+    else:
+        before, stop = [], LANGUAGE.tokenizer.encode(".")[0]
+        texts = [text.tolist() for text in _held_out() if stop in text]
+        sentences = [text[: text.index(stop) + 1] for text in texts]
+        sentences = [text for text in sentences if len(text) <= 10][: 2 * n]
+    gains = []
+    for sentence in sentences:
+        ids = torch.tensor([before + 5 * sentence])
+        with torch.inference_mode():
+            logits = lm().model(ids).logits if real else _subject(what)(ids)
+        came = ids[:, 1:, None]
+        log_prob = logits[:, :-1].double().log_softmax(dim=-1).gather(-1, came)[0, :, 0]
+        second, fifth = (
+            log_prob[len(before) + k * len(sentence) :][: len(sentence) - 1] for k in (1, 4)
+        )
+        gains.append((fifth - second).mean())
+    gain = torch.stack(gains).mean().item()
+    return (gain >= 0.3 if real else gain <= 0.1), f"{gain:+.2f} nats a token"
+
+
+@LEDGER.measured(
+    "Greedily SmolLM2 repeats itself more than when it is drawn from, and more than people do.",
+    stands="Greedily SmolLM2 repeats itself; drawn at T = 1 it hardly does",
+    refuted_by="greedily, less than twice the share of repeated four-token sequences of T = 1, or "
+    "of people's own texts; or a share above 0.05 at T = 1",
+    variations={
+        "openings of the reference": {"kind": "reference"},
+        "of descriptions of data": {"kind": "data sets"},
+        "of docstrings": {"kind": "docstrings"},
+        "as replies in chats": {"kind": "reference", "chat": True},
+    },
+    quick=IN_NOTEBOOK,
+    was="And in the chat format it was trained for, greedily, 0.08: less than on raw text.",
+)
+def repeats(kind: str, chat: bool = False, n: int = 6) -> tuple[bool, str]:
+    openings = [" ".join(sentence.split()[:5]) for sentence in _english(kind)[:n]]
+    prompts = [
+        llm.Chat("Write a page of a manual.", reply=text) if chat else text for text in openings
+    ]
+    written = {}
+    for name, options in {"greedy": {}, "T = 1": {"do_sample": True, "top_k": 0}}.items():
+        torch.manual_seed(0)
+        batch = _padded(prompts)
+        output = lm().model.generate(**batch, max_new_tokens=48, **options)
+        end = lm().tokenizer.eos_token_id
+        rows = output[:, batch["input_ids"].shape[1] :].tolist()
+        written[name] = _repeated([r[: r.index(end)] if end in r else r for r in rows])
+    people = _repeated([_ids(text[:4000])[0, 20:68].tolist() for text in _people(kind)])
+    held = written["greedy"] >= 2 * max(written["T = 1"], people) and written["T = 1"] <= 0.05
+    return held and written["greedy"] > 0, (
+        f"greedily {written['greedy']:.2f}, at T = 1 {written['T = 1']:.2f}, people {people:.2f}"
+    )
+
+
+def _people(kind: str) -> list[str]:
+    """Return texts by people, long enough for as many tokens."""
+    texts = {
+        "reference": [page.text for page in data.reference_documents(stable=True)],
+        "data sets": [page.text for page in data.dataset_descriptions()],
+        "docstrings": [each.body for each in data.docstrings()],
+    }[kind]
+    return [text for text in texts if len(text) > 800][:12]
+
+
+def _padded(prompts: Sequence[str | llm.Chat]) -> dict[str, Tensor]:
+    """Return prompts as a batch, padded on the left, with its mask."""
+    tokenizer, texts = lm().tokenizer, []
+    for prompt in prompts:
+        if isinstance(prompt, llm.Chat):
+            text = tokenizer.apply_chat_template(
+                prompt.messages, tokenize=False, continue_final_message=True
+            )
+        else:
+            text = prompt
+        texts.append(text)
+    return dict(tokenizer(texts, return_tensors="pt", padding=True, padding_side="left"))
