@@ -55,6 +55,7 @@ def add_arguments(parser: ArgumentParser) -> list[Action]:
 def run(options: Namespace) -> int:
     """Audit a model as the command line says; returns the exit code."""
     require_names(options.tasks)
+    from coursekit.audit import Repair
     from coursekit.audit.running import processes
 
     state = processes()
@@ -64,7 +65,12 @@ def run(options: Namespace) -> int:
         if not state.is_main_process:
             return 0
         say(text)
-        return gate.judge(options, {report.model: report})
+        code = gate.judge(options, {report.model: report})
+        if options.save_calibrator is not None:  # whether there is a repair to keep or not
+            calibrator = Repair.of(report, report.tasks[0])
+            calibrator.save(options.save_calibrator, force=options.force)
+            say(f"Written: {options.save_calibrator}, {calibrator}.")
+        return code
 
     code = exit_code(
         "audit", work, debug=getattr(options, "debug", False), speaks=state.is_main_process
@@ -81,7 +87,7 @@ def run(options: Namespace) -> int:
 def _audit(options: Namespace, state: PartialState) -> tuple[Report, str]:
     import torch
 
-    from coursekit.audit import Repair, audit, page
+    from coursekit.audit import audit, page
     from coursekit.audit.run import Plan, require_free
     from coursekit.llm.pretrained import load
 
@@ -115,15 +121,9 @@ def _audit(options: Namespace, state: PartialState) -> tuple[Report, str]:
             "Interrupted. Add --resume to the same command to go on."
         ) from interrupt
     text = f"{page.summary(report)}\n\nWritten: report.json and report.html in {folder}."
-    if not state.is_main_process:
-        return report, text
-    page.write_html(report, folder)
-    if options.save_calibrator is None:
-        return report, text
-    say(text)  # whether there is a repair to keep or not
-    calibrator = Repair.of(report, report.tasks[0])
-    calibrator.save(options.save_calibrator, force=options.force)
-    return report, f"Written: {options.save_calibrator}, {calibrator}."
+    if state.is_main_process:
+        page.write_html(report, folder)
+    return report, text
 
 
 def _require_one_repair(options: Namespace, tasks: list[str]) -> None:

@@ -124,8 +124,10 @@ def ece_interval(
     Measured on 400 samples each of N = 100, 500 and 2,000: of 95 % intervals, 96 to 99 % contain
     the 0 of calibrated models (97.5 % are meant: only the lower end can miss it), and 93.0 to
     99.5 % the truth of models that are off by 2 to 20 points, everywhere, in one bin, or up and
-    down by turns. With entities of five dependent answers each (150 samples, `groups` given) it
-    was 93 to 100 %, and with ten or more entities of fifty answers 97 to 100 %.
+    down by turns (92 to 98 % in 300 samples each of `benchmarks/coverage.py`). With entities
+    of five dependent answers each (`groups` given; 300 samples of 500 and 2,000 answers, of models
+    off by 5 to 15 points) it was 94 to 99 %, and with ten or more entities of fifty answers 97 to
+    100 %.
 
     Args:
         confidence: Predicted probabilities `(N,)`.
@@ -202,8 +204,8 @@ def ece_change_interval(
     one (basic bootstrap); of the three pairs the farthest counts.
 
     This one is approximate: of 95 % intervals, 91 to 98 % contained the true change of models
-    whose confidences were lowered by 10 or 15 points, in 100 samples each of 100 and 500 answers
-    (`benchmarks/coverage.py`).
+    whose confidences were lowered by 10 or 15 points, in 100 samples each of 100 and 500 answers,
+    and 92 to 98 % in 300 samples each of 500 and 2,000 (`benchmarks/coverage.py`).
 
     Args:
         before: Sums of one side.
