@@ -1294,11 +1294,11 @@ widget.abstention_explorer({name: sure[name] for name in probabilities}, right)
 #
 # - The same answers of the same model look too modest by likelihood, a little too modest by agreement
 #   and far too sure by likelihood a token. Say how you read confidence before you call a model
-#   overconfident.
+#   overconfident, and how you asked: here as raw text with examples, and in no other form.
 # - Order and calibration are two virtues: the likelihood a token had the best AUROC and the worst
 #   gap, and after Platt scaling the best Brier score.
-# - Agreement finds what the model makes up, and not what it knows wrongly: Sydney, ten times out of
-#   ten.
+# - Agreement finds what the model makes up, and not what it knows wrongly: Sydney, in most of its
+#   ten samples.
 # - Sentence embeddings judge meaning best of our five judges, and on names of cities no better
 #   confidence came of it. Where the same is said in other words, agreement needs such a judge.
 # - P(True) and stated confidence failed at this size, and followed the wording and the examples more
