@@ -94,18 +94,28 @@ class Report:
 
     def temperature(self, task: str) -> Interval:
         """Return the temperature that suits the calibration half best."""
-        return as_intervals(self.task(task)["temperature"])["value"]
+        return as_intervals(self._repair(task))["value"]
 
     def held_out(self, task: str, when: str) -> dict[str, Interval]:
         """Metrics of the held-out half: "before" or "after" the temperature, or their "change"."""
         if when not in ("before", "after", "change"):
             raise ValueError(f"when must be 'before', 'after' or 'change', found {when!r}")
-        return as_intervals(self.task(task)["temperature"][when])
+        return as_intervals(self._repair(task)[when])
+
+    def _repair(self, task: str) -> dict[str, Any]:
+        """Return what was found of a temperature, which a file without all probabilities lacks."""
+        found = self.task(task)
+        if "temperature" not in found:
+            raise ValueError(
+                f"task {task!r} must have a temperature, found none: it needs the probabilities of "
+                "all options"
+            )
+        return found["temperature"]
 
     def bins(self, task: str, after: bool = False) -> ReliabilityBins:
         """Return the bins of the reliability diagram; `after` those of the mended held-out half."""
         found = self.task(task)
-        found = found["temperature"]["bins_after"] if after else found["bins"]
+        found = self._repair(task)["bins_after"] if after else found["bins"]
         return ReliabilityBins(
             edges=EDGES,
             count=torch.tensor(found["count"]),

@@ -80,6 +80,16 @@ def test_what_is_unknown_is_named(report):
     assert report.groups("code", "river") == {}
 
 
+def test_a_task_without_a_temperature_says_so(report):
+    data = deepcopy(report.data)
+    data["tasks"]["code"].pop("temperature")
+    bare = Report(data)
+    calls = (bare.temperature, lambda task: bare.held_out(task, "after"))
+    for call in (*calls, lambda task: bare.bins(task, after=True)):
+        with pytest.raises(ValueError, match="task 'code' must have a temperature, found none"):
+            call("code")
+
+
 def test_groups_hold_their_own_items(report):
     groups = report.groups("choices", "kind")
     assert set(groups) == {"capital", "currency", "symbol", "addition"}

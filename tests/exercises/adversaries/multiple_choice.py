@@ -165,6 +165,7 @@ RIGHT = {
     "variance_parts": {
         "mean squares": parts_by_mean_squares,
         "loops": parts_in_loops,
+        "list": (lambda t: parts(t).tolist(), "found a list"),
     },
     "divided_by_prior": {
         "quotients": lambda s, p: normalised(s.exp() / p.exp()),
