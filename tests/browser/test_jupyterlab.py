@@ -84,7 +84,7 @@ def done_in_table(notebook):
         ("01", "token_explorer(", "merges", "End", ("", "")),
         ("08", "estimate_explorer(", "bins", "ArrowRight", ("", "")),
         ("10", "temperature_slider(", "temperature", "ArrowRight", ("steps=600", "steps=20")),
-        ("12", "prompt_explorer(", "examples", "ArrowLeft", ("test[:24]", "test[:4]")),
+        ("12", "prompt_explorer(", "examples", "ArrowRight", ("few[:12]", "few[:4]")),
     ],
     ids=["01", "08", "10", "12"],
 )
