@@ -124,7 +124,8 @@ def _with_alt_text(cell: NotebookNode) -> list[NotebookNode]:
 
 def _part(cell: NotebookNode, start: int, end: int, alt: str | None) -> NotebookNode:
     part = nbformat.v4.new_code_cell(
-        cell.source if start == 0 else "",
+        # MyST-NB leaves out a cell without source, with its figure.
+        cell.source if start == 0 else "# the next figure of the same cell",
         execution_count=cell.execution_count,
         outputs=cell.outputs[start:end],
     )
