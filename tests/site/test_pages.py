@@ -37,9 +37,10 @@ def test_each_of_two_figures_keeps_its_own_text():
     page = pages.page_of(notebook(cell), "99_a_title.ipynb")
     texts = [part.metadata.mystnb["image"]["alt"] for part in page.cells[1:]]
     assert texts == ["first", "second"]
-    assert all(part.source for part in page.cells[1:])  # or MyST-NB leaves it out
     assert [len(part.outputs) for part in page.cells[1:]] == [1, 2]
-    assert [part.source for part in page.cells[1:]] == ["draw()", ""]
+    first, second = (part.source for part in page.cells[1:])
+    assert first == "draw()"
+    assert second.startswith("#")  # MyST-NB leaves out a cell without source
     assert page.cells[2].metadata.tags == ["remove-input"]
 
 
