@@ -65,6 +65,22 @@ LONGEST_FIRST = (
     "tests/audit/test_page.py",
     "tests/audit/test_comparison.py",
     "tests/plots/test_style.py",
+    "tests/site/test_site.py",
+    "tests/claims/test_ledger.py",
+    "tests/audit/served/test_misbehaving.py",
+    "tests/served/test_llama_cpp.py",
+    "tests/audit/served/test_measuring.py",
+    "tests/calibration/test_ece_intervals.py",
+    "tests/exercises/test_engine.py",
+    "tests/plots/test_describing_figures.py",
+    "tests/data/tasks/test_summarization.py",
+    "tests/data/test_facts_controls.py",
+    "tests/chapters/multiple_choice/test_widget.py",
+    "tests/llm/test_chats.py",
+    "tests/audit/test_results.py",
+    "tests/audit/test_questions.py",
+    "tests/data/test_benchmarks.py",
+    "tests/lm/test_memorization.py",
 )
 
 #: Where PyTorch, NumPy and the tokenizer read how many threads they may start.
