@@ -36,6 +36,7 @@ import math
 from collections import Counter
 from itertools import pairwise
 
+import regex
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
@@ -192,9 +193,9 @@ exercises.count_pairs.check(my_count_pairs)
 
 
 # %%
-def train(text, n_merges):
+def train(text, n_merges, cut=split_words):
     """Return the first n merges of a text, as pairs of byte strings."""
-    words = [(start.encode(word), n) for word, n in Counter(split_words(text)).items()]
+    words = [(start.encode(word), n) for word, n in Counter(cut(text)).items()]
     tokens, merges = list(start.vocab), []
     for _ in range(n_merges):
         pairs = Counter()
@@ -233,6 +234,76 @@ library.train_from_iterator(
 expect("our merges are the package's", packaged.merges == merges, True)
 learned = set(packaged.to_tokenizers().get_vocab())
 expect("its tokens are those of `tokenizers`", learned == set(library.get_vocab()), True)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Where to cut is a choice, too
+#
+# `split_words` hides the choice that shapes all tokens. It is one pattern, GPT-2's: an English ending
+# such as *'s*; or letters, digits, or other signs, each with the one space before them; or more
+# white space. Written down, it cuts as the library does:
+
+# %%
+ending, signs, white = r"'(?:[sdmt]|ll|ve|re)", r" ?[^\s\p{L}\p{N}]+", r"\s+(?!\S)|\s+"
+gpt2 = regex.compile(rf"{ending}| ?\p{{L}}+| ?\p{{N}}+|{signs}|{white}")
+digit_by_digit = regex.compile(rf"{ending}| ?\p{{L}}+|\p{{N}}|{signs}|{white}")
+expect(
+    "words by the pattern are the library's",
+    gpt2.findall(train_text) == split_words(train_text),
+    True,
+)
+
+for name, pattern in {"GPT-2": gpt2, "digit by digit": digit_by_digit}.items():
+    print(f"{name:15}", pattern.findall("It's 2024, and 13 of 365 days"))
+
+# %% [markdown]
+# **Predict first.** Now cut at the ends of lines only, so that a token may hold several words. With the
+# same 200 merges, what will the tokens be?
+
+# %%
+my_probability = ...
+guess = predict(
+    "uncut-tokens-cross",
+    "Without cutting into words, more than one in ten of the 200 new tokens cross a border of words.",
+    my_probability,
+)
+
+
+# %%
+def n_tokens(text, merges, cut):
+    """How many tokens a text has when the merges are replayed in each of its pieces."""
+    vocab = list(start.vocab) + [left + right for left, right in merges]
+    id_of = {token: i for i, token in enumerate(vocab)}
+    total = 0
+    for piece, n in Counter(cut(text)).items():
+        ids = start.encode(piece)
+        for left, right in merges:
+            ids = merge(ids, (id_of[left], id_of[right]), id_of[left + right])
+        total += n * len(ids)
+    return total
+
+
+cuts = {
+    "GPT-2's words": gpt2.findall,
+    "digit by digit": digit_by_digit.findall,
+    "lines only": lambda text: text.splitlines(keepends=True),
+}
+some_new_text, rate, n_across = test_text[:20_000], {}, {}
+for name, cut in cuts.items():
+    learned = train(some_text, 200, cut)
+    rate[name] = len(some_new_text.encode()) / n_tokens(some_new_text, learned, cut)
+    across = [a + b for a, b in learned if regex.search(rb"\w \w|\w $", a + b)]
+    print(
+        f"{name:15} {rate[name]:.2f} bytes a token, {len(across):3} tokens cross a border of words"
+    )
+    n_across[name] = len(across)
+guess.resolve(n_across["lines only"] > 20)
+expect("bytes a token, uncut over cut", rate["lines only"] / rate["GPT-2's words"], 1, within=0.1)
+
+# %% [markdown]
+# The new text becomes about as short either way; what differs is the *kind* of token. Uncut, many are
+# a word's end with the space after it, or pieces of two words, and what a model predicts with them is
+# no word. Digits are such a choice, too: SmolLM2's tokenizer cuts *digit by digit*, as you will see
+# below, so that a number has as many tokens as digits.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Encoding new text: replay the merges
