@@ -24,7 +24,7 @@ from coursekit._files import write_atomically
 from coursekit.audit.items import NEXT_TOKEN
 from coursekit.audit.report import Report
 from coursekit.audit.schema import CALIBRATOR_FORMAT, CALIBRATOR_VERSION, validate_calibrator
-from coursekit.audit.sealing import parsed, sealed, unsealed
+from coursekit.audit.sealing import read_sealed, sealed
 from coursekit.audit.subject import fingerprint
 from coursekit.calibration import Interval
 from coursekit.llm.pretrained import LanguageModel
@@ -257,22 +257,14 @@ def load_calibrator(
             f"{path}: found no such calibrator; `python -m coursekit audit MODEL --tasks TASK "
             "--save-calibrator FILE` writes one"
         )
-    try:
-        data = parsed(path)
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged or no calibrator: {error}") from error
-    if data.get("format") != CALIBRATOR_FORMAT:
-        raise ValueError(f"{path} is no calibrator: its format is not {CALIBRATOR_FORMAT!r}")
-    if data.get("version") != CALIBRATOR_VERSION:
-        raise ValueError(
-            f"{path} has version {data.get('version')!r}, and this version of the course reads "
-            f"{CALIBRATOR_VERSION}: save it again"
-        )
-    try:
-        content = unsealed(data)
-        validate_calibrator(content)
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}. Save it again") from error
+    content = read_sealed(
+        path,
+        form=CALIBRATOR_FORMAT,
+        version=CALIBRATOR_VERSION,
+        what="calibrator",
+        validate=validate_calibrator,
+        again="Save it again",
+    )
     found = Repair(content)
     found.require(model, task)
     return found

@@ -49,7 +49,7 @@ def add_arguments(parser: ArgumentParser) -> list[Action]:
 def run(options: Namespace) -> int:
     """Audit a served model as the command line says; returns the exit code."""
     from coursekit.audit import page
-    from coursekit.audit.run import require_free
+    from coursekit.audit.run import require_free, require_writable, resumable
     from coursekit.audit.served.run import Plan, choose, open_client
 
     folder = Path(options.output)
@@ -62,12 +62,8 @@ def run(options: Namespace) -> int:
     say("\n".join(map(printable, plan.describe().splitlines())))
     if options.dry_run:
         return 0
-    try:
+    with resumable():
         report = plan.carry_out(folder, options.resume, progress=True)
-    except KeyboardInterrupt as interrupt:
-        raise KeyboardInterrupt(
-            "Interrupted. Add --resume to the same command to go on."
-        ) from interrupt
     page.write_html(report, folder)
     say(f"\n{page.summary(report)}\n\nWritten: report.json and report.html in {folder}.")
     return gate.judge(options, {report.model: report})
@@ -81,20 +77,3 @@ def _asked(options: Namespace) -> list[Any] | None:
         [] if only_stated else tasks_of(Namespace(**vars(options) | {"tasks": names or None}))
     )
     return asked if asked is None or names == options.tasks else [*asked, STATED]
-
-
-def require_writable(folder: Path) -> None:
-    """Find out before anything is asked whether there will be a place for its report.
-
-    Raises:
-        OSError: If not.
-    """
-    probe = folder / ".writable"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise OSError(
-            f"cannot write into {folder}: {error.strerror or error}. Choose another --output"
-        ) from error

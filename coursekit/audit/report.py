@@ -16,7 +16,7 @@ from torch import Tensor
 
 from coursekit._files import write_atomically
 from coursekit.audit.schema import FORMAT, INTERVALS, VERSION, validate
-from coursekit.audit.sealing import parsed, sealed, unsealed
+from coursekit.audit.sealing import read_sealed, sealed
 from coursekit.calibration import Interval, ReliabilityBins, wilson_interval
 from coursekit.calibration.intervals import LEVEL
 from coursekit.calibration.resampling import Resamples
@@ -170,22 +170,16 @@ class Report:
                 f"{path}: found no such report; `python -m coursekit audit MODEL --output FOLDER` "
                 "writes one"
             )
-        try:
-            data = parsed(path)
-        except ValueError as error:
-            raise ValueError(f"{path} is damaged or no report: {error}") from error
-        if data.get("format") != FORMAT:
-            raise ValueError(f"{path} is no report of an audit: its format is not {FORMAT!r}")
-        if data.get("version") != VERSION:
-            raise ValueError(
-                f"{path} has version {data.get('version')!r}, and this version of the course reads "
-                f"{VERSION}: audit the model again"
+        return cls(
+            read_sealed(
+                path,
+                form=FORMAT,
+                version=VERSION,
+                what="report of an audit",
+                validate=validate,
+                again="Audit the model again",
             )
-        try:
-            validate(data)
-            return cls(unsealed(data))
-        except ValueError as error:
-            raise ValueError(f"{path} is damaged: {error}. Audit the model again") from error
+        )
 
 
 def as_intervals(numbers: dict[str, Any]) -> dict[str, Interval]:

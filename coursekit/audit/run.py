@@ -8,8 +8,8 @@ an interval on every number. `compare` sets two such reports side by side.
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -221,6 +221,38 @@ def require_free(folder: str | Path, resume: bool) -> None:
             f"folder must be empty, found {'a report' if finished else 'an unfinished audit'} in "
             f"{folder}. Add --resume (resume=True) to go on with it, or choose another folder"
         )
+
+
+def require_writable(folder: Path, process: int = 0) -> None:
+    """Find out before anything is asked whether there will be a place for its report.
+
+    Args:
+        folder: Of the report; it is made.
+        process: Which of several processes asks.
+
+    Raises:
+        OSError: If nothing can be written there.
+    """
+    probe = folder / f".writable.{process}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OSError(
+            f"cannot write into {folder}: {error.strerror or error}. Choose another --output"
+        ) from error
+
+
+@contextmanager
+def resumable() -> Iterator[None]:
+    """Say how to go on where somebody interrupts."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(
+            "Interrupted. Add --resume to the same command to go on."
+        ) from interrupt
 
 
 def _audit(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,46 @@ def parsed(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ValueError(f"it must hold an object, found {type(data).__name__}")
     return data
+
+
+def read_sealed(
+    path: Path,
+    *,
+    form: str,
+    version: int,
+    what: str,
+    validate: Callable[[dict[str, Any]], None],
+    again: str,
+) -> dict[str, Any]:
+    """Read a sealed file of one form and version; return its content, which is what was written.
+
+    Args:
+        path: Of a file that is there.
+        form: What its entry "format" must say.
+        version: What its entry "version" must say.
+        what: What a message calls such a file: "report".
+        validate: Raises a `ValueError` if the content has another form.
+        again: What to do about a file that will not do: "Audit the model again".
+
+    Raises:
+        ValueError: If it is damaged, of another form or of another version.
+    """
+    try:
+        data = parsed(path)
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged or no {what}: {error}") from error
+    if data.get("format") != form:
+        raise ValueError(f"{path} is no {what}: its format is not {form!r}")
+    if data.get("version") != version:
+        raise ValueError(
+            f"{path} has version {data.get('version')!r}, and this version of the course reads "
+            f"{version}: {again[0].lower()}{again[1:]}"
+        )
+    try:
+        validate(data)  # before the seal: it says what is wrong, and not only that something is
+        return unsealed(data)
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}. {again}") from error
 
 
 def unsealed(data: dict[str, Any]) -> dict[str, Any]:

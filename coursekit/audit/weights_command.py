@@ -88,7 +88,7 @@ def _audit(options: Namespace, state: PartialState) -> tuple[Report, str]:
     import torch
 
     from coursekit.audit import audit, page
-    from coursekit.audit.run import Plan, require_free
+    from coursekit.audit.run import Plan, require_free, require_writable, resumable
     from coursekit.llm.pretrained import load
 
     folder = Path(options.output)
@@ -96,7 +96,7 @@ def _audit(options: Namespace, state: PartialState) -> tuple[Report, str]:
     plan = Plan.of(tasks, options.limit, options.seed, options.batch_size)
     _require_one_repair(options, [task.name for task in plan.tasks])
     require_free(folder, options.resume)
-    _require_writable(folder, state)
+    require_writable(folder, state.process_index)
     device = options.device
     if state.num_processes > 1:
         if device is not None:
@@ -106,7 +106,7 @@ def _audit(options: Namespace, state: PartialState) -> tuple[Report, str]:
             )
         device = state.device
     lm = load(options.subject, device=device, dtype=getattr(torch, options.dtype))
-    try:
+    with resumable():
         report = audit(
             lm,
             tasks=tasks,
@@ -116,10 +116,6 @@ def _audit(options: Namespace, state: PartialState) -> tuple[Report, str]:
             folder=folder,
             resume=options.resume,
         )
-    except KeyboardInterrupt as interrupt:
-        raise KeyboardInterrupt(
-            "Interrupted. Add --resume to the same command to go on."
-        ) from interrupt
     text = f"{page.summary(report)}\n\nWritten: report.json and report.html in {folder}."
     if state.is_main_process:
         page.write_html(report, folder)
@@ -142,16 +138,3 @@ def _require_one_repair(options: Namespace, tasks: list[str]) -> None:
             f"--save-calibrator must name a file in a folder that exists, found "
             f"{options.save_calibrator}"
         )
-
-
-def _require_writable(folder: Path, state: PartialState) -> None:
-    """Find out before a model is loaded whether there will be a place for its report."""
-    probe = folder / f".writable.{state.process_index}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise OSError(
-            f"cannot write into {folder}: {error.strerror or error}. Choose another --output"
-        ) from error

@@ -14,7 +14,7 @@ from coursekit import calibration as cal, data, llm
 from coursekit.data import grammar
 from coursekit.lm import GPT, GPTConfig, TrainingConfig, adjust_logits, beam_search, generate, train
 from docs.claims.ledger import IN_NOTEBOOK, Ledger
-from docs.claims.subjects import lm
+from docs.claims.subjects import ids_of, lm
 
 LEDGER = Ledger("generation")
 LANGUAGE = grammar()
@@ -41,12 +41,7 @@ LEDGER.passing("always the most probable word", why="the definition of greedy de
 
 def _ids(text: str | llm.Chat) -> Tensor:
     """Return the ids of a text or a conversation, (1, T)."""
-    tokenizer = lm().tokenizer
-    if isinstance(text, llm.Chat):
-        text = tokenizer.apply_chat_template(
-            text.messages, tokenize=False, add_generation_prompt=True
-        )
-    return tokenizer(text, return_tensors="pt").input_ids
+    return torch.tensor([ids_of(text)])
 
 
 _ASKED = {
@@ -521,13 +516,5 @@ def _people(kind: str) -> list[str]:
 
 def _padded(prompts: Sequence[str | llm.Chat]) -> dict[str, Tensor]:
     """Return prompts as a batch, padded on the left, with its mask."""
-    tokenizer, texts = lm().tokenizer, []
-    for prompt in prompts:
-        if isinstance(prompt, llm.Chat):
-            text = tokenizer.apply_chat_template(
-                prompt.messages, tokenize=False, continue_final_message=True
-            )
-        else:
-            text = prompt
-        texts.append(text)
-    return dict(tokenizer(texts, return_tensors="pt", padding=True, padding_side="left"))
+    ids = {"input_ids": [ids_of(prompt) for prompt in prompts]}
+    return dict(lm().tokenizer.pad(ids, padding_side="left", return_tensors="pt"))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from coursekit import calibration as cal, data, llm
 from docs.claims.ledger import IN_NOTEBOOK, Ledger
-from docs.claims.subjects import lm
+from docs.claims.subjects import ids_of, lm
 
 LEDGER = Ledger("next_token_calibration")
 
@@ -124,13 +124,8 @@ PREFIXES = {
 
 def _prefix(name: str) -> Tensor:
     """Return the ids that stand before a window and are not predicted (L,)."""
-    what, tokenizer = PREFIXES[name], lm().tokenizer
-    text = what or ""
-    if isinstance(what, llm.Chat):
-        text = tokenizer.apply_chat_template(
-            what.messages, tokenize=False, add_generation_prompt=True
-        )
-    return torch.tensor(tokenizer(text).input_ids if text else [], dtype=torch.long)
+    what = PREFIXES[name]
+    return torch.tensor(ids_of(what) if what else [], dtype=torch.long)
 
 
 @cache

@@ -134,22 +134,17 @@ PROMPTS = {
 def _capitals(prompt: str, split: str = "calibration", seed: int = 0) -> tuple[Tensor, Tensor]:
     """Return confidence and correctness of SmolLM2 on capitals, asked in one way."""
     asked = capital_questions(split=split, seed=seed)
-    text = PROMPTS.get(prompt) or _in_chat("What is the capital of {}?", "The capital of {} is")
-    scores = llm.score_choices(
-        lm(),
-        [text.format(*[q.subject] * text.count("{}")) for q in asked],
-        [[f" {option}" for option in q.options] for q in asked],
-    )
+    subjects = [q.subject for q in asked]
+    if prompt == "chat":
+        asking = llm.chat_prompts(
+            [f"What is the capital of {subject}?" for subject in subjects],
+            reply=[f"The capital of {subject} is" for subject in subjects],
+        )
+    else:
+        asking = [PROMPTS[prompt].format(subject) for subject in subjects]
+    scores = llm.score_choices(lm(), asking, llm.continuations(asking, [q.options for q in asked]))
     confidence, answer = torch.stack(scores).softmax(dim=-1).max(dim=-1)
     return confidence, answer == torch.tensor([q.correct for q in asked])
-
-
-def _in_chat(question: str, beginning: str) -> str:
-    """Return a question in the model's own chat format, with the beginning of the reply."""
-    asked = lm().tokenizer.apply_chat_template(
-        [{"role": "user", "content": question}], tokenize=False, add_generation_prompt=True
-    )
-    return asked + beginning
 
 
 _WAYS = {name: {"prompt": name} for name in (*PROMPTS, "chat")} | {

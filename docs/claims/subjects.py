@@ -6,6 +6,7 @@ from functools import cache
 
 from coursekit import llm
 from coursekit.llm import LanguageModel
+from coursekit.llm._texts import encode
 
 #: Short texts of different kinds, by name.
 TEXTS = {
@@ -21,3 +22,8 @@ TEXTS = {
 def lm() -> LanguageModel:
     """Return the course's own model, loaded once, on the CPU."""
     return llm.load("smollm2-135m-instruct", device="cpu")
+
+
+def ids_of(prompt: str | llm.Chat) -> list[int]:
+    """Return the tokens of a text or of a conversation, as every scorer reads them."""
+    return list(encode(lm(), [prompt])[0])
