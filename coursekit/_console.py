@@ -54,7 +54,8 @@ def exit_code(
         command: Its name, with which the sentence begins.
         work: What to do; returns the exit code.
         debug: Show the traceback as well.
-        speaks: Whether this process tells what all processes find, such as a file that is missing.
+        speaks: Whether this process tells of an interruption, which all processes find. An error
+            is told by each that meets it: the first to fail ends the others, perhaps in silence.
 
     Example:
         >>> exit_code("count", lambda: 0)
@@ -70,8 +71,7 @@ def exit_code(
         if debug:
             traceback.print_exc()
         text, code = f"{command}: {_sentence(error)}", 1
-        # What is wrong with the input, every process finds; of anything else only one may know.
-        speaks = speaks or not isinstance(error, ValueError | TypeError | OSError)
+        speaks = True
         _give_up_broken_output()
     if speaks:
         print("\n".join(map(printable, text.splitlines())), file=sys.stderr)

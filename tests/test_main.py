@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from coursekit import __main__, doctor
+from coursekit._console import exit_code
 from coursekit.data import benchmarks
 from coursekit.llm import embedded, embeddings
 
@@ -177,6 +178,7 @@ def test_in_a_notebook_whose_output_is_no_console(monkeypatch):
 def test_an_output_that_takes_nothing_more_is_told_once():
     code = """
 from coursekit import __main__, doctor
+from coursekit._console import exit_code
 from coursekit.data import benchmarks
 doctor.CHECKS = []
 raise SystemExit(__main__.main(["doctor"]))
@@ -196,6 +198,7 @@ def test_doctor_ends_with_1_only_for_a_problem(monkeypatch, level):
 def test_a_console_that_cannot_show_a_letter_gets_its_code():
     code = """
 from coursekit import __main__, doctor
+from coursekit._console import exit_code
 from coursekit.data import benchmarks
 doctor.CHECKS = [lambda: doctor.Finding("ok", "C:/Users/\\u6797")]
 raise SystemExit(__main__.main(["doctor"]))
@@ -207,3 +210,19 @@ raise SystemExit(__main__.main(["doctor"]))
     )
     assert done.returncode == 0
     assert b"C:/Users/\\u6797" in done.stdout
+
+
+def test_each_process_tells_its_error_and_one_the_interruption(capsys):
+    def fails():
+        raise ValueError("a folder is missing")
+
+    def is_interrupted():
+        raise KeyboardInterrupt
+
+    for speaks in (True, False):
+        assert exit_code("audit", fails, speaks=speaks) == 1
+        assert capsys.readouterr().err == "audit: a folder is missing\n"
+    assert exit_code("audit", is_interrupted, speaks=True) == 130
+    assert capsys.readouterr().err == "Interrupted.\n"
+    assert exit_code("audit", is_interrupted, speaks=False) == 130
+    assert not capsys.readouterr().err
