@@ -24,12 +24,12 @@ os.environ["COURSEKIT_PROGRESS"] = os.path.join(tempfile.mkdtemp(), "progress.js
 #: The files that take longest, the longest first: they start first, so that at the end no worker
 #: is left alone with one of them. The other test files together are `-m quick`.
 LONGEST_FIRST = (
-    "notebooks/14_applications.ipynb",
+    "notebooks/15_applications.ipynb",
     "notebooks/12_multiple_choice.ipynb",
     "notebooks/13_free_form_answers.ipynb",
-    "notebooks/15_safety_and_limits.ipynb",
+    "notebooks/17_limits.ipynb",
     "notebooks/09_bias_and_variance.ipynb",
-    "notebooks/16_audit_your_model.ipynb",
+    "notebooks/20_audit_your_model.ipynb",
     "notebooks/11_next_token_calibration.ipynb",
     "notebooks/05_maximum_likelihood.ipynb",
     "notebooks/10_calibration_methods.ipynb",

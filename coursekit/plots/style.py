@@ -38,6 +38,15 @@ COLORS = {
 #: For what should stay in the background: reference lines, histograms, notes.
 GRAY = "#6E6E6E"
 
+#: Colour, marker and line of the curves of one figure, which differ without colour, too.
+LOOKS = (
+    ("blue", "o", "-"),
+    ("vermillion", "s", "--"),
+    ("green", "D", "-."),
+    ("purple", "^", ":"),
+    ("orange", "v", "-"),
+)
+
 _SETTINGS: dict[Any, Any] = {
     "figure.dpi": 110,
     "figure.constrained_layout.use": True,

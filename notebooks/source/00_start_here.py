@@ -467,10 +467,12 @@ print(f"problems found: {len(problems)}")
 # | | [10 Calibration methods](10_calibration_methods.ipynb) | repair it |
 # | **III  A real language model** | [11 Next tokens](11_next_token_calibration.ipynb) | SmolLM2 |
 # | | [12 Multiple choice](12_multiple_choice.ipynb) | ask it to choose |
-# | | [13 Free-form answers](13_free_form_answers.ipynb) | let it answer, or stay silent |
-# | | [14 Applications](14_applications.ipynb) | let it translate and sum up |
-# | | [15 Safety and limits](15_safety_and_limits.ipynb) | leaks, bias, compute, falsehoods |
-# | | [16 Audit your model](16_audit_your_model.ipynb) | a model of your choice |
+# | | [13 Free-form answers](13_free_form_answers.ipynb) | let it answer in its own words |
+# | | [14 Knowing when to be silent](14_knowing_when_to_be_silent.ipynb) | promises, and what they cost |
+# | | [15 Applications](15_applications.ipynb) | let it translate and sum up |
+# | | [16 Safety](16_safety.ipynb) | leaks, groups, pronouns |
+# | | [17 Limits](17_limits.ipynb) | size, data, falsehoods |
+# | | [20 Audit your model](20_audit_your_model.ipynb) | a model of your choice |
 #
 # In a hurry, and at home with language models? Go to 11 at once.
 

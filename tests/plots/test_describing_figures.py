@@ -185,15 +185,15 @@ CASES = {
         lambda f, k: f({"Q": {"x": 7, "y": int(2 * k)}}, {"Q": "x"}),
         ["Q. samples", "✓ x 7, y 2"],
     ),
-    "free_form_answers.risk_coverage_bands": (
+    "knowing_when_to_be_silent.risk_coverage_bands": (
         lambda f, k: f([0.5, 1.0], {"m": [interval(0.2), interval(0.4 * k)]}, "T"),
         ["m: 0.2 (0.1 to 0.3) at 0.5, 0.4 (0.3 to 0.5) at 1."],
     ),
-    "free_form_answers.abstention_curve": (
+    "knowing_when_to_be_silent.abstention_curve": (
         lambda f, k: f(risk_coverage_curve(*wrong(1)), 0.6, 0.3 * k, "T"),
         ["0.4 at 1", "this threshold: 0.3 at 0.6"],
     ),
-    "free_form_answers.coverage_histogram": (
+    "knowing_when_to_be_silent.coverage_histogram": (
         lambda f, k: f(tensor(0.8, 0.6 * k), 9, 10, 8, "T"),
         ["2 splits: from 0.6 to 0.8, mean 0.7, standard deviation 0.1", "mean 0.8", "50% of"],
     ),
@@ -302,11 +302,11 @@ CASES = {
         lambda f, k: f([1, 10], {"tale": [0.5, 4 * k]}, 8192, "T"),
         ["tale: 0.5 at 1, 4 at 10", "context, 8,192 tokens"],
     ),
-    "safety_and_limits.secret_ranks": (
+    "safety.secret_ranks": (
         lambda f, k: f({"canary": (k * tensor(-1, -2, -3, -4), 1)}, "T"),
         ["canary: rank 2 of 4, 1.0 bits, probability 0.135; the most probable has 0.368"],
     ),
-    "safety_and_limits.scaling_curves": (
+    "limits.scaling_curves": (
         lambda f, k: f([10, 100], {"GPT": [4, 2 * k]}, "tokens", "nats", "T"),
         ["GPT: 4 at 10, 2 at 100", "nats, logarithmic against tokens, logarithmic"],
     ),

@@ -1,1 +1,1 @@
-"""Notebook 14 Applications: what it checks, draws and moves."""
+"""Notebook 15 Applications: what it checks, draws and moves."""

@@ -1,4 +1,4 @@
-"""14 Applications."""
+"""15 Applications."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Notebook 16 Audit your model: what it checks and moves."""
+"""Notebook 20 Audit your model: what it checks and moves."""

@@ -7,7 +7,7 @@ scikit-learn and SciPy, whose versions are pinned. Three warnings:
 - **The model has read them.** All three are on the web many times over, with the true summaries.
 - **One summary of many.** A line may be wrong for not being the author's, and still be good.
 - **Words give it away.** The line often repeats words of the text: count them before you praise
-  a model (notebook 14 does).
+  a model (notebook 15 does).
 
 Licences: Python's docstrings are the Python Software Foundation's (PSF License 2), those of
 scikit-learn and SciPy their developers' (BSD 3-Clause). What you print of them stays under these.

@@ -92,17 +92,6 @@ WRONG = {
             [0.5 if i in (1, 4) else p for i, p in enumerate(s)], y, lambda p: p or 0.0
         ),
     },
-    "conformal_quantile": {
-        "floor": lambda s, level: ranked(s, math.floor((len(s) + 1) * level)),
-        "rounded": lambda s, level: ranked(s, round((len(s) + 1) * level)),
-        "largest": lambda s, level: s.max().item(),
-        "lower": lambda s, level: float(np.quantile(s.numpy(), level, method="lower")),
-        "nearest": lambda s, level: float(np.quantile(s.numpy(), level, method="nearest")),
-        "level": lambda s, level: level,
-        "not sorted": lambda s, level: s[min(len(s), math.ceil((len(s) + 1) * level)) - 1].item(),
-        "always 0.9": lambda s, level: ranked(s, math.ceil((len(s) + 1) * 0.9)),
-        "of 24": lambda s, level: ranked(s, math.ceil(25 * level)),
-    },
 }
 RIGHT = {
     "agreement_of_samples": {
@@ -141,16 +130,6 @@ RIGHT = {
             (torch.tensor([math.nan if p is None else p for p in s]).nan_to_num(0.5) - y.float())
             .square()
             .mean()
-        ),
-    },
-    "conformal_quantile": {
-        "sorted": lambda scores, level: sorted(scores.tolist())[
-            math.ceil((len(scores) + 1) * level) - 1
-        ],
-        "kthvalue": lambda s, level: s.kthvalue(math.ceil((len(s) + 1) * level)).values,
-        "numpy": lambda s, level: np.sort(s.numpy())[int(np.ceil((s.numel() + 1) * level)) - 1],
-        "inverted distribution": lambda s, level: np.quantile(
-            s.numpy(), math.ceil((len(s) + 1) * level) / len(s), method="inverted_cdf"
         ),
     },
 }

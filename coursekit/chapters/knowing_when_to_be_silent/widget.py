@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from coursekit.calibration import risk_coverage_curve
-from coursekit.chapters.free_form_answers.figures import abstention_curve
+from coursekit.chapters.knowing_when_to_be_silent.figures import abstention_curve
 from coursekit.plots import explore
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from coursekit.chapters.safety_and_limits.widget import canary_explorer, canary_view
+from coursekit.chapters.safety.widget import canary_explorer, canary_view
 from coursekit.plots import interactive
 
 MODELS = {

@@ -8,7 +8,7 @@ import ipywidgets
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from coursekit.chapters.safety_and_limits.figures import secret_ranks
+from coursekit.chapters.safety.figures import secret_ranks
 from coursekit.plots import explore
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from coursekit.chapters.free_form_answers.widget import abstention_explorer, abstention_view
+from coursekit.chapters.knowing_when_to_be_silent.widget import abstention_explorer, abstention_view
 from coursekit.plots import interactive
 
 SURE = torch.tensor([0.9, 0.8, 0.6, 0.4, 0.2])

@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# # 14 Applications
+# # 15 Applications
 #
 # Question answering, translation, summarization: three things people use language models for. Here
 # one small model does all three, live, on labels that anybody can check. How often is it right, how
@@ -29,7 +29,7 @@
 # cores.
 #
 # **On the map:** Part III, a real LLM. Before it: multiple choice (12) and free answers (13). After
-# it: safety and limits (15).
+# it: safety (16).
 
 # %%
 import difflib
@@ -865,5 +865,5 @@ from coursekit.chapters import progress
 progress()
 
 # %% [markdown]
-# **Next:** [15 Safety and limits](15_safety_and_limits.ipynb): what leaks, whom it serves worse, and
+# **Next:** [16 Safety](16_safety.ipynb): what leaks, whom it serves worse, and
 # what it costs. Back to [00 Start here](00_start_here.ipynb).

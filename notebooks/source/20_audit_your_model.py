@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# # 16 Audit your model
+# # 20 Audit your model
 #
 # You have seen one model from many sides. Now take what you learned to *any* model: one command
 # measures how far its probabilities can be trusted, and writes a report. A report is easy to make

@@ -1,0 +1,1 @@
+"""Notebook 14 Knowing when to be silent: what it checks, draws and moves."""

@@ -1,0 +1,1 @@
+"""Notebook 17 Limits: what it checks, draws and moves."""

@@ -1,0 +1,1 @@
+"""Notebook 16 Safety: what it checks, draws and moves."""
