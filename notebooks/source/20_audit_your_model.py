@@ -28,7 +28,8 @@
 #
 # **Time:** about 60 minutes; all cells together run in about two minutes on two processor cores.
 #
-# **On the map:** Part III, a real LLM, and the end of the course: everything before comes together.
+# **On the map:** Part III, a real LLM, and the end of the course. Before it: limits (17), the last of
+# many measurements of a single model; here everything comes together.
 
 # %%
 import copy
@@ -65,8 +66,8 @@ exercises.why_many_groups.ask()
 exercises.why_many_groups.check(...)
 
 # %%
-exercises.what_agreement_measures.ask()
-exercises.what_agreement_measures.check(...)
+exercises.what_size_buys.ask()
+exercises.what_size_buys.check(...)
 
 # %%
 exercises.what_belongs_to_calibration.ask()

@@ -27,20 +27,22 @@ why_many_groups = ChoiceExercise(
     },
 )
 
-what_agreement_measures = ChoiceExercise(
-    name="what_agreement_measures",
-    question="Ten samples of an answer agree nine times. What does this share measure?",
+what_size_buys = ChoiceExercise(
+    name="what_size_buys",
+    question="A small model and a large one are both calibrated on next tokens. What do you know "
+    "about their likelihoods?",
     options={
-        "a": "How sure the model is of this answer.",
-        "b": "How often such answers are true.",
-        "c": "How well the model knows the language.",
+        "a": "They are the same: both say what is true.",
+        "b": "Nothing yet: a model may know little and say so.",
+        "c": "That of the small one is better, as it has less to be wrong about.",
     },
-    correct="a",
+    correct="b",
     explanations={
-        "a": "It estimates the model's own probability. Whether that is calibrated, only labels "
-        "tell.",
-        "b": "A model can be sure and wrong: a common error is repeated ten times.",
-        "c": "Fluent nonsense agrees or disagrees as easily as truth.",
+        "a": "Calibration compares what is stated with what happens. It does not ask how much was "
+        "known.",
+        "b": "Size bought likelihood, that is knowledge; calibration is about what is said of it. "
+        "A report needs both.",
+        "c": "Likelihood rewards being sure and right, so whoever knows less has less of it.",
     },
 )
 

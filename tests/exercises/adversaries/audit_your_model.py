@@ -1,4 +1,4 @@
-"""16 Audit your model."""
+"""20 Audit your model."""
 
 from __future__ import annotations
 
