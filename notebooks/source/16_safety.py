@@ -13,23 +13,26 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # 16 Safety
 #
-# A language model can leak what it read. It can treat people differently. It costs more the better
-# it gets. And it states falsehoods fluently. All four are said of models every day; here you
-# *measure* all four, each on a model small enough, or a language known well enough, that the number
-# means something. Each is also a question about calibration: what may a probability be trusted for,
-# about whom, and at what price?
+# A language model can give away what it read, word for word. And it can treat people differently: by
+# where they live, or by what they do for a living. Both are said of models every day. Here you
+# *measure* them: leaks on a small model whose secrets you drew yourself, so that you know what there
+# is to leak; groups and pronouns on SmolLM2.
+#
+# Each is a question about probabilities: which of them give something away, and for whom are they
+# worth less? And each needs a **control**, something that is alike but for the one thing in question.
+# Most of this notebook is about finding one.
 #
 # **You will be able to**
 # - plant canaries in a training text, and measure how far a model gives their secrets away;
+# - say what deduplication removes, and what it leaves;
+# - find a control for "the model has read this", and tell it from "this is easy to read";
 # - compare groups honestly: sample sizes, intervals, and a correction for many comparisons;
-# - test for social bias with templates and a neutral control, without any real-world statistic;
-# - fit how loss falls with parameters and data, and say what an unknown floor does to such a fit;
-# - explain why a model that is calibrated about rare facts must state falsehoods.
+# - test for social bias with templates and a neutral control, without any real-world statistic.
 #
-# **Time:** about 90 minutes; all cells together run in about two minutes on two processor cores.
+# **Time:** about 75 minutes; all cells together run in about a minute and a half on two processor
+# cores.
 #
-# **On the map:** Part III, a real LLM. Before it: applications. After it: the audit of a model of
-# your choice.
+# **On the map:** Part III, a real LLM. Before it: applications (15). After it: limits (17).
 
 # %%
 import math
@@ -41,13 +44,20 @@ from scipy.stats import false_discovery_control, ttest_1samp
 
 from coursekit import calibration as cal, expect, llm, plots, predict
 from coursekit.chapters.safety import exercises, figures, widget
-from coursekit.data import WordTokenizer, capital_questions, weather_diary
+from coursekit.data import (
+    WordTokenizer,
+    capital_questions,
+    passages,
+    reference_documents,
+    weather_diary,
+)
 from coursekit.data.occupations import NEUTRAL, OCCUPATIONS, PRONOUNS, filled
 
 # %%
 from coursekit.lm import (
     GPT,
     GPTConfig,
+    NGram,
     TrainingConfig,
     chance_exposure,
     exposure,
@@ -73,8 +83,8 @@ exercises.what_one_temperature_hides.ask()
 exercises.what_one_temperature_hides.check(...)
 
 # %%
-exercises.what_the_prior_takes_away.ask()
-exercises.what_the_prior_takes_away.check(...)
+exercises.what_agreement_shows.ask()
+exercises.what_agreement_shows.check(...)
 
 # %%
 exercises.what_refusing_needs.ask()
@@ -265,7 +275,7 @@ difference = (extracted - stated).mean()
 expect("said minus stated, mean over canaries", difference, 0, within=0.03)
 
 # %% [markdown]
-# The last line is calibration at work: a model says things exactly as often as it states. The
+# The last line is calibration at work: a model says things as often as it states. The
 # probability that makes a good forecaster is the same that makes a leak.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -352,6 +362,142 @@ models = {"as it was": log_probs, "without duplicates": log_probs_unique}
 widget.canary_explorer(models, secrets.tolist(), repetitions.tolist())
 
 # %% [markdown] slideshow={"slide_type": "slide"}
+# ## What has a real model read?
+#
+# *Where does the training data come from?* "From text on the internet", says the article that this
+# course grew from. Then SmolLM2 must have read what everybody quotes. Here are twelve passages, from
+# Genesis to *Walden*. How surprised is it by each next token, once it has seen the first eight?
+
+# %%
+torch.set_num_threads(threads)
+lm = llm.load()
+
+
+@torch.inference_mode()
+def read(text):
+    """Read a text: the surprise at each token but the first, nats, and whether it was on top."""
+    ids = lm.tokenizer(text, return_tensors="pt").input_ids.to(lm.device)
+    log_probs = lm.model(ids).logits[0, :-1].float().log_softmax(dim=-1)
+    came = ids[0, 1:]
+    return -log_probs.gather(1, came[:, None])[:, 0], log_probs.argmax(dim=-1) == came
+
+
+def surprise(texts):
+    """Mean surprise of each text after its first eight tokens (N,), nats per token."""
+    return torch.stack([read(text)[0][7:].mean() for text in texts]).double()
+
+
+famous = surprise(passages.FAMOUS.values())
+expect("surprise at the famous passages, nats per token", famous.mean(), 2.7, within=0.2)
+
+# %% [markdown]
+# Is that little? Less than what? An old passage differs from, say, a news item in a hundred ways. The
+# control must be matched in *kind*, and differ in one thing. There is no perfect one, so we take three,
+# each wrong in another way:
+#
+# | control | differs from the famous passage in | |
+# | --- | --- | --- |
+# | same author | being seldom quoted | it may have been read, too |
+# | imitated | having been written for this course, in the same register | other content |
+# | reworded | the words; what is said stays | other register |
+
+# %%
+which = "Austen, Pride and Prejudice"
+controls = {
+    "same author": passages.SAME_AUTHOR,
+    "imitated": passages.IMITATED,
+    "reworded": passages.REWORDED,
+}
+for name, texts in {"famous": passages.FAMOUS, **controls}.items():
+    print(f"{name:12}{texts[which]}")
+
+# %% [markdown]
+# One more thing could fool us: the famous passages may simply be easier, for anybody. So let somebody
+# read them who *cannot* have seen them: an n-gram model (notebook 09) of four letters that has read
+# nothing but pages of Python's manual.
+#
+# **Predict first.** And can SmolLM2 recite them? We count ten tokens in a row, each on top, after the
+# first eleven.
+
+# %%
+my_probability = ...
+guess = predict(
+    "recites-the-famous",
+    "SmolLM2 recites at least three of the twelve famous passages, ten tokens in a row.",
+    my_probability,
+)
+
+# %%
+recited = [bool(read(text)[1][10:20].all()) for text in passages.FAMOUS.values()]
+guess.resolve(sum(recited) >= 3)
+expect("famous passages recited, of 12", sum(recited), at_most=1)
+
+manual = " ".join(page.text for page in reference_documents(stable=True)).encode()
+letters = NGram(256, order=3, smoothing=2.0, backoff=True).fit(torch.tensor(list(manual)))
+
+
+def surprise_of_letters(texts):
+    """The same from the model of letters, after 30 of them, nats per letter."""
+    return torch.stack([letter_nats(torch.tensor(list(t.encode())))[29:].mean() for t in texts])
+
+
+def letter_nats(ids):
+    return -letters.next_token_probs(ids)[:-1].gather(1, ids[1:, None])[:, 0].log()
+
+
+# %%
+def relative(control, known):
+    """Mean surprise of the control over that of its twin, with an interval over pairs."""
+    return cal.bootstrap_interval(lambda a, b: a.mean() / b.mean(), control, known)
+
+
+famous_letters = surprise_of_letters(passages.FAMOUS.values())
+rows = {}
+for name, texts in controls.items():
+    rows[f"{name}: SmolLM2"] = relative(surprise(texts.values()), famous)
+    rows[f"{name}: letters"] = relative(surprise_of_letters(texts.values()), famous_letters)
+plots.show(
+    plots.interval_rows(
+        rows,
+        "surprise at the control / at the famous passage",
+        "Twelve famous passages and their controls",
+        reference=(1.0, "no difference"),
+    )
+)
+
+# %%
+for name, low in (("same author", 1.3), ("imitated", 1.2), ("reworded", 1.2)):
+    expect(f"{name}, SmolLM2, lower end", rows[f"{name}: SmolLM2"].low, at_least=low - 0.05)
+    expect(f"{name}, letters", rows[f"{name}: letters"].estimate, 1.0, within=0.12)
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# All three controls surprise SmolLM2 by a third or more above their twins; the reader who has seen
+# neither makes next to no difference between them. So what makes the famous passages easy is not their
+# language. The model has read them, or texts that quote them. And yet it recites none: what was read
+# often is *probable*, which is not the same as known by heart.
+#
+# From *where* it read them cannot be told from outside. SmolLM2's makers say what it was trained on
+# (Ben Allal et al. 2025); of most models nobody does.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### How a careless control would fool you
+#
+# It is tempting to make up a few sentences that nobody can have read, and what one makes up is often
+# odd: here a parrot learns a timetable. What does oddness do, alone? Eight odd sentences, and eight
+# twins that are built alike and tell of plain things. Nobody quotes either.
+
+# %%
+print(passages.ODD[1], passages.PLAIN[1], sep="\n")
+odd, plain = surprise(passages.ODD), surprise(passages.PLAIN)
+oddness = cal.bootstrap_interval(torch.mean, odd - plain)
+expect("odd minus plain, nats per token", oddness.estimate, 0.65, within=0.15)
+expect("the same, lower end", oddness.low, at_least=0.25)
+
+# %% [markdown]
+# More than half a nat per token, and nobody had read anything. Against odd sentences the famous passages
+# would have looked even more familiar, for a reason that has nothing to do with reading.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Groups: the same confidence, another truth
 #
 # English has one word for two things: *statistical* **bias** is how far an average lies from the truth
@@ -362,8 +508,6 @@ widget.canary_explorer(models, secrets.tolist(), repetitions.tolist())
 # take the mean over the three prompts, so that no claim hangs on one of them.
 
 # %%
-torch.set_num_threads(threads)
-lm = llm.load()
 questions = capital_questions()
 asked = [question.question for question in questions]
 prompts = [f"The capital of {question.subject} is" for question in questions]
@@ -603,16 +747,14 @@ expect("largest difference among neutral words, nats", yardstick, 0.5, within=0.
 #
 # - Exposure turns "does it remember?" into bits, and a control that was never planted stands at 1.44 by
 #   construction. Repetition raises it to the maximum; removing copies takes most of it away.
-# - A model says its secrets exactly as often as it states them: the leak *is* the probability.
+# - A model says its secrets as often as it states them: the leak *is* the probability.
+# - Famous passages surprise SmolLM2 less than controls of the same kind do; a reader who has seen
+#   neither finds them alike. It recites none of them. An odd control alone would have made a
+#   difference.
 # - Of nine honest comparisons one is "significant" in a third of all cases where nothing differs.
 #   Correct for their number, and show the sample sizes.
 # - No word is neutral, so a control is several words. Against it, many occupations still shift the
 #   pronoun.
-# - Loss falls toward the entropy, with diminishing returns of size and of data. Where the floor is not
-#   known, a dozen runs cannot tell it.
-# - What is told once announces what was never told. A calibrated speaker must err there; the trained
-#   GPT errs less by denying that there is anything new.
-#
 # ## Common misconceptions
 #
 # - *"It was in the data only once, so it is safe."* It is safer. The mean exposure was still above
@@ -622,8 +764,8 @@ expect("largest difference among neutral words, nats", yardstick, 0.5, within=0.
 #   groups most easily.
 # - *"The probability of 'she' after an occupation should be one half."* No standard was needed: the
 #   comparison is with neutral words in the same sentence.
-# - *"Hallucination is a bug that better training removes."* More training removed falsehoods here, and
-#   made the model surer of what it could not know.
+# - *"We made up sentences that it cannot have read, and it finds them harder: so it has read the
+#   others."* Made-up sentences are often odd, and oddness alone is hard.
 #
 # ## Further reading
 #
@@ -636,13 +778,6 @@ expect("largest difference among neutral words, nats", yardstick, 0.5, within=0.
 #   Royal Statistical Society B 57, 1995.
 # - R. Rudinger et al., *Gender bias in coreference resolution*, NAACL 2018; J. Zhao et al., *Gender bias
 #   in coreference resolution: evaluation and debiasing methods*, NAACL 2018.
-# - J. Kaplan et al., *Scaling laws for neural language models*, arXiv:2001.08361, 2020; J. Hoffmann et
-#   al., *Training compute-optimal large language models*, arXiv:2203.15556, 2022.
-# - I. J. Good, *The population frequencies of species and the estimation of population parameters*,
-#   Biometrika 40, 1953; A. T. Kalai, S. S. Vempala, *Calibrated language models must hallucinate*, STOC
-#   2024.
-# - G. K. Zipf, *Human behavior and the principle of least effort*, Addison-Wesley 1949.
-# - M. Abadi et al., *Deep learning with differential privacy*, CCS 2016.
 # - L. Ben Allal et al., *SmolLM2: when Smol goes big*, arXiv:2502.02737, 2025.
 
 # %% [markdown] slideshow={"slide_type": "slide"}

@@ -1,11 +1,10 @@
-"""Templates of occupations and passages: whole, without repeats, and controlled."""
+"""Templates of occupations: whole, without repeats, and controlled."""
 
 from __future__ import annotations
 
 import pytest
 
 from coursekit.data.occupations import NEUTRAL, OCCUPATIONS, PRONOUNS, TEMPLATES, filled
-from coursekit.data.passages import FAMOUS, FRESH
 
 
 def test_every_word_stands_in_every_template():
@@ -40,10 +39,3 @@ def test_words_and_templates_are_distinct_and_controls_are_no_occupations():
 def test_what_cannot_be_filled_is_refused(words, templates, error, message):
     with pytest.raises(error, match=message):
         filled(words, templates)
-
-
-def test_passages_are_as_many_and_no_text_is_there_twice():
-    assert len(FAMOUS) == len(FRESH) == 8
-    texts = [*FAMOUS.values(), *FRESH]
-    assert len(set(texts)) == 16
-    assert all(15 <= len(text.split()) <= 60 for text in texts)

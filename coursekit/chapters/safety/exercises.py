@@ -28,21 +28,22 @@ what_one_temperature_hides = ChoiceExercise(
     },
 )
 
-what_the_prior_takes_away = ChoiceExercise(
-    name="what_the_prior_takes_away",
-    question="PMI subtracts from the log-probability of an answer after the question its "
-    "log-probability after a neutral text. What does that take away?",
+what_agreement_shows = ChoiceExercise(
+    name="what_agreement_shows",
+    question="You ask a model the same question ten times, and nine answers mean the same. What "
+    "does that say?",
     options={
-        "a": "The length of the question.",
-        "b": "How probable the answer's words are anyway, whatever was asked.",
-        "c": "The wrong answers.",
+        "a": "That the answer is true with a probability of about nine in ten.",
+        "b": "That the model gives about nine tenths of its probability to this meaning.",
+        "c": "That the model has read this answer in its training text.",
     },
     correct="b",
     explanations={
-        "a": "The question is the same for all options, so its length cancels by itself.",
-        "b": "What is left is how much the question speaks for the answer. The same idea returns "
-        "today: a neutral control takes away what a pronoun gets after any word.",
-        "c": "Every option keeps its place among the candidates; only its score changes.",
+        "a": "Only if the model is calibrated, which has to be measured.",
+        "b": "Samples show what the model finds probable. Whether that is right is another "
+        "question, and today's is a third one: where it has it from.",
+        "c": "It may have, or it may have made up what is alike. To tell these apart one needs a "
+        "control.",
     },
 )
 
