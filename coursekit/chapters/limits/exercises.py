@@ -4,7 +4,69 @@ from __future__ import annotations
 
 import torch
 
-from coursekit.exercises.engine import FunctionExercise, Mistake
+from coursekit.exercises.engine import ChoiceExercise, FunctionExercise, Mistake
+
+# Three questions about what came before.
+
+what_a_threshold_promises = ChoiceExercise(
+    name="what_a_threshold_promises",
+    question="On 100 calibration questions you look for the lowest threshold above which at most a "
+    "fifth of the answers are wrong. What may you promise about new questions of the same kind?",
+    options={
+        "a": "At most a fifth of the answers will be wrong: that is how the threshold was chosen.",
+        "b": "Nothing yet. For a promise an upper bound on the risk must keep the limit, and must "
+        "allow for how many thresholds were tried.",
+        "c": "Exactly a fifth of the answers will be wrong.",
+    },
+    correct="b",
+    explanations={
+        "a": "The lowest risk among many thresholds on 100 questions is in part luck, and luck "
+        "does not come along to new questions.",
+        "b": "A hope becomes a promise by a bound that holds with a stated probability, over all "
+        "thresholds that were looked at.",
+        "c": "A fifth was the limit on these questions; what new ones bring differs by chance, and "
+        "is higher on average, since you chose.",
+    },
+)
+
+what_a_blind_rule_shows = ChoiceExercise(
+    name="what_a_blind_rule_shows",
+    question="A model picks the right one of four translations in 80 % of cases. A rule that never "
+    "looks at the sentence to be translated does so in 75 %. What does the 80 % show?",
+    options={
+        "a": "That the model translates well: 80 % is far above the 25 % of a guess.",
+        "b": "That the model translates badly: the rule is nearly as good.",
+        "c": "Little about translating: most of it can be had without.",
+    },
+    correct="c",
+    explanations={
+        "a": "A guess is not the only thing to beat. What the options give away must be "
+        "subtracted, too.",
+        "b": "That the rule succeeds says something about the task, not about the model.",
+        "c": "A control in the model's place says what the task measures. Today an exact speaker "
+        "takes the model's place.",
+    },
+)
+
+what_exposure_counts = ChoiceExercise(
+    name="what_exposure_counts",
+    question="A secret number was planted in the training text. Among 1,024 candidates the trained "
+    "model finds it the most probable. What is its exposure, and what does that say?",
+    options={
+        "a": "10 bits: who asks the model needs one guess in place of a thousand.",
+        "b": "1,024 bits: one for each candidate that it beats.",
+        "c": "10 bits: the model gives the secret a probability of 1 in 10.",
+    },
+    correct="a",
+    explanations={
+        "a": "Exposure is the logarithm of candidates over rank, here log2(1024 / 1).",
+        "b": "Exposure is a logarithm: each bit halves what is left to guess.",
+        "c": "Exposure knows the rank alone. The most probable of a thousand may still be very "
+        "improbable.",
+    },
+)
+
+# What the notebook teaches.
 
 
 def _slope(x, y):
