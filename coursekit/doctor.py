@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -178,6 +179,9 @@ def _kept_wheel(name: str, wheel: Wheel) -> Finding:
 
 def jupyter() -> Finding:
     """Check that JupyterLab is installed, and that its Python kernel is this Python."""
+    # The package alone, without the notebooks, needs no Jupyter.
+    if find_spec("jupyterlab") is None and not REQUIREMENTS.exists():
+        return Finding("ok", "Jupyter: not installed (only the notebooks need it)")
     import jupyterlab  # type: ignore[import-untyped]  # noqa: F401  (only whether it is there)
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 

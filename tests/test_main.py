@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 import warnings
-from importlib.metadata import version
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -29,7 +29,19 @@ def test_version(capsys):
     with pytest.raises(SystemExit) as end:
         __main__.main(["--version"])
     assert end.value.code == 0
-    assert capsys.readouterr().out == f"coursekit {version('coursekit')}\n"
+    assert capsys.readouterr().out == f"coursekit {__main__._version()}\n"
+
+
+def test_the_version_is_that_of_the_distribution_or_a_sentence(monkeypatch):
+    def versions(name):
+        if name != "llm-calibration-course":
+            raise metadata.PackageNotFoundError(name)
+        return "9.9"
+
+    monkeypatch.setattr(__main__, "version", versions)
+    assert __main__._version() == "9.9"
+    monkeypatch.setattr(__main__, "DISTRIBUTION", "coursekit")
+    assert __main__._version() == "(not installed: run from its folder)"
 
 
 def test_an_unknown_command_is_refused(capsys):
