@@ -118,6 +118,19 @@ def test_jupyters_kernel_is_this_python(monkeypatch, python, level):
     assert doctor.jupyter().level == level
 
 
+@pytest.mark.parametrize("notebooks", [True, False])
+def test_the_package_without_its_notebooks_needs_no_jupyter(monkeypatch, tmp_path, notebooks):
+    requirements = tmp_path / "requirements.txt"
+    if notebooks:
+        requirements.touch()
+    monkeypatch.setattr(doctor, "REQUIREMENTS", requirements)
+    monkeypatch.setattr(doctor, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "jupyterlab", None)  # as if it could not be imported
+    monkeypatch.setattr(doctor, "CHECKS", (doctor.jupyter,))
+    (finding,) = doctor.examine()
+    assert finding.level == ("problem" if notebooks else "ok")
+
+
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("COURSEKIT_CACHE", str(tmp_path / "cache"))
