@@ -8,4 +8,4 @@ from __future__ import annotations
 from coursekit.lesson import expect, predict
 
 __all__ = ["expect", "predict"]
-__version__ = "0.1.0"
+__version__ = "0.2.0"

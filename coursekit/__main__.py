@@ -12,15 +12,12 @@ import os
 import shlex
 import sys
 import warnings
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from coursekit import __version__
 from coursekit._console import exit_code, printable
 from coursekit.audit import command as audit_command
-
-#: What pip calls the package; "coursekit" on an index is somebody else's.
-DISTRIBUTION = "llm-calibration-course"
 
 TRAIN_OPTIONS: dict[str, dict[str, Any]] = {
     "source": {"help": "weather, grammar (languages of the course), or a UTF-8 text file"},
@@ -78,19 +75,12 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     print(f"warning: {printable(str(message))}", file=sys.stderr)
 
 
-def _version() -> str:
-    try:
-        return version(DISTRIBUTION)
-    except PackageNotFoundError:
-        return "(not installed: run from its folder)"
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m coursekit",
         description="Tools of the course on large language model calibration.",
     )
-    parser.add_argument("--version", action="version", version=f"coursekit {_version()}")
+    parser.add_argument("--version", action="version", version=f"coursekit {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, run, purpose, options in (
         ("doctor", _doctor, "say what is missing on this machine, and how to mend it", {}),

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+import coursekit
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "coursekit"
 SKIPPED = shutil.ignore_patterns("__pycache__", "*.pyc")
@@ -121,6 +123,7 @@ def test_the_wheel_says_what_it_needs(archives):
         (name,) = (each for each in archive.namelist() if each.endswith(".dist-info/METADATA"))
         headers = HeaderParser().parsestr(archive.read(name).decode())
     assert headers["Name"] == "llm-calibration-course"
+    assert headers["Version"] == coursekit.__version__
     assert headers["Requires-Python"] == ">=3.11"
     assert {"torch", "transformers", "safetensors"} <= set(headers.get_all("Requires-Dist"))
 

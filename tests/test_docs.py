@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+OURS = ("README", "CONTRIBUTING", "CHANGELOG", "CODE_OF_CONDUCT", "SECURITY")
+PAGES = [
+    *(f"{name}.md" for name in OURS),
+    *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md")),
+]
 #: `coursekit/lm/gpt.py`, `lm/gpt.py` or `tests/chapters/`: in backticks, with a slash.
 QUOTED = re.compile(r"`([\w.-]+/[\w./-]*)`")
 LINKED = re.compile(r"\]\((?!https?:|#|mailto:)([^)\s#]+)[^)]*\)|<img src=\"([^\"]+)\"")

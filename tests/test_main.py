@@ -7,12 +7,11 @@ import shlex
 import subprocess
 import sys
 import warnings
-from importlib import metadata
 from pathlib import Path
 
 import pytest
 
-from coursekit import __main__, doctor
+from coursekit import __main__, __version__, doctor
 from coursekit._console import exit_code
 from coursekit.data import benchmarks
 from coursekit.llm import embedded, embeddings
@@ -29,19 +28,7 @@ def test_version(capsys):
     with pytest.raises(SystemExit) as end:
         __main__.main(["--version"])
     assert end.value.code == 0
-    assert capsys.readouterr().out == f"coursekit {__main__._version()}\n"
-
-
-def test_the_version_is_that_of_the_distribution_or_a_sentence(monkeypatch):
-    def versions(name):
-        if name != "llm-calibration-course":
-            raise metadata.PackageNotFoundError(name)
-        return "9.9"
-
-    monkeypatch.setattr(__main__, "version", versions)
-    assert __main__._version() == "9.9"
-    monkeypatch.setattr(__main__, "DISTRIBUTION", "coursekit")
-    assert __main__._version() == "(not installed: run from its folder)"
+    assert capsys.readouterr().out == f"coursekit {__version__}\n"
 
 
 def test_an_unknown_command_is_refused(capsys):
@@ -189,7 +176,7 @@ def test_in_a_notebook_whose_output_is_no_console(monkeypatch):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
 def test_an_output_that_takes_nothing_more_is_told_once():
     code = """
-from coursekit import __main__, doctor
+from coursekit import __main__, __version__, doctor
 from coursekit._console import exit_code
 from coursekit.data import benchmarks
 doctor.CHECKS = []
@@ -209,7 +196,7 @@ def test_doctor_ends_with_1_only_for_a_problem(monkeypatch, level):
 
 def test_a_console_that_cannot_show_a_letter_gets_its_code():
     code = """
-from coursekit import __main__, doctor
+from coursekit import __main__, __version__, doctor
 from coursekit._console import exit_code
 from coursekit.data import benchmarks
 doctor.CHECKS = [lambda: doctor.Finding("ok", "C:/Users/\\u6797")]
