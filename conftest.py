@@ -111,7 +111,7 @@ collect_ignore_glob = ["notebooks/*.py", "notebooks/source/*"]
 def limit_of_container(name: str) -> float:
     """Return what a Linux container may use, from a file as "max" or "200000 100000"."""
     file = Path("/sys/fs/cgroup", name)
-    words = file.read_text().split() if file.exists() else ["max"]
+    words = file.read_text(encoding="utf-8").split() if file.exists() else ["max"]
     return float("inf") if words[0] == "max" else int(words[0]) / int((*words, 1)[1])
 
 

@@ -62,7 +62,7 @@ def write(path: Path, rows: int) -> None:
     rng = np.random.default_rng(0)
     confidence = rng.beta(4, 2, rows).round(6)
     correct = rng.random(rows) < confidence - 0.05
-    with path.open("w") as file:
+    with path.open("w", encoding="utf-8") as file:
         file.write("id,document,kind,confidence,correct\n")
         kinds = ("sums", "places", "people", "plants")
         file.writelines(

@@ -16,6 +16,7 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parent
 sys.path[:0] = [str(DOCS), str(DOCS.parent)]  # our modules, and docs.claims
 
+import extras  # noqa: E402
 import pages  # noqa: E402
 from slides import decks  # noqa: E402
 
@@ -39,11 +40,17 @@ def build_site(chosen: list[Path], output: Path) -> int:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "source"
         pages.stage(DOCS, chosen, source)
+        extras.draw_card(source / extras.CARD)
+        written = sorted(path for path in source.glob("*.md") if path.stem != "index")
+        listed = extras.llms(chosen, written)
         # The page of a notebook that is left out is missing on purpose, and so are links to it.
         partial = len(chosen) < len(notebooks([]))
         quiet = ["-D", "suppress_warnings=myst.xref_missing"] if partial else []
         options = ["--fail-on-warning", "--keep-going", "--quiet", *quiet]
-        return sphinx([*options, "-b", "html", str(source), str(output)])
+        code = sphinx([*options, "-b", "html", str(source), str(output)])
+    (output / "llms.txt").write_text(listed, encoding="utf-8")
+    extras.write_redirects(output, "notebooks")
+    return code
 
 
 def main(arguments: list[str]) -> int:
@@ -61,6 +68,7 @@ def main(arguments: list[str]) -> int:
         shutil.rmtree(options.output)
     if not options.site:
         decks.write(chosen, options.output / "slides")
+        extras.write_redirects(options.output, "slides")
     return 0 if options.slides else build_site(chosen, options.output)
 
 

@@ -10,6 +10,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import extras
 import pages
 
 project = "Large language model calibration"
@@ -62,7 +63,18 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
+#: What a chat or a feed shows of a link to the site.
+summary = "From a string of text to a probability you can trust: notebooks that run on your laptop."
+myst_html_meta = {
+    "description": summary,
+    "property=og:site_name": project,
+    "property=og:type": "website",
+    "twitter:card": "summary_large_image",
+}
 if pages.REPOSITORY:
+    owner, _, repository = pages.REPOSITORY.partition("/")
+    card = f"https://{owner.lower()}.github.io/{repository}/{extras.CARD}"
+    myst_html_meta["property=og:image"] = card
     html_theme_options |= {
         "repository_url": f"https://github.com/{pages.REPOSITORY}",
         "use_repository_button": True,

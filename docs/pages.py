@@ -38,6 +38,8 @@ def stage(docs: Path, notebooks: list[Path], target: Path) -> None:
     ignored = shutil.ignore_patterns("slides", "claims", "__pycache__", "*.png", "build.py")
     shutil.copytree(docs, target, ignore=ignored)
     (target / "claims.md").write_text(page_of_claims(), encoding="utf-8")
+    changes = (docs.parent / "CHANGELOG.md").read_text(encoding="utf-8")
+    (target / "changelog.md").write_text(as_page(changes), encoding="utf-8")
     contents: dict[str, list[str]] = {title: [] for title in PARTS.values()}
     (target / "notebooks").mkdir()
     for path in notebooks:
@@ -52,6 +54,11 @@ def stage(docs: Path, notebooks: list[Path], target: Path) -> None:
     trees.append(toctree("For teachers and readers", more))
     trees.append(toctree("The package", [f"reference/{room}" for room in rooms]))
     index.write_text(index.read_text(encoding="utf-8") + "\n".join(trees), encoding="utf-8")
+
+
+def as_page(text: str) -> str:
+    """Return a text that stands beside `docs` with its links as a page of the site has them."""
+    return re.sub(r"\]\(docs/([\w-]+)(?:\.md)?\)", r"](\1.md)", text)
 
 
 def toctree(caption: str, entries: list[str]) -> str:
@@ -100,10 +107,17 @@ def run_it(name: str) -> str:
     colab = f"https://colab.research.google.com/github/{REPOSITORY}/blob/{BRANCH}/{path}"
     binder = f"https://mybinder.org/v2/gh/{REPOSITORY}/{BRANCH}?urlpath=lab/tree/{path}"
     source = f"https://github.com/{REPOSITORY}/blob/{BRANCH}/{path}"
-    links = f"[Colab]({colab}), [Binder]({binder}), [source]({source})"
+    badges = _badge("colab", "Open in Colab", colab), _badge("binder", "Open in Binder", binder)
+    links = f"{' '.join(badges)} [source]({source})"
     install = f"!pip install git+https://github.com/{REPOSITORY} netcal relplot"
     first = f"In Colab, first run `{install}` in a cell of its own."
     return f"*Run this notebook: {links}. {first} See its {here}.*\n"
+
+
+def _badge(name: str, text: str, address: str) -> str:
+    # Its picture is ours: no page asks another machine for anything.
+    picture = f'<img src="../_static/{name}.svg" alt="{text}" height="20">'
+    return f'<a href="{address}">{picture}</a>'
 
 
 def _markdown(text: str) -> NotebookNode:

@@ -67,7 +67,7 @@ def test_python_version(running, level):
     ],
 )
 def test_packages_against_the_pins(tmp_path, lines, level, text):
-    (tmp_path / "requirements.txt").write_text(lines)
+    (tmp_path / "requirements.txt").write_text(lines, encoding="utf-8")
     finding = doctor.packages(tmp_path / "requirements.txt")
     assert finding.level == level
     assert text in finding.text
@@ -76,7 +76,7 @@ def test_packages_against_the_pins(tmp_path, lines, level, text):
 
 def test_the_local_part_of_a_version_is_no_difference(tmp_path):
     pin = f"torch=={torch.__version__.split('+')[0]}"
-    (tmp_path / "requirements.txt").write_text(pin)
+    (tmp_path / "requirements.txt").write_text(pin, encoding="utf-8")
     assert doctor.packages(tmp_path / "requirements.txt").level == "ok"
 
 
@@ -147,10 +147,10 @@ def test_model_whole_then_damaged(cache):
     folder = cache / embedded.NAME
     folder.mkdir(parents=True)
     manifest = {"format": embedded.FORMAT, "files": {}}
-    (folder / embedded.MANIFEST).write_text(json.dumps(manifest))
+    (folder / embedded.MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     assert doctor.model().level == "ok"
     manifest["files"] = {"model.safetensors": {"bytes": 5, "sha256": ""}}
-    (folder / embedded.MANIFEST).write_text(json.dumps(manifest))
+    (folder / embedded.MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     assert (doctor.model().level, doctor.model().text[:14]) == ("warning", "model: damaged")
 
 

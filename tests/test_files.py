@@ -12,7 +12,7 @@ from coursekit._files import write_atomically
 @pytest.fixture
 def file(tmp_path):
     where = tmp_path / "notes.txt"
-    where.write_text("before")
+    where.write_text("before", encoding="utf-8")
     return where
 
 
@@ -35,20 +35,22 @@ def test_on_a_full_disk_the_old_file_stays_and_the_error_names_it(file, monkeypa
     with pytest.raises(OSError, match=r"No space left on device: .*notes\.txt") as caught:
         write_atomically(file, "after")
     assert caught.value.errno == errno.ENOSPC
-    assert file.read_text() == "before"
+    assert file.read_text(encoding="utf-8") == "before"
     assert os.listdir(file.parent) == ["notes.txt"]
 
 
 def test_what_a_killed_writer_left_is_gone_after_the_next_write(file):
-    file.with_name(".notes.txt.partial").write_text("half of someth")
+    file.with_name(".notes.txt.partial").write_text("half of someth", encoding="utf-8")
     write_atomically(file, "after")
-    assert file.read_text() == "after"
+    assert file.read_text(encoding="utf-8") == "after"
     assert os.listdir(file.parent) == ["notes.txt"]
 
 
 def test_no_reader_sees_the_content_before_it_is_whole(file, monkeypatch):
     seen = []
-    monkeypatch.setattr("coursekit._files.os.fsync", lambda _: seen.append(file.read_text()))
+    monkeypatch.setattr(
+        "coursekit._files.os.fsync", lambda _: seen.append(file.read_text(encoding="utf-8"))
+    )
     write_atomically(file, "after")
     assert seen == ["before"]
 

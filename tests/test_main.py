@@ -182,7 +182,7 @@ from coursekit.data import benchmarks
 doctor.CHECKS = []
 raise SystemExit(__main__.main(["doctor"]))
 """
-    with open("/dev/full", "w") as full:
+    with open("/dev/full", "w", encoding="utf-8") as full:
         done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE)
     assert done.returncode == 1
     assert done.stderr == b"doctor: [Errno 28] No space left on device\n"

@@ -116,10 +116,10 @@ def test_a_damaged_file_is_set_aside_and_kept(file, capsys, damage):
 def test_a_file_of_a_newer_version_is_left_alone(file, capsys):
     file.parent.mkdir()
     newer = json.dumps({"version": 2, "predictions": "something else"})
-    file.write_text(newer)
+    file.write_text(newer, encoding="utf-8")
     add_guess("new")
     assert list(progress.read()["predictions"]) == ["new"]
-    assert file.read_text() == newer
+    assert file.read_text(encoding="utf-8") == newer
     assert "newer coursekit (schema 2)" in capsys.readouterr().err
 
 
@@ -127,7 +127,7 @@ def test_where_nothing_can_be_written_the_session_remembers_and_warns_once(
     tmp_path, monkeypatch, capsys
 ):
     blocker = tmp_path / "a file, not a folder"
-    blocker.write_text("")
+    blocker.write_text("", encoding="utf-8")
     monkeypatch.setenv("COURSEKIT_PROGRESS", str(blocker / "progress.json"))
     add_guess("one")
     add_guess("two")
@@ -137,7 +137,7 @@ def test_where_nothing_can_be_written_the_session_remembers_and_warns_once(
     assert "progress cannot be saved" in warning
     blocker.unlink()  # the place becomes writable: everything is saved with the next change
     add_guess("three")
-    saved = json.loads((blocker / "progress.json").read_text())
+    saved = json.loads((blocker / "progress.json").read_text(encoding="utf-8"))
     assert list(saved["predictions"]) == ["one", "two", "three"]
 
 

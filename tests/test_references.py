@@ -25,7 +25,8 @@ TEXTS = sorted(
     if "_build" not in path.parts and path != Path(__file__)
 )
 PLANS = re.findall(
-    r"(?s)### ((?:Eight|Fourteen) weeks.*?)(?=\n##)", (ROOT / "docs" / "teaching.md").read_text()
+    r"(?s)### ((?:Eight|Fourteen) weeks.*?)(?=\n##)",
+    (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8"),
 )
 
 

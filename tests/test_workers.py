@@ -33,7 +33,7 @@ def test_every_file_that_is_called_long_is_there_once(settings):
 )
 def test_the_limit_of_a_container_is_read(settings, tmp_path, text, limit):
     file = tmp_path / "limit"
-    file.write_text(text)
+    file.write_text(text, encoding="utf-8")
     assert settings.limit_of_container(str(file)) == limit
     assert settings.limit_of_container(str(tmp_path / "no such file")) == float("inf")
 

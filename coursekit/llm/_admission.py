@@ -85,7 +85,7 @@ def _require_causal(model: PreTrainedModel, device: torch.device, name: str) -> 
 
 def _logits(model: PreTrainedModel, ids: torch.Tensor, name: str) -> torch.Tensor:
     try:
-        return model(input_ids=ids).logits.double()
+        return model(input_ids=ids).logits.cpu().double()  # an Apple GPU has no float64
     except Exception as error:  # whatever a model of any of the 300 kinds meets inside
         if is_out_of_memory(error):
             raise

@@ -153,7 +153,7 @@ def cold(text):
 )
 def test_damage_is_named(calibrator, tmp_path, damage, said):
     path = calibrator.save(tmp_path / "repair.json", force=True)
-    path.write_text(damage(path.read_text()))
+    path.write_text(damage(path.read_text(encoding="utf-8")), encoding="utf-8")
     with pytest.raises(ValueError, match=said):
         load_calibrator(path)
 

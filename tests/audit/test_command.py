@@ -244,7 +244,7 @@ def test_two_processes_give_the_numbers_of_one(byte_model, tmp_path):
     one, two = (Report.read(tmp_path / str(n)) for n in (1, 2))
     assert numbers(one.data) == pytest.approx(numbers(two.data), abs=1e-6)
     assert (
-        json.loads((tmp_path / "2" / "report.json").read_text())["settings"]
+        json.loads((tmp_path / "2" / "report.json").read_text(encoding="utf-8"))["settings"]
         == (one.data["settings"])
     )
 

@@ -38,7 +38,7 @@ def test_limits_as_people_write_them(text, expected):
 def test_a_report_is_held_against_limits_in_python(tmp_path):
     rows = [f"0.9,{i % 2},{'ab'[i % 4 // 2]}" for i in range(200)]
     table = tmp_path / "quiz.csv"
-    table.write_text("\n".join(["confidence,correct,part", *rows]))
+    table.write_text("\n".join(["confidence,correct,part", *rows]), encoding="utf-8")
     report = audit_results(table, group=["part"])
     found = held_against(report, "gap[part=a] > 0.1", "accuracy < 0.4")
     assert [finding.verdict for finding in found] == ["exceeded", "kept"]
@@ -130,7 +130,7 @@ def files(tmp_path_factory) -> dict[str, Path]:
         luck = rng.random(600) if name == "same" else luck
         rows = [f"q{i},0.8,{luck[i] < chance[i % 2]},{'ab'[i % 2]}" for i in range(600)]
         made[name] = folder / f"{name}.csv"
-        made[name].write_text("\n".join(["id,confidence,correct,kind", *rows]))
+        made[name].write_text("\n".join(["id,confidence,correct,kind", *rows]), encoding="utf-8")
         made[f"{name} report"] = audit_results(made[name]).save(folder / name)
     return made
 

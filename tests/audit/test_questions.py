@@ -280,7 +280,7 @@ def test_the_command_asks_a_file_and_hostile_texts_stay_texts(
     assert report.tasks == ["questions"]
     assert report.task("questions")["items"] == 60
     assert set(report.task("questions")["groups"]["group"]) == {"plain", hostile}
-    html = (folder / "report.html").read_text()
+    html = (folder / "report.html").read_text(encoding="utf-8")
     assert hostile not in html
     assert "&lt;script&gt;alert(1)" in html
     assert "Your questions" in capsys.readouterr().out

@@ -20,7 +20,7 @@ def test_it_is_read_as_it_was_saved(report, tmp_path):
     path = report.save(tmp_path)
     for where in (path, tmp_path, str(path)):
         assert Report.read(where).data == report.data
-    assert json.loads(path.read_text())["format"] == "coursekit-audit"
+    assert json.loads(path.read_text(encoding="utf-8"))["format"] == "coursekit-audit"
 
 
 def test_the_schema_is_a_valid_one_and_describes_what_there_is(report):
@@ -60,7 +60,7 @@ def test_damage_is_named(report, tmp_path, damage, said):
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"x"'])
 def test_what_is_no_report_is_refused(tmp_path, text):
-    (tmp_path / "report.json").write_text(text)
+    (tmp_path / "report.json").write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match="report"):
         Report.read(tmp_path)
 

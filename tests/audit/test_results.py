@@ -56,7 +56,9 @@ def rows_csv(rows, tmp_path_factory) -> Path:
 
 
 def test_our_accuracy_is_that_of_the_harness():
-    logged = json.loads(next(HARNESS.glob("results_*.json")).read_text())["results"]["everyday"]
+    logged = json.loads(next(HARNESS.glob("results_*.json")).read_text(encoding="utf-8"))[
+        "results"
+    ]["everyday"]
     report = audit_results(HARNESS, group=["kind"])
     assert report.model == "smollm2-135m-instruct"
     assert report.tasks == ["everyday", "everyday-norm"]

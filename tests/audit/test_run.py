@@ -184,7 +184,7 @@ def test_an_interrupted_audit_goes_on_to_the_same_report(
     assert not (tmp_path / "report.json").exists()
     journal = next((tmp_path / FOLDER).glob("*.jsonl"), None)
     if journal is not None:  # as if the power had failed while a line was written
-        with journal.open("a") as file:
+        with journal.open("a", encoding="utf-8") as file:
             file.write('{"task": "code", "rec')
 
     read = []
@@ -224,7 +224,7 @@ audit(load({str(byte_model)!r}, device="cpu"), **{SOME!r}, folder={str(folder)!r
     process = subprocess.Popen([sys.executable, "-c", code])
     journal = folder / FOLDER / "0000.jsonl"
     deadline = time.monotonic() + 600
-    while not journal.exists() or journal.read_text().count("\n") < 5:
+    while not journal.exists() or journal.read_text(encoding="utf-8").count("\n") < 5:
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
@@ -281,7 +281,7 @@ def test_what_is_there_is_not_written_over(byte_lm, tmp_path):
 
 def test_a_folder_of_somebody_else_is_refused(byte_lm, tmp_path):
     (tmp_path / FOLDER).mkdir()
-    (tmp_path / FOLDER / "settings.json").write_text("[1")
+    (tmp_path / FOLDER / "settings.json").write_text("[1", encoding="utf-8")
     with pytest.raises(ValueError, match="was not written by an audit"):
         audit(byte_lm, **SOME, folder=tmp_path, resume=True)
 
@@ -290,7 +290,7 @@ def test_a_torn_line_harms_no_other(tmp_path):
     journal = Journal(tmp_path, 0, {})
     journal.begin()
     journal.append("code", ["a", "b"], [{"x": 1}, {"x": 2}])
-    with journal.path.open("a") as file:
+    with journal.path.open("a", encoding="utf-8") as file:
         file.write('{"task": "code", "rec')
     assert journal.records() == [("code", "a", {"x": 1}), ("code", "b", {"x": 2})]
     journal.append("code", ["c"], [{"x": 3}])
@@ -303,7 +303,7 @@ def test_a_torn_line_harms_no_other(tmp_path):
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "file"
-    path.write_text("old")
+    path.write_text("old", encoding="utf-8")
 
     def full(_):
         raise OSError(28, "No space left on device")
@@ -311,7 +311,7 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         write_atomically(path, "new")
-    assert path.read_text() == "old"
+    assert path.read_text(encoding="utf-8") == "old"
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -203,7 +203,7 @@ def lab(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     places = {f"JUPYTER_{kind}_DIR": str(home / kind) for kind in ("CONFIG", "DATA", "RUNTIME")}
     environment = os.environ | places | {"COURSEKIT_PROGRESS": str(started.progress)}
     log = home / "log"
-    with log.open("w") as file:
+    with log.open("w", encoding="utf-8") as file:
         server = subprocess.Popen(command, env=environment, stdout=file, stderr=subprocess.STDOUT)
     try:
         wait_for(started, server, log)
@@ -218,10 +218,12 @@ def write_settings(folder: Path) -> None:
     """Answer JupyterLab's question about news; hide nbgrader, the teacher's tool, if it is here."""
     news = folder / "lab/user-settings/@jupyterlab/apputils-extension"
     news.mkdir(parents=True)
-    (news / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
+    (news / "notification.jupyterlab-settings").write_text(
+        '{"fetchNews": "false"}', encoding="utf-8"
+    )
     (folder / "labconfig").mkdir()
     (folder / "labconfig/page_config.json").write_text(
-        '{"disabledExtensions": {"@jupyter/nbgrader": true}}'
+        '{"disabledExtensions": {"@jupyter/nbgrader": true}}', encoding="utf-8"
     )
 
 
@@ -234,7 +236,7 @@ def wait_for(lab: Lab, server: subprocess.Popen, log: Path) -> None:
             return
         except OSError:
             time.sleep(0.2)
-    pytest.fail(f"JupyterLab does not answer:\n{log.read_text()}")
+    pytest.fail("JupyterLab does not answer:\n" + log.read_text(encoding="utf-8"))
 
 
 @pytest.fixture

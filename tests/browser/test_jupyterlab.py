@@ -66,7 +66,9 @@ def serious_findings_of_axe(page):
 
 def recorded(notebook):
     """How the progress file remembers the exercise."""
-    exercises = json.loads(notebook.lab.progress.read_text())["exercises"]["start_here"]
+    exercises = json.loads(notebook.lab.progress.read_text(encoding="utf-8"))["exercises"][
+        "start_here"
+    ]
     return {key: exercises["calibrated_or_accurate"][key] for key in ("tries", "done")}
 
 

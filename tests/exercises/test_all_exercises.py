@@ -308,7 +308,7 @@ def test_modules_are_found_and_sorted(example, monkeypatch, tmp_path):
     for name, title in (("zebra", "01 First"), ("apple", "02 Second")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").touch()
-        (tmp_path / name / "exercises.py").write_text(f'"""{title}."""\n')
+        (tmp_path / name / "exercises.py").write_text(f'"""{title}."""\n', encoding="utf-8")
         monkeypatch.delitem(sys.modules, f"coursekit.chapters.{name}", raising=False)
     monkeypatch.setattr(package, "__path__", [str(tmp_path)])
     assert [title_of(module) for module in modules()] == ["01 First", "02 Second"]

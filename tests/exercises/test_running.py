@@ -163,14 +163,20 @@ def test_the_processes_that_an_answer_started_end_with_it(tmp_path):
     note = tmp_path / "pid"
 
     def answer():
-        note.write_text(str(subprocess.Popen(["sleep", "3600"]).pid))
+        note.write_text(str(subprocess.Popen(["sleep", "3600"]).pid), encoding="utf-8")
 
     assert run_limited(answer, 600).finished
-    started = Path("/proc", note.read_text(), "stat")
+    started = Path("/proc", note.read_text(encoding="utf-8"), "stat")
     end = time.monotonic() + 600
-    while time.monotonic() < end and started.exists() and " Z " not in started.read_text():
+    while (
+        time.monotonic() < end
+        and started.exists()
+        and " Z " not in started.read_text(encoding="utf-8")
+    ):
         time.sleep(0.01)
-    assert not started.exists() or " Z " in started.read_text()  # gone, or a zombie of init's
+    assert not started.exists() or " Z " in started.read_text(
+        encoding="utf-8"
+    )  # gone, or a zombie of init's
 
 
 def test_a_thread_that_cannot_be_stopped_is_left_behind(thread):

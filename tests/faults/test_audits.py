@@ -63,7 +63,7 @@ def unfinished(byte_lm, tmp_path_factory) -> Path:
 def resumed(lm, folder: Path) -> str:
     report = audit(lm, **SOME, folder=folder, resume=True).to_json()
     assert sorted(path.name for path in folder.iterdir()) == ["report.json"]
-    assert (folder / "report.json").read_text() == report
+    assert (folder / "report.json").read_text(encoding="utf-8") == report
     return report
 
 
@@ -80,7 +80,7 @@ def test_killed_as_it_touches_its_folder_it_goes_on_to_the_same_report(
     for moment in moments:
         folder = tmp_path / str(moment)
         if not killed_at(lambda f=folder: audit(byte_lm, **SOME, folder=f), folder, moment):
-            assert (folder / "report.json").read_text() == undisturbed
+            assert (folder / "report.json").read_text(encoding="utf-8") == undisturbed
             break
         kills += 1
         assert resumed(byte_lm, folder) == undisturbed
@@ -99,7 +99,7 @@ def test_killed_again_and_again_it_comes_to_its_end(
         work = lambda f=folder: audit(byte_lm, **SOME, folder=f, resume=True)  # noqa: E731
         while killed_at(work, folder, rng.randrange(2, 16)):
             kills += 1
-        assert (folder / "report.json").read_text() == undisturbed
+        assert (folder / "report.json").read_text(encoding="utf-8") == undisturbed
     tried(kills=kills, reports=12)
 
 
@@ -134,7 +134,7 @@ def test_a_sealed_report_of_another_form_is_refused_in_one_sentence(
         data = json.loads(undisturbed)
         data.pop("seal")
         mutate(data, rng)
-        path.write_text(json.dumps(data | {"seal": seal_of(data)}))
+        path.write_text(json.dumps(data | {"seal": seal_of(data)}), encoding="utf-8")
         try:
             report = Report.read(path)
         except ValueError as error:
@@ -189,7 +189,7 @@ def test_hostile_json_is_refused_in_one_sentence(tmp_path, text, capsys):
 def test_a_report_that_is_deep_within_is_refused(undisturbed, tmp_path):
     deep = '{"a":' * 5000 + "1" + "}" * 5000
     (tmp_path / "report.json").write_text(
-        undisturbed.replace('"tasks": {', f'"x": {deep}, "tasks": {{')
+        undisturbed.replace('"tasks": {', f'"x": {deep}, "tasks": {{'), encoding="utf-8"
     )
     with pytest.raises(ValueError, match="damaged"):
         Report.read(tmp_path)
@@ -293,7 +293,7 @@ def test_a_report_that_a_hand_has_changed_is_neither_compared_nor_gone_on_with(
     accuracy = report.metrics("choices")["accuracy"].estimate
     text = undisturbed.replace(f'"estimate": {accuracy}', '"estimate": 0.875', 1)
     assert text != undisturbed
-    (tmp_path / "report.json").write_text(text)
+    (tmp_path / "report.json").write_text(text, encoding="utf-8")
     assert __main__.main(["audit", "--compare", str(tmp_path), str(tmp_path)]) == 1
     assert "was changed after it was written: its seal does not fit" in capsys.readouterr().err
     with pytest.raises(ValueError, match="was changed after it was written"):
@@ -392,7 +392,7 @@ def test_of_four_that_start_together_one_writes(byte_lm, tmp_path, undisturbed, 
         codes = [os.WEXITSTATUS(os.waitpid(child, 0)[1]) for child in children]
         assert sorted(codes) == [0, 1, 1, 1]
         refused += 3
-        assert (folder / "report.json").read_text() == undisturbed
+        assert (folder / "report.json").read_text(encoding="utf-8") == undisturbed
     tried(audits=4 * tries, written=tries, refused=refused)
 
 

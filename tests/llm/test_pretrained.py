@@ -117,10 +117,10 @@ def test_pickled_weights_beside_other_safetensors_are_not_opened(folder):
 
 
 def test_code_that_comes_with_a_model_is_not_run(folder, tmp_path):
-    config = json.loads((folder / "config.json").read_text())
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Config"}}
-    (folder / "config.json").write_text(json.dumps(config))
-    (folder / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    (folder / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n", encoding="utf-8")
     with pytest.raises(ValueError, match="code of its own, which this course never runs"):
         load(str(folder))
     assert not (tmp_path / "ran").exists()
@@ -209,7 +209,9 @@ def test_truncated_weights_are_refused(folder):
 
 
 def edit(path: Path, **changes) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    path.write_text(
+        json.dumps(json.loads(path.read_text(encoding="utf-8")) | changes), encoding="utf-8"
+    )
 
 
 def test_weights_of_another_shape_are_named_with_both_shapes(folder):
@@ -261,7 +263,7 @@ def test_a_quantised_folder_is_refused_by_its_method(folder, method, inside):
     ids=lambda value: value[:45],
 )
 def test_a_configuration_out_of_bounds_is_refused(folder, content, said):
-    (folder / "config.json").write_text(content)
+    (folder / "config.json").write_text(content, encoding="utf-8")
     with pytest.raises(ValueError, match=said):
         load(str(folder), device="cpu")
 
@@ -288,7 +290,7 @@ def test_the_tokenizer_is_the_one_of_tokenizer_json_whatever_class_is_declared(f
     ["{}", "[]", '{"model": {"type": "WordLevel"}}', '{"added_tokens": 3}', "\x00"],
 )
 def test_a_damaged_tokenizer_is_refused(folder, content):
-    (folder / "tokenizer.json").write_text(content)
+    (folder / "tokenizer.json").write_text(content, encoding="utf-8")
     with pytest.raises(ValueError, match="cannot be read as a causal language model"):
         load(str(folder), device="cpu")
 
@@ -429,7 +431,7 @@ def test_a_hub_model_that_was_fetched_before_needs_no_network(hub, folder):
     repository = hub / "models--someone--model"
     shutil.copytree(folder, repository / "snapshots" / ("0" * 40))
     (repository / "refs").mkdir()
-    (repository / "refs" / "main").write_text("0" * 40)
+    (repository / "refs" / "main").write_text("0" * 40, encoding="utf-8")
     assert load("someone/model", device="cpu").model.config.n_embd == 8
 
 
@@ -449,7 +451,7 @@ def test_a_hub_model_that_was_fetched_in_part_is_fetched_again(hub, folder, monk
     if missing == "a shard":
         (folder / "model.safetensors").unlink()
         index = {"weight_map": {"a": "model-1.safetensors"}}
-        (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
     else:
         (folder / missing).unlink()
     monkeypatch.setattr(pretrained, "_snapshot", lambda name, **_: folder)
@@ -546,7 +548,7 @@ def test_a_gguf_file_is_expanded(folder, tmp_path, monkeypatch):
 )
 def test_other_files_are_refused(tmp_path, name, said):
     (tmp_path / "bad.gguf").write_bytes(b"GGUF" + bytes(8))
-    (tmp_path / "words.txt").write_text("words")
+    (tmp_path / "words.txt").write_text("words", encoding="utf-8")
     with pytest.raises(ValueError, match=said):
         load(str(tmp_path / name))
 

@@ -136,6 +136,8 @@ def test_staging_sorts_the_notebooks_into_parts(tmp_path, monkeypatch):
     docs.mkdir()
     (docs / "index.md").write_text("# The course\n", encoding="utf-8")
     (docs / "glossary.md").write_text("# Glossary\n", encoding="utf-8")
+    changes = "# Changelog\n\nSee [the claims](docs/claims) and [here](docs/slides.md).\n"
+    (tmp_path / "CHANGELOG.md").write_text(changes, encoding="utf-8")
     path = tmp_path / "99_a_title.ipynb"
     nbformat.write(notebook(), path)
     pages.stage(docs, [path], tmp_path / "staged")
@@ -143,3 +145,6 @@ def test_staging_sorts_the_notebooks_into_parts(tmp_path, monkeypatch):
     assert ":caption: Part II: calibration\n:maxdepth: 1\n\nnotebooks/99_a_title\n" in index
     assert "Part I:" not in index
     assert "\nglossary\n" in index
+    assert "\nchangelog\n" in index
+    changelog = (tmp_path / "staged" / "changelog.md").read_text(encoding="utf-8")
+    assert "[the claims](claims.md) and [here](slides.md)" in changelog

@@ -149,7 +149,7 @@ def test_the_seed_is_the_teachers_or_another_one_for_each_assignment(tmp_path):
     def seeds():
         grading.export(tmp_path, chosen, **options)
         made = [(tmp_path / "source" / path.stem / f"{path.stem}.ipynb") for path in chosen]
-        text = [path.read_text() for path in made]
+        text = [path.read_text(encoding="utf-8") for path in made]
         return [set(re.findall(r"# seed (\d+)", one)) for one in text]
 
     options = {"seed": 7}
@@ -166,10 +166,10 @@ def test_an_unknown_notebook_is_refused(tmp_path):
 
 
 def test_the_teachers_configuration_is_kept(tmp_path):
-    (tmp_path / "nbgrader_config.py").write_text("mine")
+    (tmp_path / "nbgrader_config.py").write_text("mine", encoding="utf-8")
     source = next(path for path in SOURCES if path.stem.startswith("00"))
     grading.export(tmp_path, [source])
-    assert (tmp_path / "nbgrader_config.py").read_text() == "mine"
+    assert (tmp_path / "nbgrader_config.py").read_text(encoding="utf-8") == "mine"
     assert (tmp_path / "source" / source.stem / f"{source.stem}.ipynb").exists()
 
 

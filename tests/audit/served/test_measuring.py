@@ -179,7 +179,7 @@ def test_questions_of_your_own_are_asked(fake, tmp_path, capsys):
     row = '{"question": "Is %d even?", "answer": "yes", "choices": ["yes", "no"]}'
     rows = [row % number for number in range(14)]
     file = tmp_path / "own.jsonl"
-    file.write_text("\n".join(rows))
+    file.write_text("\n".join(rows), encoding="utf-8")
     command = ["audit", fake.address, "--questions", str(file), "--dry-run"]
     assert __main__.main(command) == 0
     assert "Your questions (10 items)" in capsys.readouterr().out

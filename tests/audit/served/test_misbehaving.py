@@ -323,7 +323,7 @@ def test_a_server_that_goes_wrong_in_the_middle_loses_nothing(fake, tmp_path, ca
     fake.misbehave = die
     assert command(fake, tmp_path) == 1
     assert "out of memory" in capsys.readouterr().err
-    kept = len((tmp_path / "unfinished" / "0000.jsonl").read_text().splitlines())
+    kept = len((tmp_path / "unfinished" / "0000.jsonl").read_text(encoding="utf-8").splitlines())
     assert 0 < kept < 8
     del fake.requests[:]
     fake.misbehave = Fake.misbehave
