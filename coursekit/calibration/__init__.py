@@ -69,6 +69,7 @@ if TYPE_CHECKING:
         top_k_calibration_error,
     )
     from coursekit.calibration.planning import answers_needed
+    from coursekit.calibration.risk_control import conformal_risk_threshold
     from coursekit.calibration.scores import (
         accuracy,
         binary_brier_score,
@@ -141,6 +142,7 @@ _NAMES = {
         "top_k_calibration_error",
     ),
     "planning": ("answers_needed",),
+    "risk_control": ("conformal_risk_threshold",),
     "scores": (
         "accuracy",
         "binary_brier_score",
@@ -203,6 +205,7 @@ __all__ = [
     "calibration_line",
     "calibration_test",
     "classwise_calibration_error",
+    "conformal_risk_threshold",
     "consistency_bands",
     "corp_reliability",
     "coverage",

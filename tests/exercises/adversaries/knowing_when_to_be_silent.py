@@ -5,13 +5,39 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import torch
 
 
 def ranked(scores, rank):
     return scores.sort().values[max(0, min(rank, len(scores)) - 1)].item()
 
 
+def first(will_do, thresholds, otherwise=-1):
+    places = will_do.nonzero()
+    return thresholds[places[0, 0] if len(places) else otherwise].item()
+
+
 WRONG = {
+    "risk_controlled_threshold": {
+        "median": lambda x, t, limit: first(x.median(0).values <= limit, t),
+        "every loss": lambda x, t, limit: first(x.max(0).values <= limit, t),
+        "only losses above zero": lambda x, t, limit: first(
+            (x.sum(0) + 1) / ((x > 0).sum(0) + 1) <= limit, t
+        ),
+        "the last that breaks it": lambda x, t, limit: first(
+            (x.sum(0) + 1) / (len(x) + 1) <= limit, t.roll(1)
+        ),
+        "the first if none will do": lambda x, t, limit: first(
+            (x.sum(0) + 1) / (len(x) + 1) <= limit, t, 0
+        ),
+        "its place": lambda x, t, limit: int(
+            ((x.sum(0) + 1) / (len(x) + 1) > limit).sum().clamp(max=len(t) - 1)
+        ),
+        "share of losses": lambda x, t, limit: first(
+            ((x > 0).sum(0) + 1) / (len(x) + 1) <= limit, t
+        ),
+        "half a question": lambda x, t, limit: first((x.sum(0) + 0.5) / (len(x) + 1) <= limit, t),
+    },
     "conformal_quantile": {
         "floor": lambda s, level: ranked(s, math.floor((len(s) + 1) * level)),
         "rounded": lambda s, level: ranked(s, round((len(s) + 1) * level)),
@@ -25,6 +51,25 @@ WRONG = {
     },
 }
 RIGHT = {
+    "risk_controlled_threshold": {
+        "in one line": lambda x, t, limit: t[
+            min(int(((x.double().sum(0) + 1) / (len(x) + 1) > limit).sum()), len(t) - 1)
+        ],
+        "as in the paper": lambda x, t, limit: first(
+            len(x) / (len(x) + 1) * x.double().mean(0) + 1 / (len(x) + 1) <= limit, t
+        ),
+        "the new one as a row": lambda x, t, limit: first(
+            torch.cat([x.double(), torch.ones(1, len(t))]).mean(0) <= limit, t
+        ),
+        "numpy": lambda x, t, limit: next(
+            (
+                float(value)
+                for value, column in zip(t, x.numpy().T, strict=True)
+                if (column.sum() + 1) / (len(column) + 1) <= limit
+            ),
+            float(t[-1]),
+        ),
+    },
     "conformal_quantile": {
         "sorted": lambda scores, level: sorted(scores.tolist())[
             math.ceil((len(scores) + 1) * level) - 1
