@@ -31,6 +31,7 @@ LONGEST_FIRST = (
     "notebooks/09_bias_and_variance.ipynb",
     "notebooks/20_audit_your_model.ipynb",
     "notebooks/11_next_token_calibration.ipynb",
+    "notebooks/14_knowing_when_to_be_silent.ipynb",
     "notebooks/05_maximum_likelihood.ipynb",
     "notebooks/10_calibration_methods.ipynb",
     "notebooks/06_generation.ipynb",
