@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         sinusoidal,
     )
     from coursekit.lm.prediction import evaluate_loss, sequence_logits
+    from coursekit.lm.speculative import Kept, Speculation, keep_drafted, speculate
     from coursekit.lm.tokenization import ByteLevelBPE, merge, split_words
     from coursekit.lm.training import History, train
 
@@ -67,8 +68,10 @@ _HOMES = {
     "GPT": "gpt",
     "GPTConfig": "gpt",
     "History": "training",
+    "Kept": "speculative",
     "KeyValueCache": "attention",
     "NGram": "ngram",
+    "Speculation": "speculative",
     "TrainingConfig": "optimization",
     "adamw": "optimization",
     "adjust_logits": "generation",
@@ -84,6 +87,7 @@ _HOMES = {
     "forward_flops": "gpt",
     "generate": "generation",
     "greedy": "generation",
+    "keep_drafted": "speculative",
     "keep_top_k": "generation",
     "keep_top_p": "generation",
     "learning_rate_at": "optimization",
@@ -97,6 +101,7 @@ _HOMES = {
     "secret_log_probs": "memorization",
     "sequence_logits": "prediction",
     "sinusoidal": "positional",
+    "speculate": "speculative",
     "split_words": "tokenization",
     "train": "training",
     "without_duplicates": "memorization",
@@ -111,8 +116,10 @@ __all__ = [
     "CausalSelfAttention",
     "GPTConfig",
     "History",
+    "Kept",
     "KeyValueCache",
     "NGram",
+    "Speculation",
     "TrainingConfig",
     "adamw",
     "adjust_logits",
@@ -128,6 +135,7 @@ __all__ = [
     "forward_flops",
     "generate",
     "greedy",
+    "keep_drafted",
     "keep_top_k",
     "keep_top_p",
     "learning_rate_at",
@@ -141,6 +149,7 @@ __all__ = [
     "secret_log_probs",
     "sequence_logits",
     "sinusoidal",
+    "speculate",
     "split_words",
     "train",
     "without_duplicates",

@@ -152,6 +152,23 @@ class KeyValueCache:
         self.length = end
         return self.keys[:, :, :end], self.values[:, :, :end]
 
+    def cut(self, length: int) -> None:
+        """Forget all but the first `length` tokens: the next ones are written over them.
+
+        Raises:
+            ValueError: If it is below 0 or more than the cache holds.
+
+        Example:
+            >>> cache = KeyValueCache(8)
+            >>> keys, values = cache.append(torch.zeros(1, 2, 3, 4), torch.zeros(1, 2, 3, 4))
+            >>> cache.cut(1)
+            >>> cache.length
+            1
+        """
+        if not 0 <= length <= self.length:
+            raise ValueError(f"length must be 0 to {self.length}, which it holds, found {length}.")
+        self.length = length
+
     def select(self, rows: Tensor) -> None:
         """Let row i go on from what was row `rows[i]`: ids of rows `(new B,)`.
 

@@ -218,8 +218,8 @@ def beam_search(
     """
     max_new_tokens = as_count(max_new_tokens, "max_new_tokens")
     n_beams = as_count(n_beams, "n_beams")
-    prompt = _check_prompt("prompt", prompt, model, max_new_tokens)
-    stop = _check_stop(stop)
+    prompt = check_prompt("prompt", prompt, model, max_new_tokens)
+    stop = check_stop(stop)
     running, finished = [Beam([], 0.0, 0.0)], list[Beam]()
     with evaluating(model):
         read = _Reader(model, len(prompt) + max_new_tokens, use_cache)
@@ -314,11 +314,11 @@ def generate(
     if len(prompts) == 0:
         raise ValueError("prompts must hold at least one prompt, found none.")
     texts = [
-        _check_prompt(f"prompts[{row}]", prompt, model, max_new_tokens)
+        check_prompt(f"prompts[{row}]", prompt, model, max_new_tokens)
         for row, prompt in enumerate(prompts)
     ]
     _check_options(method, temperature, top_k, top_p, seed, n_beams)
-    stop = _check_stop(stop)
+    stop = check_stop(stop)
     if method == "beam" and n_beams is not None:
         search = partial(beam_search, stop=stop, use_cache=use_cache)
         return [search(model, text, max_new_tokens, n_beams)[0].ids for text in texts]
@@ -377,12 +377,23 @@ class _Reader:
 
 def _uniform(lengths: Tensor, n: int, seed: int | torch.Generator | None) -> Tensor:
     """Draw numbers `(B, positions)`: for each text n of its own, at the positions it adds."""
-    if seed is not None and not isinstance(seed, torch.Generator):
-        seed = torch.Generator().manual_seed(as_seed(seed))
+    generator = as_generator(seed)
     uniform = torch.zeros(len(lengths), int(lengths.max()) + n, dtype=torch.float64)
     for row, length in zip(uniform, lengths.tolist(), strict=True):
-        row[length : length + n] = torch.rand(n, generator=seed, dtype=torch.float64)
+        row[length : length + n] = torch.rand(n, generator=generator, dtype=torch.float64)
     return uniform
+
+
+def as_generator(seed: int | torch.Generator | None) -> torch.Generator | None:
+    """Return the generator of a seed; None, PyTorch's global one, and generators stay themselves.
+
+    Example:
+        >>> as_generator(7).initial_seed()
+        7
+    """
+    if seed is None or isinstance(seed, torch.Generator):
+        return seed
+    return torch.Generator().manual_seed(as_seed(seed))
 
 
 def _check_options(
@@ -414,7 +425,8 @@ def _check_options(
         as_seed(seed)
 
 
-def _check_stop(stop: Collection[int]) -> set[int]:
+def check_stop(stop: Collection[int]) -> set[int]:
+    """Return the ids that end a text as a set; `TypeError` if they are no collection of ids."""
     if isinstance(stop, str) or not isinstance(stop, Collection):
         raise TypeError(f"stop must be a collection of ids, such as [50256], found {stop!r}.")
     return set(_check_ids("stop", stop))
@@ -431,7 +443,7 @@ def _check_ids(name: str, ids: Collection[int] | Tensor) -> list[int]:
         raise TypeError(f"{name} must be a list of token ids, integers, found {ids!r}.") from None
 
 
-def _check_prompt(
+def check_prompt(
     name: str, prompt: Sequence[int] | Tensor, model: Model, max_new_tokens: int
 ) -> list[int]:
     """Return the prompt as a list, if the model can read it and continue it so far."""
