@@ -33,6 +33,23 @@ LEDGER.proved(
     proof="A chi-square test of drawn words, which a slightly wrong temperature fails.",
     test="tests/lm/test_generation.py::test_frequencies_of_one_token_agree_with_the_law",
 )
+LEDGER.proved(
+    "A draft that is checked by the right rule changes no probability, whatever the draft.",
+    stands=(
+        "A draft that is checked by the right rule changes no probability, however poor it is;",
+        '*"A faster model must be a worse one."* Draft and check draws from the very same law.',
+        "A worse draft makes it slower,",
+    ),
+    proof="The law of the first token is summed over a grid of all random numbers; texts pass a "
+    "chi-square test.",
+    test="tests/lm/test_speculative.py::test_the_first_token_has_the_targets_law",
+)
+LEDGER.proved(
+    "The share of drafted words that is kept is the overlap of the two laws.",
+    stands="it yields more words a pass the more its law and the model's overlap.",
+    proof="Kept with probability min(1, p / q), drawn from q: the sum of min(p, q).",
+    test="tests/lm/test_speculative.py::test_the_share_that_is_kept_is_the_overlap",
+)
 LEDGER.passing("always the most probable word", why="the definition of greedy decoding, a heading")
 
 

@@ -18,7 +18,7 @@ from coursekit.data import (
     invented_countries,
     split_questions,
 )
-from docs.claims.ledger import Ledger
+from docs.claims.ledger import IN_NOTEBOOK, Ledger
 from docs.claims.subjects import lm
 
 LEDGER = Ledger("multiple_choice")
@@ -134,6 +134,7 @@ LETTERED: dict[str, asking.Way] = {
     stands="The same model on the same questions is right one time in four or nine times in ten",
     refuted_by="an accuracy that spans less than 0.5, or a confidence that spans two thirds of it",
     variations=DRAWS,
+    quick=IN_NOTEBOOK,
 )
 def accuracy_moves_more(seed, group):
     _, sure, right = _crossed(seed, group)
@@ -157,6 +158,7 @@ def _effect(seed: int, group: int, factor: str) -> cal.CrossedMean:
     ),
     refuted_by="an interval over questions and prompts that reaches 0",
     variations=DRAWS,
+    quick=IN_NOTEBOOK,
 )
 def the_list_hurts(seed, group):
     found = _effect(seed, group, "list").interval("both")
@@ -168,6 +170,7 @@ def the_list_hurts(seed, group):
     stands="Over the prompts, the list hurt and a sentence to begin with helped;",
     refuted_by="a mean over the prompts that is not above 0",
     variations=DRAWS,
+    quick=IN_NOTEBOOK,
 )
 def a_sentence_helps(seed, group):
     found = _effect(seed, group, "reply begins").interval("both")
@@ -179,6 +182,7 @@ def a_sentence_helps(seed, group):
     stands="of the chat format and of examples no effect was detected.",
     refuted_by="an interval over questions and prompts that excludes 0",
     variations=DRAWS,
+    quick=IN_NOTEBOOK,
 )
 def format_and_examples_undetected(seed, group):
     found = {f: _effect(seed, group, f).interval("both") for f in ("format", "examples")}
@@ -192,6 +196,7 @@ def format_and_examples_undetected(seed, group):
     stands='*"I changed the template and it got better, so the template helps."*',
     refuted_by="eight pairs of ways in which the format changes accuracy in one direction only",
     variations=DRAWS,
+    quick=IN_NOTEBOOK,
 )
 def a_template_helps_here_and_harms_there(seed, group):
     pairs = asking.effects(_crossed(seed, group)[2])["format"].mean(dim=1)
@@ -208,6 +213,7 @@ def a_template_helps_here_and_harms_there(seed, group):
     refuted_by="a variance of prompts below half of that of questions, or an interval that "
     "grows less than four times",
     variations=DRAWS,
+    quick=IN_NOTEBOOK,
 )
 def prompts_are_a_sample(seed, group):
     prompts, questions, rest = cal.crossed_mean(_crossed(seed, group)[2]).variances
@@ -232,6 +238,7 @@ def prompts_are_a_sample(seed, group):
         f"chat, 4 examples, {GROUPS[1]}": {"way": "chat, 4 examples", "group": 1},
         f"raw text, 4 examples, {GROUPS[1]}": {"way": "raw text, 4 examples", "group": 1},
     },
+    quick=IN_NOTEBOOK,
 )
 def a_place_not_an_answer(way, group):
     scores = _by_letter(LETTERED[way], group)
@@ -254,6 +261,7 @@ def a_place_not_an_answer(way, group):
         "another layout": {"change": {"layout": asking.LAYOUTS[1]}, "group": 0},
         "the list turned": {"change": {"turn": 1}, "group": 0},
     },
+    quick=IN_NOTEBOOK,
 )
 def of_the_little_that_went_to_letters(change, group):
     scores = _by_letter(replace(BY_LETTER, **change), group)
@@ -272,6 +280,7 @@ def of_the_little_that_went_to_letters(change, group):
         for name in ("raw text, 4 examples", "chat, 4 examples", "raw text, other words")
     }
     | {"chat, other examples": {"way": "chat, other examples"}},
+    quick=IN_NOTEBOOK,
 )
 def divided_out_and_useless(way):
     orders = [_by_letter(replace(LETTERED[way], turn=turn), 0) for turn in range(4)]
@@ -290,6 +299,7 @@ def divided_out_and_useless(way):
     stands="The length of the answer acts like a temperature: three units, three confidences.",
     refuted_by="two of the three confidences within 0.05 of each other, or in another order",
     variations={name: {"way": name} for name in NAMED},
+    quick=IN_NOTEBOOK,
 )
 def length_is_a_temperature(way):
     questions, asked = _questions(), NAMED[way]
@@ -321,6 +331,7 @@ def _nll(scores: Tensor, labels: Tensor) -> Tensor:
     ),
     refuted_by="an interval over questions and prompts that excludes 0",
     variations={name: draw for name, draw in DRAWS.items() if draw["group"] < 2},
+    quick=IN_NOTEBOOK,
 )
 def a_prior_may_help(seed, group):
     scores = _crossed(seed, group)[0]
@@ -347,6 +358,7 @@ def a_prior_may_help(seed, group):
         name: {"way": name}
         for name in ("raw text, 4 examples", "chat, 4 examples", "other words", "other examples")
     },
+    quick=IN_NOTEBOOK,
 )
 def a_temperature_helps_on_the_same_task(way):
     questions, scores = _questions(), _asked(NAMED[way])
@@ -400,6 +412,7 @@ HARDER = {
     refuted_by="a confidence that falls by half of what accuracy does, or a gap that may not "
     "have grown",
     variations=HARDER,
+    quick=IN_NOTEBOOK,
 )
 def hard_and_easy(name, chat):
     outcomes = []
@@ -425,6 +438,7 @@ def hard_and_easy(name, chat):
     ),
     refuted_by="a gap on the harder set whose interval contains 0",
     variations=HARDER,
+    quick=IN_NOTEBOOK,
 )
 def not_for_harder_ones(name, chat):
     temperature = cal.TemperatureScaling().fit(*_plainly("capitals", chat)).temperature_
@@ -452,6 +466,7 @@ def not_for_harder_ones(name, chat):
         },
         GROUPS[1]: {"way": "raw text, 4 examples", "group": 1},
     },
+    quick=IN_NOTEBOOK,
 )
 def only_the_sum_knows(way, group):
     rows = _few(group) + _few(2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from coursekit._chance import throw_darts
 from coursekit.exercises.engine import ChoiceExercise, FunctionExercise, Mistake
 
 # Three questions about what came before.
@@ -416,4 +417,104 @@ which_temperature = ChoiceExercise(
         "c": "They say how often this decoder says these words, not how often they come: on real "
         "text they are overconfident.",
     },
+)
+
+
+def _thrown(weights, dart):
+    laws, darts = (torch.tensor(x, dtype=torch.float64) for x in (weights, [dart]))
+    return int(throw_darts(laws, darts))
+
+
+def _checked(p, q, word, u, dart):
+    if u * q[word] < p[word]:
+        return word
+    return _thrown([max(0.0, a - b) for a, b in zip(p, q, strict=True)], dart)
+
+
+def _laws_and_numbers(rng):
+    p, q = rng.dirichlet([0.7] * 5), rng.dirichlet([0.7] * 5) + 0.02
+    q = q / q.sum()
+    # Drafted words come from the draft, half of them such that the model likes less than the draft.
+    disliked = [word for word in range(5) if p[word] < q[word]]
+    word = int(rng.choice(disliked if rng.random() < 0.7 else 5))
+    return p.tolist(), q.tolist(), word, float(rng.random()), float(rng.random())
+
+
+checked = FunctionExercise(
+    name="checked",
+    title="A drafted word, kept or replaced",
+    reference=_checked,
+    inputs=_laws_and_numbers,
+    edges=[
+        ([0.05, 0.1, 0.45, 0.4], [0.5, 0.4, 0.05, 0.05], 1, 0.9, 0.4),  # two surplus, two missed
+        ([0.5, 0.5], [1.0, 0.0], 0, 0.4, 0.9),  # kept
+        ([0.5, 0.5], [1.0, 0.0], 0, 0.6, 0.1),  # replaced, by the only word that is missed
+        ([0.6, 0.2, 0.2], [0.2, 0.6, 0.2], 0, 0.99, 0.5),  # the model likes it more: always kept
+        ([0.0, 0.4, 0.6], [0.6, 0.2, 0.2], 0, 0.0, 0.2),  # impossible for the model, u = 0
+        ([0.1, 0.3, 0.2, 0.4], [0.7, 0.1, 0.1, 0.1], 0, 0.9, 0.35),
+        ([0.1, 0.3, 0.2, 0.4], [0.7, 0.1, 0.1, 0.1], 0, 0.9, 0.45),
+    ],
+    mistakes=[
+        Mistake(
+            name="replaced from the model's law",
+            wrong=lambda p, q, word, u, dart: (
+                word if u * q[word] < p[word] else _thrown(list(p), dart)
+            ),
+            message="You replaced by a word of the whole law p. Then words that the draft proposes "
+            "often get two chances. What is missed is max(0, p - q).",
+        ),
+        Mistake(
+            name="kept if the model likes it enough",
+            wrong=lambda p, q, word, u, dart: (
+                word
+                if u < p[word]
+                else _thrown([max(0.0, a - b) for a, b in zip(p, q, strict=True)], dart)
+            ),
+            message="You kept the word with probability p. It was already drafted with probability "
+            "q, so it would come out with p times q: divide, and keep with p / q.",
+        ),
+        Mistake(
+            name="the draft's surplus",
+            wrong=lambda p, q, word, u, dart: (
+                word
+                if u * q[word] < p[word]
+                else _thrown([max(0.0, b - a) for a, b in zip(p, q, strict=True)], dart)
+            ),
+            message="You took max(0, q - p): words that the draft has too much of. The text lacks "
+            "those of which it has too little.",
+        ),
+        Mistake(
+            name="not made to sum to one",
+            wrong=lambda p, q, word, u, dart: (
+                word
+                if u * q[word] < p[word]
+                else _thrown([max(0.0, a - b) for a, b in zip(p, q, strict=True)] + [1.0], dart)
+                % len(p)
+            ),
+            message="What is missed sums to less than one. Stretch the dart by its sum, or divide "
+            "by it.",
+        ),
+    ],
+    hints=[
+        "Kept with probability min(1, p[word] / q[word]): compare u with that.",
+        "The missed law: max(0, p - q) for each word, divided by its sum; then walk along it until "
+        "you have passed the dart.",
+    ],
+    stub="""
+        def my_checked(p, q, word, u, dart):
+            \"\"\"Return the word that comes out; p and q are lists, word an index.\"\"\"
+            ...
+    """,
+    solution="""
+        def my_checked(p, q, word, u, dart):
+            if u < p[word] / q[word]:
+                return word
+            missed = [max(0, a - b) for a, b in zip(p, q)]
+            reached = 0
+            for instead, weight in enumerate(missed):
+                reached += weight / sum(missed)
+                if dart < reached:
+                    return instead
+    """,
+    insight="Nothing in the rule asks whether the draft is good, only that its law is known.",
 )

@@ -35,6 +35,19 @@ def beams(totals, log_probs):
     return [list(rw) for rw in ranked(totals, log_probs)[: len(totals)]]
 
 
+def missed(p, q):
+    return [max(0.0, a - b) for a, b in zip(p, q)]
+
+
+def hit(weights, dart):
+    ends = np.cumsum(weights)
+    return int(np.searchsorted(ends, dart * ends[-1], side="right"))
+
+
+def kept(p, q, w, u):
+    return u * q[w] < p[w]
+
+
 WRONG = {
     "most_new_tokens": {
         "first prompt": lambda ps, n: n - len(ps[0]),
@@ -109,6 +122,21 @@ WRONG = {
         "logarithm last": lambda b, t: -(b * t).sum(-1).log().mean(),
         "four words": lambda b, t: -(b * t.log()).mean() * 4,
     },
+    "checked": {
+        "always kept": lambda p, q, w, u, d: w,
+        "never kept": lambda p, q, w, u, d: hit(missed(p, q), d),
+        "kept if likelier": lambda p, q, w, u, d: w if p[w] >= q[w] else hit(missed(p, q), d),
+        "kept above": lambda p, q, w, u, d: w if u * q[w] > p[w] else hit(missed(p, q), d),
+        "the likeliest instead": lambda p, q, w, u, d: w if kept(p, q, w, u) else int(np.argmax(p)),
+        "the most missed instead": lambda p, q, w, u, d: (
+            w if kept(p, q, w, u) else int(np.argmax(missed(p, q)))
+        ),
+        "upside down": lambda p, q, w, u, d: w if u * p[w] < q[w] else hit(missed(p, q), d),
+        "distance instead": lambda p, q, w, u, d: (
+            w if kept(p, q, w, u) else hit([abs(a - b) for a, b in zip(p, q)], d)
+        ),
+        "one dart for both": lambda p, q, w, u, d: w if kept(p, q, w, u) else hit(missed(p, q), u),
+    },
 }
 RIGHT = {
     "most_new_tokens": {
@@ -155,5 +183,24 @@ RIGHT = {
         "numpy": lambda b, t: -np.sum(b.numpy() * np.log(t.numpy())) / len(b),
         "cross-entropy": lambda b, t: torch.nn.functional.cross_entropy(t.log(), b),
         "positions first": lambda b, t: -(b * t.log()).mean(0).sum().item(),
+    },
+    "checked": {
+        "numpy": lambda p, q, w, u, d: (
+            w if u < p[w] / q[w] else hit(np.clip(np.array(p) - np.array(q), 0, None), d)
+        ),
+        "minimum": lambda p, q, w, u, d: (
+            w if u < min(1, p[w] / q[w]) else hit([a - min(a, b) for a, b in zip(p, q)], d)
+        ),
+        "torch": lambda p, q, w, u, d: (
+            w
+            if kept(p, q, w, u)
+            else int(
+                torch.searchsorted(
+                    torch.tensor(missed(p, q)).double().cumsum(0),
+                    torch.tensor(d * sum(missed(p, q))).double(),
+                    right=True,
+                )
+            )
+        ),
     },
 }
