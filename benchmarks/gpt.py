@@ -1,10 +1,11 @@
-"""Our GPT against GPT2LMHeadModel of transformers: same weights, same shapes, same machine.
+"""Our GPT and Llama against those of transformers: same weights, same shapes, same machine.
 
-Two subjects: a training step (forward, cross-entropy, backward, AdamW) and greedy generation with
-a key-value cache. The two models take turns (A B A B ...) in one process, after a warm-up; the
-ratio is that of the median times. The losses and the generated tokens of both must agree.
+Three subjects: a training step of GPT-2 (forward, cross-entropy, backward, AdamW), its greedy
+generation with a key-value cache, and the same of SmolLM2, the course's own model. The two models
+take turns (A B A B ...) in one process, after a warm-up; the ratio is that of the median times. The
+losses and the generated tokens of both must agree.
 
-    python benchmarks/gpt.py [--rounds 15] [--threads 2]
+    python benchmarks/gpt.py [--rounds 15] [--threads 2] [--only smollm2]
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ import argparse
 import time
 from collections.abc import Callable
 from statistics import median
+from typing import cast
 
 import torch
 from torch import Tensor
-from transformers import GPT2LMHeadModel
+from transformers import GPT2LMHeadModel, LlamaForCausalLM
 from transformers.utils import logging
 
+from coursekit import llm
 from coursekit.lm.gpt import GPT, GPTConfig, next_token_loss
+from coursekit.lm.llama import Llama
 
 # vocab_size, context, width, n_layers, n_heads; batch in training. Shapes of this course.
 SHAPES = [
@@ -28,6 +32,8 @@ SHAPES = [
     (GPTConfig(1024, 128, 128, 4, 4), 16),
     (GPTConfig(1024, 128, 256, 4, 8), 16),
 ]
+
+SMOLLM2_NEW = 64  # tokens after its prompt
 
 
 def interleave(rounds: int, *works: Callable[[], Tensor]) -> list[float]:
@@ -77,7 +83,7 @@ def training(config: GPTConfig, batch: int, rounds: int) -> list[float]:
 
 
 @torch.inference_mode()
-def greedy(model: GPT, ids: Tensor, n_new: int) -> Tensor:
+def greedy(model: GPT | Llama, ids: Tensor, n_new: int) -> Tensor:
     """Append the most probable token n_new times."""
     cache, new = model.new_cache(ids.shape[1] + n_new), ids
     for _ in range(n_new):
@@ -87,7 +93,7 @@ def greedy(model: GPT, ids: Tensor, n_new: int) -> Tensor:
 
 
 @torch.inference_mode()
-def greedy_loop(model: GPT2LMHeadModel, ids: Tensor, n_new: int) -> Tensor:
+def greedy_loop(model: GPT2LMHeadModel | LlamaForCausalLM, ids: Tensor, n_new: int) -> Tensor:
     """The same bare loop for transformers, without what else its `generate` does."""
     cache, new = None, ids
     for _ in range(n_new):
@@ -97,20 +103,25 @@ def greedy_loop(model: GPT2LMHeadModel, ids: Tensor, n_new: int) -> Tensor:
     return ids
 
 
-def generation(config: GPTConfig, batch: int, rounds: int) -> list[float]:
-    """Median seconds of ours, of `generate`, and of the bare loop over transformers' model."""
-    torch.manual_seed(0)
-    n_prompt = config.context // 4
-    n_new = config.context - n_prompt
-    ids = torch.randint(config.vocab_size, (batch, n_prompt))
-    ours = GPT(config).eval()
-    theirs = ours.to_transformers()
-
-    return interleave(
+def generation(
+    ours: GPT | Llama,
+    theirs: GPT2LMHeadModel | LlamaForCausalLM,
+    ids: Tensor,
+    n_new: int,
+    rounds: int,
+) -> str:
+    """New tokens per second of ours, of `generate`, and of the bare loop over their model."""
+    seconds = interleave(
         rounds,
         lambda: greedy(ours, ids, n_new),
         lambda: theirs.generate(ids, max_new_tokens=n_new, do_sample=False),
         lambda: greedy_loop(theirs, ids, n_new),
+    )
+    ours_, generate, loop = seconds
+    tokens = len(ids) * n_new
+    return (
+        f"ours {tokens / ours_:,.0f}, generate() {tokens / generate:,.0f}, ratio "
+        f"{generate / ours_:.2f}; bare loop {tokens / loop:,.0f}, ratio {loop / ours_:.2f}"
     )
 
 
@@ -119,12 +130,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--only", choices=["smollm2"], help="leave the GPT-2 subjects out")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     logging.set_verbosity_error()
+    few = max(arguments.rounds // 3, 3)
+    if arguments.only != "smollm2":
+        gpt2(arguments.rounds, few)
+    lm = llm.load()
+    ours = Llama.from_transformers(cast(LlamaForCausalLM, lm.model)).cpu()
+    theirs = ours.to_transformers()  # the same weights, and no token ends a text
+    print("Greedy generation of SmolLM2 with a cache (new tokens/s)")
+    for batch in (1, 8):
+        ids = lm.tokenizer("The capital of France is", return_tensors="pt").input_ids
+        print(
+            f"  batch {batch}, {SMOLLM2_NEW} tokens: "
+            + generation(ours, theirs, ids.repeat(batch, 1), SMOLLM2_NEW, few),
+            flush=True,
+        )
+
+
+def gpt2(rounds: int, few: int) -> None:
+    """Print one line a shape: training, then generation."""
     print("Training step (tokens/s)")
     for config, batch in SHAPES:
-        ours, theirs = training(config, batch, arguments.rounds)
+        ours, theirs = training(config, batch, rounds)
         tokens = batch * config.context
         print(
             f"  {describe(config)}, batch {batch}: ours {tokens / ours:,.0f}, "
@@ -134,14 +164,12 @@ def main() -> None:
     print("Greedy generation with a cache (new tokens/s)")
     for config, _ in SHAPES:
         for batch in (1, 16):
-            ours, generate, loop = generation(config, batch, max(arguments.rounds // 3, 3))
-            tokens = batch * (config.context - config.context // 4)
-            print(
-                f"  {describe(config)}, batch {batch}: ours {tokens / ours:,.0f}, "
-                f"generate() {tokens / generate:,.0f}, ratio {generate / ours:.2f}; "
-                f"bare loop {tokens / loop:,.0f}, ratio {loop / ours:.2f}",
-                flush=True,
-            )
+            torch.manual_seed(0)
+            n_prompt = config.context // 4
+            ids = torch.randint(config.vocab_size, (batch, n_prompt))
+            model = GPT(config).eval()
+            line = generation(model, model.to_transformers(), ids, config.context - n_prompt, few)
+            print(f"  {describe(config)}, batch {batch}: {line}", flush=True)
 
 
 def describe(config: GPTConfig) -> str:

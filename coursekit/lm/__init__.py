@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         next_token_loss,
         parameter_count,
     )
+    from coursekit.lm.llama import Llama, LlamaConfig
     from coursekit.lm.memorization import (
         chance_exposure,
         exposure,
@@ -70,6 +71,8 @@ _HOMES = {
     "History": "training",
     "Kept": "speculative",
     "KeyValueCache": "attention",
+    "Llama": "llama",
+    "LlamaConfig": "llama",
     "NGram": "ngram",
     "Speculation": "speculative",
     "TrainingConfig": "optimization",
@@ -118,6 +121,8 @@ __all__ = [
     "History",
     "Kept",
     "KeyValueCache",
+    "Llama",
+    "LlamaConfig",
     "NGram",
     "Speculation",
     "TrainingConfig",

@@ -263,16 +263,33 @@ class CausalSelfAttention(nn.Module):
         if return_weights:
             mixed, weights = scaled_dot_product_attention(query, key, value, True, bias, dropout)
         else:
-            mixed = _fast_causal_attention(query, key, value, bias, dropout)
+            mixed = fast_causal_attention(query, key, value, bias, dropout)
         joined = mixed.transpose(1, 2).reshape(batch, length, width)  # heads side by side again
         output = self.dropout(self.projection(joined))
         return (output, weights) if return_weights else output
 
 
-def _fast_causal_attention(
-    query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, dropout: float
+def fast_causal_attention(
+    query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None, dropout: float = 0.0
 ) -> Tensor:
-    """Return the output of `scaled_dot_product_attention` by PyTorch's fused kernels."""
+    """Return the output of `scaled_dot_product_attention`, causal, by PyTorch's fused kernels.
+
+    Args:
+        query: `(..., T, d)`, the last T of the S tokens.
+        key: `(..., S, d)`.
+        value: `(..., S, e)`.
+        bias: Added to the scores; broadcast to `(..., T, S)`.
+        dropout: Probability of dropping a weight in the sum (training only).
+
+    Returns:
+        `(..., T, e)`.
+
+    Example:
+        >>> query, key, value = torch.randn(3, 1, 2, 5, 4)
+        >>> slow, _ = scaled_dot_product_attention(query, key, value, causal=True)
+        >>> torch.allclose(fast_causal_attention(query, key, value), slow, atol=1e-6)
+        True
+    """
     n_queries, n_keys = query.shape[-2], key.shape[-2]
     if bias is None and n_queries == n_keys:  # the kernels know this mask: nothing to build
         return F.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=True)

@@ -17,12 +17,13 @@ from torch import Tensor
 
 from coursekit._checks import as_count, as_seed
 from coursekit.lm.gpt import GPTConfig
+from coursekit.lm.llama import LlamaConfig
 
 PADDING = -100  # PyTorch's own sign for a target that does not count
 
 
-def check_tokens(name: str, tokens: Tensor, config: GPTConfig) -> None:
-    """Refuse what a GPT of this shape cannot be trained on.
+def check_tokens(name: str, tokens: Tensor, config: GPTConfig | LlamaConfig) -> None:
+    """Refuse what a model of this shape cannot be trained on.
 
     Raises:
         TypeError: If tokens are no tensor of integers.

@@ -9,8 +9,8 @@ P(w) = 0 \quad (w \notin K).$$
 
 $\tau = 1$ with all tokens kept is the model's own law, and the only choice that leaves it unbent.
 
-A model is a `GPT` or any callable from ids `(B, T)` to logits `(B, T, V)`, such as
-`lambda ids: llm(ids).logits`. A `GPT` reads every token once, by its key-value cache.
+A model is a `GPT`, a `Llama` or any callable from ids `(B, T)` to logits `(B, T, V)`, such as
+`lambda ids: llm(ids).logits`. The first two read every token once, by their key-value cache.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from coursekit._chance import throw_darts
 from coursekit._checks import as_count, as_seed
 from coursekit.lm.attention import KeyValueCache
 from coursekit.lm.gpt import GPT
+from coursekit.lm.llama import Llama
 from coursekit.lm.prediction import Model, device_of, evaluating
 
 Method = Literal["sample", "greedy", "beam"]
@@ -189,15 +190,15 @@ def beam_search(
     when n_beams have finished and the best one running scores no better, or at max_new_tokens.
 
     Args:
-        model: A `GPT`, or a callable from ids `(B, T)` to logits `(B, T, V)`. The ids are on the
-            CPU, or on the device of its parameters if it is a module.
+        model: A `GPT`, a `Llama`, or a callable from ids `(B, T)` to logits `(B, T, V)`. The ids
+            are on the CPU, or on the device of its parameters if it is a module.
         prompt: Ids, at least one.
         max_new_tokens: The largest number of tokens to add.
         n_beams: Number of texts to keep; 1 is greedy decoding.
         stop: Ids that end a text.
         length_penalty: 0 ranks by probability, which favours short texts, since each token makes a
             text less probable; 1 by the mean log-probability of a token.
-        use_cache: Read every token once, if the model is a `GPT`.
+        use_cache: Read every token once, if the model is a `GPT` or a `Llama`.
 
     Returns:
         At most n_beams finished texts, the best score first. The stop token is their last id.
@@ -278,8 +279,8 @@ def generate(
     has random numbers of its own. For several samples of one prompt, repeat it: `[prompt] * 5`.
 
     Args:
-        model: A `GPT`, or a callable from ids `(B, T)` to logits `(B, T, V)`. The ids are on the
-            CPU, or on the device of its parameters if it is a module.
+        model: A `GPT`, a `Llama`, or a callable from ids `(B, T)` to logits `(B, T, V)`. The ids
+            are on the CPU, or on the device of its parameters if it is a module.
         prompts: A list of lists of ids, or a tensor `(B, T)`.
         max_new_tokens: The largest number of tokens to add to each.
         method: "sample", "greedy" or "beam".
@@ -289,7 +290,7 @@ def generate(
         seed: For sampling: a seed, or a generator on the CPU; PyTorch's global one if None.
         n_beams: For beam search: number of texts to keep.
         stop: Ids that end a text.
-        use_cache: Read every token once, if the model is a `GPT`.
+        use_cache: Read every token once, if the model is a `GPT` or a `Llama`.
 
     Returns:
         For each prompt the ids that were added, without the prompt. A text that was stopped ends in
@@ -355,7 +356,7 @@ class _Reader:
         self.device = device_of(model)
         self.cache: list[KeyValueCache] = []
         self.model = model
-        if use_cache and isinstance(model, GPT):
+        if use_cache and isinstance(model, GPT | Llama):
             self.cache = model.new_cache(capacity)
             self.model = partial(model, cache=self.cache, last_only=True)
 
@@ -453,7 +454,7 @@ def check_prompt(
             f"{name} must hold at least one id to start from, such as the one that begins a text, "
             "found none."
         )
-    if isinstance(model, GPT):
+    if isinstance(model, GPT | Llama):
         context, last = model.config.context, model.config.vocab_size - 1
         if len(prompt) + max_new_tokens > context:
             raise ValueError(

@@ -180,13 +180,9 @@ class GPT(nn.Module):
             TypeError: If ids are not integers.
             ValueError: If ids are not `(B, T)`, empty, out of range, or more than the context.
         """
-        if cache is not None and len(cache) != len(self.blocks):
-            raise ValueError(
-                f"cache must have the {len(self.blocks)} layers of the model, found {len(cache)}. "
-                "Make it with this model's new_cache()."
-            )
+        check_cache(cache, len(self.blocks))
         start = cache[0].length if cache else 0
-        self._check_ids(ids, start)
+        check_ids(ids, self.config.vocab_size, self.config.context, start)
         x = self.token_embedding(ids)
         end = start + ids.shape[1]
         if self.config.positions == "learned":
@@ -205,23 +201,6 @@ class GPT(nn.Module):
         """Return an empty cache for one batch: an entry a layer, room for `capacity` tokens."""
         tokens = self.config.context if capacity is None else capacity
         return [KeyValueCache(tokens) for _ in self.blocks]
-
-    def _check_ids(self, ids: Tensor, start: int) -> None:
-        if ids.dtype not in (torch.int64, torch.int32):
-            raise TypeError(f"ids must be token ids, int64 or int32, found {ids.dtype}.")
-        if ids.ndim != 2 or ids.numel() == 0:
-            raise ValueError(
-                f"ids must have shape (batch, tokens), not empty, found {tuple(ids.shape)}. "
-                "For one sequence, add the batch: ids[None]."
-            )
-        check_context(start, ids.shape[1], self.config.context)
-        if ids.device.type == "cpu" and not torch.compiler.is_compiling():
-            low, high = (int(bound) for bound in ids.aminmax())
-            if low < 0 or high >= self.config.vocab_size:
-                raise ValueError(
-                    f"ids must lie in 0 .. vocab_size - 1 = {self.config.vocab_size - 1}, found "
-                    f"{low} to {high}. Is this the model's own tokenizer?"
-                )
 
     @classmethod
     def from_transformers(cls, model: GPT2LMHeadModel) -> GPT:
@@ -279,6 +258,53 @@ class GPT(nn.Module):
             {_their_name(name): _exchange(name, ours) for name, ours in self.state_dict().items()}
         )
         return theirs.train(self.training)
+
+
+def check_cache(cache: list[KeyValueCache] | None, n_layers: int) -> None:
+    """Refuse a cache that was made for another model.
+
+    Raises:
+        ValueError: If it has another number of layers.
+
+    Example:
+        >>> check_cache([], n_layers=2)
+        Traceback (most recent call last):
+        ValueError: cache must have the 2 layers of the model, found 0. Make it with ...
+    """
+    if cache is not None and len(cache) != n_layers:
+        raise ValueError(
+            f"cache must have the {n_layers} layers of the model, found {len(cache)}. "
+            "Make it with this model's new_cache()."
+        )
+
+
+def check_ids(ids: Tensor, vocab_size: int, context: int, start: int = 0) -> None:
+    """Refuse what is not a batch of token ids that fits the model, after `start` read before.
+
+    Raises:
+        TypeError: If ids are not integers.
+        ValueError: If they are not `(B, T)`, empty, out of range, or more than the context.
+
+    Example:
+        >>> check_ids(torch.tensor([[8]]), vocab_size=8, context=4)
+        Traceback (most recent call last):
+        ValueError: ids must lie in 0 .. vocab_size - 1 = 7, found 8 to 8. Is this the model's ...
+    """
+    if ids.dtype not in (torch.int64, torch.int32):
+        raise TypeError(f"ids must be token ids, int64 or int32, found {ids.dtype}.")
+    if ids.ndim != 2 or ids.numel() == 0:
+        raise ValueError(
+            f"ids must have shape (batch, tokens), not empty, found {tuple(ids.shape)}. "
+            "For one sequence, add the batch: ids[None]."
+        )
+    check_context(start, ids.shape[1], context)
+    if ids.device.type == "cpu" and not torch.compiler.is_compiling():
+        low, high = (int(bound) for bound in ids.aminmax())
+        if low < 0 or high >= vocab_size:
+            raise ValueError(
+                f"ids must lie in 0 .. vocab_size - 1 = {vocab_size - 1}, found "
+                f"{low} to {high}. Is this the model's own tokenizer?"
+            )
 
 
 def next_token_loss(logits: Tensor, targets: Tensor) -> Tensor:

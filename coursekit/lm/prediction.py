@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from coursekit._checks import as_count
 from coursekit.lm.batches import PADDING, as_sequences, check_tokens, inputs_and_targets
 from coursekit.lm.gpt import GPT
+from coursekit.lm.llama import Llama
 
-# A GPT, or anything that gives logits (B, T, V) for ids (B, T).
+# A GPT, a Llama, or anything that gives logits (B, T, V) for ids (B, T).
 Model = Callable[[Tensor], Tensor]
 
 
@@ -30,7 +31,7 @@ def sequence_logits(model: Model, tokens: Tensor, batch_size: int = 64) -> Tenso
     labels `(N,)`: `logits.flatten(0, 1)` and `tokens[:, 1:].flatten()`.
 
     Args:
-        model: A `GPT`, or a callable from ids `(B, T)` to logits `(B, T, V)`.
+        model: A `GPT`, a `Llama`, or a callable from ids `(B, T)` to logits `(B, T, V)`.
         tokens: Ids `(N, T)`, T at least 2.
         batch_size: Sequences to read at once.
 
@@ -49,7 +50,7 @@ def sequence_logits(model: Model, tokens: Tensor, batch_size: int = 64) -> Tenso
                  [0., 0., 5.]]])
     """
     batch_size = as_count(batch_size, "batch_size")
-    if isinstance(model, GPT):
+    if isinstance(model, GPT | Llama):
         check_tokens("tokens", tokens, model.config)
     if tokens.ndim != 2 or tokens.shape[1] < 2 or len(tokens) == 0:
         raise ValueError(
