@@ -180,3 +180,123 @@ good_turing = FunctionExercise(
     insight="Take each sentence out of the reading in turn: it is news exactly if its fact was "
     "read once. That is all there is to the estimate.",
 )
+
+penalty_threshold = FunctionExercise(
+    name="penalty_threshold",
+    title="The confidence from which an answer pays",
+    reference=lambda penalty: penalty / (1 + penalty),
+    inputs=lambda rng: (float(rng.choice([0.25, 0.5, 2.0, 3.0, 4.0, 9.0])),),
+    edges=[(0.0,), (1.0,), (99.0,), (0.1,)],
+    mistakes=[
+        Mistake(
+            name="the other way round",
+            wrong=lambda penalty: 1 / (1 + penalty),
+            message="The dearer an error, the surer one should be: your threshold falls. Write "
+            "down what an answer with confidence p brings on average, and set it to zero.",
+        ),
+        Mistake(
+            name="always one half",
+            wrong=lambda penalty: 0.5,
+            message="One half is right where an error costs as much as a right answer brings. "
+            "What if it costs three points?",
+        ),
+        Mistake(
+            name="inverse of the rule",
+            wrong=lambda penalty: penalty / (1 - penalty) if penalty != 1 else float("inf"),
+            message="That is the form t / (1 - t), which makes a penalty of a threshold. You need "
+            "the way back: solve penalty = t / (1 - t) for t.",
+        ),
+    ],
+    hints=[
+        "Confidence p brings p * 1 - (1 - p) * penalty on average, silence brings 0.",
+        "p - (1 - p) * penalty = 0 where p * (1 + penalty) = penalty.",
+    ],
+    stub="""
+        def my_threshold(penalty):
+            \"\"\"Return from which confidence an answer pays, if an error costs `penalty`.\"\"\"
+            ...
+    """,
+    solution="""
+        def my_threshold(penalty):
+            return penalty / (1 + penalty)
+    """,
+    insight="Without a penalty the threshold is 0: whoever is graded right or wrong should always "
+    "guess.",
+)
+
+
+def _score(confidence, right, t, penalty=None, wrong=None):
+    """Mean score of who speaks above t; every part may be replaced by a wrong one."""
+    cost = t / (1 - t) if penalty is None else penalty
+    points = [
+        (1.0 if is_right else -cost) if sure > t else 0.0
+        for sure, is_right in zip(confidence.tolist(), right.tolist(), strict=True)
+    ]
+    return points if wrong else sum(points) / len(points)
+
+
+def _of_spoken(confidence, right, t):
+    points = _score(confidence, right, t, wrong=True)
+    return sum(points) / max(1, sum(sure > t for sure in confidence.tolist()))
+
+
+def _answers_and_level(rng):
+    """Twelve answers, some surer than t and some not, of which some of each kind are right."""
+    confidence = torch.tensor(rng.uniform(0.05, 0.95, size=12))
+    confidence[:4] = torch.tensor([0.1, 0.15, 0.97, 0.96])
+    right = torch.tensor(rng.uniform(size=12) < 0.6)
+    right[:4] = torch.tensor([True, False, True, False])
+    return confidence, right, float(rng.choice([0.5, 0.75, 0.9]))
+
+
+score_with_silence = FunctionExercise(
+    name="score_with_silence",
+    title="The mean score of a model that is silent below a threshold",
+    reference=_score,
+    inputs=_answers_and_level,
+    edges=[
+        (torch.tensor([0.9, 0.2, 0.4]), torch.tensor([False, True, False]), 0.0),
+        (torch.tensor([0.3, 0.2]), torch.tensor([True, False]), 0.5),
+        (torch.tensor([0.9, 0.8, 0.99]), torch.tensor([False, False, True]), 0.75),
+    ],
+    mistakes=[
+        Mistake(
+            name="answers alone",
+            wrong=_of_spoken,
+            message="You divided by the number of answers. Silence brings 0 points, and it counts: "
+            "divide by the number of questions.",
+        ),
+        Mistake(
+            name="no penalty",
+            wrong=lambda confidence, right, t: _score(confidence, right, t, penalty=0.0),
+            message="A wrong answer brings minus t / (1 - t) points, not 0.",
+        ),
+        Mistake(
+            name="penalty t",
+            wrong=lambda confidence, right, t: _score(confidence, right, t, penalty=t),
+            message="A wrong answer costs t / (1 - t), not t: at t = 0.9 nine points.",
+        ),
+        Mistake(
+            name="never silent",
+            wrong=lambda confidence, right, t: _score(confidence + 1, right, t),
+            message="You scored every answer. Below the threshold the model is silent and gets 0.",
+        ),
+    ],
+    hints=[
+        "Which answers are given? `confidence > t`. What does a right one bring, what a wrong one?",
+        "`points = torch.where(right, 1.0, -t / (1 - t))`, then 0 where it is silent.",
+    ],
+    stub="""
+        def my_score(confidence, right, t):
+            \"\"\"Return the mean score from confidence (Q,) and right (Q,), silent up to t.\"\"\"
+            ...
+    """,
+    solution="""
+        import torch
+
+
+        def my_score(confidence, right, t):
+            points = torch.where(right, 1.0, -t / (1 - t))
+            return torch.where(confidence > t, points, 0.0).mean().item()
+    """,
+)

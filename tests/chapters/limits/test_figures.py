@@ -18,6 +18,12 @@ def test_lines_of_losses_may_have_their_own_x():
     assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_title(loc="left")) == ("tokens", "nats", "Law")
 
 
+def test_axes_may_be_linear_and_then_hold_zero():
+    ax = scaling_curves([10, 20], {"small": [0.5, 0.0]}, "tokens", "nats", "Law", log=False)
+    assert ax.get_xscale() == ax.get_yscale() == "linear"
+    assert list(ax.lines[0].get_ydata()) == [0.5, 0.0]
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
