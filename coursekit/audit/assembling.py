@@ -21,6 +21,7 @@ from coursekit.calibration.sums import (
     bins_of,
     changes_of,
     intervals_of,
+    metrics_of,
     table_of,
     within,
 )
@@ -92,6 +93,11 @@ def numbers_of(intervals: Mapping[str, Interval]) -> Numbers:
     }
 
 
+def raw_ece(table: Tensor) -> float:
+    """Return the ECE of a table of sums `(I, 3 B + 2)` as other tools compute it, with chance."""
+    return metrics_of(table.sum(dim=0))["ece"].item()
+
+
 def bins_as_numbers(totals: Tensor) -> Numbers:
     """Bins of totals `(3 B + 2,)`, as JSON can hold them."""
     bins = bins_of(totals)
@@ -117,6 +123,7 @@ def _groups(task: Task, items: Sequence[Item], table: Tensor, seed: int) -> Numb
                 "items": len(rows),
                 "entities": len(set(entities)),
                 "metrics": numbers_of(metrics),
+                "raw_ece": raw_ece(table[rows]),
             }
     return groups
 
@@ -145,6 +152,7 @@ def _temperature(task: Task, items: Sequence[Item], records: Records, seed: int)
         "before": numbers_of(metrics_with_intervals(task, before, entities, seed)),
         "after": numbers_of(metrics_with_intervals(task, after, entities, seed)),
         "change": numbers_of(change),
+        "raw_ece_before": raw_ece(before),
         "bins_after": bins_as_numbers(after.sum(dim=0)),
     }
 

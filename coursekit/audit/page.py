@@ -268,12 +268,12 @@ def _transparent_image(axes: Axes) -> str:
     return data_address(image.getvalue())
 
 
-def _row(metrics: Mapping[str, Interval], raw: ReliabilityBins | None = None) -> list[str]:
+def _row(metrics: Mapping[str, Interval], raw: float | None = None) -> list[str]:
     signed = {"gap": "+.3f"}
     cells = []
     for column in COLUMNS:
         if column == "raw ece":
-            cells.append("" if raw is None else f"{(raw.weight * raw.gap.abs()).sum():.3f}")
+            cells.append("" if raw is None else f"{raw:.3f}")
         else:
             found = metrics.get(column)
             cells.append("" if found is None else format(found, signed.get(column, ".3f")))
@@ -281,13 +281,18 @@ def _row(metrics: Mapping[str, Interval], raw: ReliabilityBins | None = None) ->
 
 
 def _cells(report: Report, task: str) -> list[str]:
-    return _row(report.metrics(task), report.bins(task))
+    return _row(report.metrics(task), _raw_ece(report.bins(task)))
+
+
+def _raw_ece(bins: ReliabilityBins) -> float:
+    return float((bins.weight * bins.gap.abs()).sum())
 
 
 def _held_out(report: Report, task: str) -> dict[str, list[str]]:
+    before = report.task(task)["temperature"].get("raw_ece_before")
     return {
-        "before": _row(report.held_out(task, "before")),
-        "after": _row(report.held_out(task, "after"), report.bins(task, after=True)),
+        "before": _row(report.held_out(task, "before"), before),
+        "after": _row(report.held_out(task, "after"), _raw_ece(report.bins(task, after=True))),
         "change": _row(report.held_out(task, "change")),
     }
 
@@ -295,7 +300,7 @@ def _held_out(report: Report, task: str) -> dict[str, list[str]]:
 def _by_group(report: Report, task: str) -> dict[str, dict[str, list[str]]]:
     return {
         label: {
-            f"{group} ({groups[group]['items']})": _row(metrics)
+            f"{group} ({groups[group]['items']})": _row(metrics, groups[group].get("raw_ece"))
             for group, metrics in report.groups(task, label).items()
         }
         for label, groups in report.task(task)["groups"].items()

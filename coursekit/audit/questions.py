@@ -154,8 +154,25 @@ def tasks_of(options: Namespace) -> list[str | Task] | None:
                 f"{options.questions} must hold at least {FEWEST} questions, 4 to show the form of "
                 f"an answer and 8 to ask, found {len(questions)}"
             )
-        asked.append(task_of(questions, "questions", "Your questions"))
+        name = task_name(options.questions)
+        asked.append(task_of(questions, name, f"Your questions ({name.partition('-')[2]})"))
     return asked
+
+
+def task_name(path: str | Path) -> str:
+    """Return the name of the task that asks the questions of a file: two files, two tasks.
+
+    So a calibrator of one exam is refused for another, and limits can tell them apart.
+
+    Example:
+        >>> task_name("exams/Spring 2026.csv"), task_name("試験.csv")
+        ('questions-Spring-2026', 'questions-c4282091')
+    """
+    stem = Path(path).stem
+    word = re.sub(r"[^A-Za-z0-9_]+", "-", stem).strip("-")
+    if not word:  # nothing of it can stand in a name
+        word = hashlib.sha256(stem.encode()).hexdigest()[:8]
+    return f"questions-{word}"
 
 
 def task_of(questions: Sequence[Question], name: str, title: str) -> Task:

@@ -64,7 +64,10 @@ _BINS = _entries(
     },
     what=f"sums over the predictions in each of {N_BINS} bins of equal width, closed on the right",
 )
-_GROUP = _entries({"items": _COUNT, "entities": _COUNT, "metrics": _METRICS})
+_RAW_ECE = _NUMBER | {"description": "the ECE as other tools compute it, with what chance adds"}
+_GROUP = _entries(
+    {"items": _COUNT, "entities": _COUNT, "metrics": _METRICS}, {"raw_ece": _RAW_ECE}
+)
 _TEMPERATURE = _entries(
     {
         "value": _INTERVAL
@@ -83,7 +86,8 @@ _TEMPERATURE = _entries(
             "without chance",
         ),
         "bins_after": _BINS,
-    }
+    },
+    {"raw_ece_before": _RAW_ECE},
 )
 _TASK = _entries(
     {

@@ -85,6 +85,19 @@ def test_every_number_of_the_tasks_is_there(html, report):
         assert f"{report.temperature(task):.2f}" in html
 
 
+def test_every_group_and_the_half_before_have_the_raw_ece(html, report):
+    for task in report.tasks:
+        found = report.task(task)
+        assert f"{found['temperature']['raw_ece_before']:.3f}" in html
+        for groups in found["groups"].values():
+            assert all(f'class="number">{group["raw_ece"]:.3f}<' in html for group in groups.values())
+    kinds = report.task("choices")["groups"]["kind"].values()
+    whole = report.bins("choices")
+    # Bins of all together may cancel what the groups' own bins hold.
+    weighted = sum(kind["items"] * kind["raw_ece"] for kind in kinds) / whole.count.sum()
+    assert weighted >= (whole.weight * whole.gap.abs()).sum() - 1e-9
+
+
 def test_the_same_report_gives_the_same_page(html, report):
     assert to_html(report) == html
 

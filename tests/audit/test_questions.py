@@ -9,7 +9,19 @@ from pathlib import Path
 import pytest
 
 from coursekit import __main__
-from coursekit.audit import AnswerTask, ChoiceTask, Report, asking, items, page, questions
+from coursekit.audit import (
+    AnswerTask,
+    ChoiceTask,
+    Repair,
+    Report,
+    asking,
+    audit,
+    gate,
+    items,
+    load_calibrator,
+    page,
+    questions,
+)
 from coursekit.audit.questions import read_questions, require_names, task_of, tasks_of
 from coursekit.data import benchmarks, capital_questions
 
@@ -254,11 +266,33 @@ def test_a_licence_is_asked_for():
 def test_a_file_alone_or_beside_others(tmp_path):
     path = written(tmp_path, [row(number) for number in range(12)])
     [task] = tasks_of(options(questions=str(path)))
-    assert (task.name, type(task)) == ("questions", ChoiceTask)
+    assert (task.name, type(task)) == ("questions-exam", ChoiceTask)
+    assert task.title == "Your questions (exam)"
     assert len(tasks_of(options(questions=str(path), tasks=["prose"]))) == 2
     few = written(tmp_path, [row(number) for number in range(11)], "few.jsonl")
     with pytest.raises(ValueError, match=r"at least 12 questions, 4 to show .* found 11"):
         tasks_of(options(questions=str(few)))
+
+
+@pytest.mark.parametrize("name", ["exam", "Spring 2026", "-", "試験", "a.b", "x" * 200, "é"])
+def test_a_file_gives_its_task_a_name_that_a_task_and_a_limit_may_have(name):
+    found = questions.task_name(Path("folder", f"{name}.csv"))
+    items.require_task(task_of(capital_questions(), found, "Title"))
+    assert gate.Limit.parse(f"{found}.gap > 0.1").task == found
+    assert found != questions.task_name(f"{name}2.csv")
+
+
+def test_the_calibrator_of_one_exam_is_refused_for_another(byte_lm, tmp_path):
+    rows = [row(number) for number in range(24)]
+    first, second = (
+        tasks_of(options(questions=str(written(tmp_path, rows, f"{name}.jsonl"))))[0]
+        for name in ("spring", "autumn")
+    )
+    report = audit(byte_lm, [first], 20, progress=False)
+    path = Repair.of(report, first.name).save(tmp_path / "repair.json", force=True)
+    assert load_calibrator(path, model=byte_lm, task=first.name).temperature > 0
+    with pytest.raises(ValueError, match="'questions-spring', for which .* found 'questions-aut"):
+        load_calibrator(path, model=byte_lm, task=second.name)
 
 
 def test_questions_without_options_are_answered_in_words(tmp_path):
@@ -277,9 +311,9 @@ def test_the_command_asks_a_file_and_hostile_texts_stay_texts(
     command = ["audit", str(byte_model), "--output", str(folder), "--questions", str(path)]
     assert __main__.main([*command, "--device=cpu"]) == 0
     report = Report.read(folder)
-    assert report.tasks == ["questions"]
-    assert report.task("questions")["items"] == 60
-    assert set(report.task("questions")["groups"]["group"]) == {"plain", hostile}
+    assert report.tasks == ["questions-exam"]
+    assert report.task("questions-exam")["items"] == 60
+    assert set(report.task("questions-exam")["groups"]["group"]) == {"plain", hostile}
     html = (folder / "report.html").read_text(encoding="utf-8")
     assert hostile not in html
     assert "&lt;script&gt;alert(1)" in html

@@ -14,6 +14,7 @@ from coursekit.audit.assembling import (
     Numbers,
     bins_as_numbers,
     numbers_of,
+    raw_ece,
     temperature_interval,
 )
 from coursekit.audit.items import SMALLEST_LIMIT
@@ -157,6 +158,7 @@ def _groups(columns: Columns, nll: Floats | None, blocks: Blocks, seed: int) -> 
                 if columns.clusters is not None
                 else len(rows),
                 "metrics": numbers_of(_metrics(part, table, index, nll is not None, seed)),
+                "raw_ece": raw_ece(table),
             }
     return groups
 
@@ -195,5 +197,6 @@ def _temperature(columns: Columns, nll: Floats, blocks: Blocks, seed: int) -> Nu
         "before": numbers_of(_metrics(sides[0][0], sides[0][1], index, True, seed)),
         "after": numbers_of(_metrics(sides[1][0], sides[1][1], index, True, seed)),
         "change": numbers_of(change),
+        "raw_ece_before": raw_ece(sides[0][1]),
         "bins_after": bins_as_numbers(sides[1][1].sum(dim=0)),
     }
