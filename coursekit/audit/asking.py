@@ -8,6 +8,7 @@ References:
     Brown et al. (2020), "Language models are few-shot learners", NeurIPS (the prompt).
     Wang et al. (2023), "Self-consistency improves chain of thought reasoning in language models",
     ICLR (agreement among samples).
+    Tian et al. (2023), "Just ask for calibration", EMNLP (stated confidence).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -33,16 +34,28 @@ from coursekit.data import (
 )
 from coursekit.data.ordering import hash_order
 from coursekit.data.questions import normalise
-from coursekit.llm.answers import sample_answers
+from coursekit.llm.answers import greedy_answers, sample_answers
 from coursekit.llm.choices import score_choices
 from coursekit.llm.clusters import cluster_by_string
 from coursekit.llm.pretrained import LanguageModel
 from coursekit.llm.prompts import few_shot_prompts
+from coursekit.llm.self_evaluation import parse_confidence
 
 N_SUMS = 150  # sums of two numbers of two digits
 N_EXAMPLES = 4
 N_SAMPLES = 10
 LONGEST_ANSWER = 16  # tokens
+LONGEST_NUMBER = 8  # tokens
+#: What is asked of a chat, which would otherwise explain itself.
+IN_CHAT = "Answer the last question as the ones before it: with the answer alone.\n\n{prompt}"
+HOW_SURE = (
+    "How sure is it that this answer is right, in percent? Write a number from 0 to 100, and "
+    "nothing else."
+)
+HOW_SURE_IN_TEXT = f"{{prompt}} {{said}}\n{HOW_SURE}\nAnswer:"
+UNREAD = 0.5  #: stands for a stated confidence that nobody can read
+#: A stated percentage is a whole number: 100 means at least 99.5.
+STATED_LIMITS = (0.005, 0.995)
 
 
 @dataclass(frozen=True)
@@ -216,6 +229,90 @@ class AnswerTask(Questions):
         return confidence, right, nll
 
 
+@dataclass(frozen=True)
+class Stated(Questions):
+    """The probability that a model states for its own answer, in words.
+
+    The answer is the most probable one, token by token; then the model is asked how sure that is:
+    weights in a text that they continue, a server in a chat if it has one. What it states as 0 or
+    100 % counts as half a percent away from there, and what nobody can read as 50 %: every answer
+    stays in the evaluation. Beside it stands the probability of the answer's tokens, where it is
+    known.
+
+    Example:
+        >>> STATED.prediction(None, {"stated": None, "right": True}, 1.0)[:2]
+        (0.5, True)
+    """
+
+    event: str = "the answer that the model gives is right"
+    default_limit: int = 100
+
+    def read(
+        self, lm: LanguageModel, items: Sequence[Item], seed: int, temperature: float | None
+    ) -> list[Record]:
+        """Return each answer, what was stated of it, and the log-probability of its text."""
+        prompts = [item.content["prompt"] for item in items]
+        found = greedy_answers(lm, prompts, max_new_tokens=LONGEST_ANSWER)
+        answers = [answer.text for answer in found]
+        # Where nothing was said there is no text to score; one that says something takes its place.
+        scores = score_choices(lm, prompts, [[f" {text or '(nothing)'}"] for text in answers])
+        again = [
+            HOW_SURE_IN_TEXT.format(prompt=prompt, said=text)
+            for prompt, text in zip(prompts, answers, strict=True)
+        ]
+        stated = greedy_answers(lm, again, max_new_tokens=LONGEST_NUMBER)
+        return [
+            record_of_stated(
+                text, item.content["question"], number.text, score.item() if text else None
+            )
+            for item, text, number, score in zip(items, answers, stated, scores, strict=True)
+        ]
+
+    def prediction(
+        self, item: Item, record: Record, temperature: float
+    ) -> tuple[float, bool, float]:
+        """From what was stated, which a temperature moves on the scale of log-odds."""
+        low, high = STATED_LIMITS
+        stated = UNREAD if record["stated"] is None else record["stated"]
+        share = torch.tensor(min(max(stated, low), high), dtype=torch.float64)
+        logit = share.logit() / temperature
+        right = record["right"]
+        nll = torch.nn.functional.softplus(-logit if right else logit).item()
+        return logit.sigmoid().item(), right, nll
+
+
+def record_of_stated(said: str, question: Question, stated: str, log_prob: float | None) -> Record:
+    """Return what is kept of an answer and of what was stated about it.
+
+    Args:
+        said: The answer.
+        question: What was asked.
+        stated: What the model wrote when asked how sure it is.
+        log_prob: Of the answer's text, in nats, if it is known.
+
+    Example:
+        >>> from coursekit.data import capital_questions
+        >>> peru = next(question for question in capital_questions() if question.key == "PE")
+        >>> record_of_stated("Lima", peru, "90 %", -0.5)["stated"]
+        0.9
+    """
+    stated = stated[:80]
+    record = {"said": said, "right": matches(said, question), "text": stated}
+    return record | {"stated": parse_confidence(stated), "log_prob": log_prob}
+
+
+def counts_of_stated(records: Sequence[Record]) -> dict[str, Any]:
+    """Return how many stated confidences nobody could read, and what stood there most often.
+
+    Example:
+        >>> counts_of_stated([{"stated": None, "text": "rather"}, {"stated": 0.9, "text": "90"}])
+        {'items': 2, 'unread': 1, 'unread_such_as': ['rather']}
+    """
+    unread = [record["text"] for record in records if record["stated"] is None]
+    most = Counter(unread).most_common(3)
+    return {"items": len(records), "unread": len(unread), "unread_such_as": [t for t, _ in most]}
+
+
 def record_of_samples(texts: Sequence[str], question: Question) -> Record:
     """Return the most frequent answer, how many samples gave it, and whether it is right.
 
@@ -279,5 +376,6 @@ def _labels(question: Question) -> dict[str, str]:
     return labels | ({"continent": question.group} if question.population is not None else {})
 
 
+STATED = Stated("stated", "Stated confidence", course_questions)
 CHOICES = ChoiceTask("choices", "Choices", course_questions)
 ANSWERS = AnswerTask("answers", "Free answers", course_questions)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from coursekit.audit.asking import AnswerTask
+from coursekit.audit.asking import AnswerTask, Questions, Stated
 from coursekit.audit.items import Item, Task, calibration_half
 from coursekit.audit.running import Records
 from coursekit.calibration import Interval
@@ -18,10 +18,12 @@ from coursekit.calibration.resampling import samples_of
 from coursekit.calibration.sums import (
     BINNED,
     N_BINS,
+    Sums,
     bins_of,
     changes_of,
     intervals_of,
     metrics_of,
+    sums_of,
     table_of,
     within,
 )
@@ -30,6 +32,7 @@ from coursekit.calibration.temperatures import TEMPERATURES, best_temperature
 Numbers = dict[str, Any]
 #: A group of fewer items says too little to be shown.
 SMALLEST_GROUP = 10
+CERTAIN = 1e-6  #: from 1, and nearer: a probability that no longer tells answers apart
 N_SHOWN = 20  #: answers of which the words are kept: the surest wrong ones
 
 
@@ -60,12 +63,64 @@ def result_of(task: Task, items: Sequence[Item], records: Records, seed: int) ->
     first = items[0].content
     prompt = first.get("prompt") if isinstance(first, dict) else None
     prompt = prompt if isinstance(prompt, str) else None  # a conversation is no text
-    optional = {"scale": getattr(task, "scale", None), "prompt": prompt, "surest_wrong": wrong}
+    optional = {
+        "scale": getattr(task, "scale", None),
+        "prompt": prompt,
+        "surest_wrong": wrong,
+        "beside": beside_tokens(task, items, records, seed) if isinstance(task, Stated) else None,
+    }
     return result | {name: value for name, value in optional.items() if value}
 
 
+def beside_tokens(
+    task: Stated, items: Sequence[Item], records: Records, seed: int
+) -> Numbers | None:
+    """Set stated confidence beside the probability of the tokens of the same answers.
+
+    The differences are paired. None where too few answers have both, or where the probabilities say
+    nothing, as those of servers that call each token of a greedy answer certain.
+    """
+    both = [item for item in items if records[item.name].get("log_prob") is not None]
+    entities = [item.entity for item in both]
+    log_probs = [records[item.name]["log_prob"] for item in both]
+    if len(both) < SMALLEST_GROUP or len(set(entities)) < 2 or min(log_probs) > -CERTAIN:
+        return None
+    right = [records[item.name]["right"] for item in both]
+    sides = {
+        "stated": table_of([task.before(item, records[item.name]) for item in both]),
+        "token": table_of(list(map(_sums_of_answer, log_probs, right))),
+    }
+    samples = samples_of(entities, seed)
+    difference = changes_of(sides["stated"], sides["token"], samples)
+    for name in ("accuracy", "nll"):  # the answers are the same, and the NLL rests on what is cut
+        del difference[name]
+    if any(right) and not all(right):
+        one, other = (samples.auroc(*predictions_of(table)) for table in sides.values())
+        difference["auroc"] = interval_of_samples(other[0] - one[0], other[1] - one[1], samples)
+    return {
+        "items": len(both),
+        "unread": sum(records[item.name]["stated"] is None for item in both),
+        "without_probability": len(items) - len(both),
+        **{
+            name: {
+                "metrics": numbers_of(metrics_with_intervals(task, table, entities, seed)),
+                "raw_ece": raw_ece(table),
+            }
+            for name, table in sides.items()
+        },
+        "difference": numbers_of(difference),
+    }
+
+
+def _sums_of_answer(log_prob: float, right: bool) -> Sums:
+    """Return the sums of one answer whose confidence is the probability of its tokens."""
+    confidence = torch.tensor([math.exp(log_prob)], dtype=torch.float64)
+    wrong = -math.log(max(-math.expm1(log_prob), CERTAIN))
+    return sums_of(confidence, torch.tensor([right]), torch.tensor([-log_prob if right else wrong]))
+
+
 def metrics_with_intervals(
-    task: Task, table: Tensor, entities: Sequence[str], seed: int
+    task: Task | Questions, table: Tensor, entities: Sequence[str], seed: int
 ) -> dict[str, Interval]:
     """Every metric of a table of sums, with intervals for other entities like these."""
     samples = samples_of(entities, seed)

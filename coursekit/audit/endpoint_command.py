@@ -10,8 +10,6 @@ from coursekit._console import printable, say
 from coursekit.audit import gate
 from coursekit.audit.questions import tasks_of
 
-STATED = "stated"  #: a task for served models alone
-
 
 def add_arguments(parser: ArgumentParser) -> list[Action]:
     """Add what a served model alone takes; returns it."""
@@ -69,11 +67,6 @@ def run(options: Namespace) -> int:
     return gate.judge(options, {report.model: report})
 
 
-def _asked(options: Namespace) -> list[Any] | None:
-    """Return what the command line asks: names, public sets and a file, and `stated`."""
-    names = options.tasks and [name for name in options.tasks if name != STATED]
-    only_stated = options.tasks is not None and not names and options.questions is None
-    asked: list[Any] | None = (
-        [] if only_stated else tasks_of(Namespace(**vars(options) | {"tasks": names or None}))
-    )
-    return asked if asked is None or names == options.tasks else [*asked, STATED]
+def _asked(options: Namespace) -> Any:
+    """Return what the command line asks; whether a server can be asked it, `choose` says."""
+    return tasks_of(options)

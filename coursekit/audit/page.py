@@ -6,6 +6,7 @@ cannot see it; nothing is loaded from anywhere, so it opens offline and can be s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +26,7 @@ from coursekit._console import printable
 from coursekit._files import write_atomically
 from coursekit.audit import Report, TaskComparison
 from coursekit.audit.assembling import predictions_of
+from coursekit.audit.report import as_intervals
 from coursekit.calibration import Interval, ReliabilityBins
 from coursekit.calibration.sums import METRICS
 from coursekit.plots import binned_diagrams, corp_diagram, interval_rows
@@ -193,7 +195,37 @@ def to_html(report: Report) -> str:
         all_tasks={report.task(task)["title"]: _cells(report, task) for task in tasks},
         held_out={task: _held_out(report, task) for task in mended},
         by_group={task: _by_group(report, task) for task in tasks},
+        beside={task: _beside(report, task) for task in tasks if "beside" in report.task(task)},
     )
+
+
+def excerpt(html: str, *sections: str) -> str:
+    """Return sections of a page for a place within another one, such as a cell of a notebook.
+
+    Text and tables are those of the page. Its figures are left out, which a notebook draws for
+    itself, and so are its headings, links and styles, which would change the page around it.
+
+    Args:
+        html: What `to_html` gave.
+        sections: Names of tasks, or "summary"; the summary alone by default.
+
+    Raises:
+        ValueError: If the page has no such section.
+
+    Example:
+        >>> page = '<h2 id="summary">In short</h2><p>Fine.</p><figure><img></figure></main>'
+        >>> excerpt(page)
+        '<p><strong>In short</strong></p><p>Fine.</p>'
+    """
+    _, *parts = re.split(r'<h2 id="([^"]*)">', html.partition("</main>")[0])
+    found = dict(zip(parts[::2], parts[1::2], strict=True))
+    for section in sections:
+        if section not in found:
+            raise ValueError(f"sections must be some of {', '.join(found)}, found {section!r}")
+    kept = "".join(f"<h2>{found[section]}" for section in sections or ("summary",))
+    kept = re.sub(r'(?s)<figure.*?</figure>|<div class="side">.*?</div>', "", kept)
+    kept = re.sub(r'(?s)<p class="of-figures">.*?</p>', "", kept)
+    return re.sub(r"(?s)<h[23]>(.*?)</h[23]>", r"<p><strong>\1</strong></p>", kept).strip()
 
 
 def overview(report: Report) -> Axes:
@@ -295,6 +327,15 @@ def _held_out(report: Report, task: str) -> dict[str, list[str]]:
         "after": _row(report.held_out(task, "after"), _raw_ece(report.bins(task, after=True))),
         "change": _row(report.held_out(task, "change")),
     }
+
+
+def _beside(report: Report, task: str) -> dict[str, list[str]]:
+    found = report.task(task)["beside"]
+    sides = {
+        words: _row(as_intervals(found[side]["metrics"]), found[side]["raw_ece"])
+        for side, words in (("stated", "stated"), ("token", "probability of the tokens"))
+    }
+    return sides | {"tokens minus stated": _row(as_intervals(found["difference"]))}
 
 
 def _by_group(report: Report, task: str) -> dict[str, dict[str, list[str]]]:

@@ -33,9 +33,12 @@ if TYPE_CHECKING:
 
 #: The tasks of the audit itself. Named here as well as in `run`, so that a mistyped one is refused
 #: before torch is imported.
-TASKS = ("prose", "code", "samples", "choices", "answers")
+TASKS = ("prose", "code", "samples", "choices", "answers", "stated")
 
-TASKS_HELP = f"which of {', '.join(TASKS)} (all); or public sets: {', '.join(benchmarks.names())}"
+TASKS_HELP = (
+    f"which of {', '.join(TASKS)} (all that suit; of weights, stated on request); or public sets: "
+    f"{', '.join(benchmarks.names())}"
+)
 
 #: What a column may be called, in small letters.
 ALIASES = {

@@ -123,16 +123,25 @@ class Report:
             correct_count=torch.tensor(found["correct_count"]),
         )
 
-    def points(self, task: str) -> tuple[ReliabilityBins, Tensor, Tensor]:
+    def points(self, task: str, merged: int = 1) -> tuple[ReliabilityBins, Tensor, Tensor]:
         """Return the bins of a task, and the ends of the 95 % intervals of their accuracies `(B,)`.
 
         Wilson's interval for as many independent outcomes as the resampled entities are worth.
+
+        Args:
+            task: Which one.
+            merged: How many neighbouring bins become one, where the predictions are few: 1, 3, 5.
+
+        Raises:
+            ValueError: If it was not done, or the bins cannot be merged so.
         """
-        found, bins = self.task(task), self.bins(task)
+        if merged not in (1, 3, 5):
+            raise ValueError(f"merged must be 1, 3 or 5, found {merged!r}")
+        found, bins = self.task(task), _merged(self.bins(task), merged)
         table = torch.tensor(found["by_item"]["sums"], dtype=torch.float64)
         resamples = Resamples(found["by_item"]["entity"], seed=self.data["settings"]["seed"])
         _, totals = resamples.totals(table[:, : 2 * N_BINS])
-        count, correct = totals.unflatten(1, (2, N_BINS)).unbind(1)
+        count, correct = totals.unflatten(1, (2, N_BINS // merged, merged)).sum(dim=-1).unbind(1)
         variance = torch.where(count > 0, correct / count, torch.nan)
         variance = (variance - bins.accuracy).square().nanmean(dim=0)
         alone = bins.accuracy * (1 - bins.accuracy)
@@ -180,6 +189,12 @@ class Report:
                 again="Audit the model again",
             )
         )
+
+
+def _merged(bins: ReliabilityBins, size: int) -> ReliabilityBins:
+    columns = (bins.count, bins.confidence_sum, bins.correct_count)
+    count, confidence, correct = (column.unflatten(0, (-1, size)).sum(dim=1) for column in columns)
+    return ReliabilityBins(bins.edges[::size], count, confidence, correct)
 
 
 def as_intervals(numbers: dict[str, Any]) -> dict[str, Interval]:

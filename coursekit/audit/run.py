@@ -20,7 +20,7 @@ from accelerate.utils import gather_object
 from transformers import PreTrainedTokenizerBase
 
 from coursekit._checks import as_count, as_seed
-from coursekit.audit.asking import ANSWERS, CHOICES
+from coursekit.audit.asking import ANSWERS, CHOICES, STATED
 from coursekit.audit.assembling import result_of
 from coursekit.audit.items import (
     SMALLEST_LIMIT,
@@ -42,8 +42,10 @@ from coursekit.llm.pretrained import LanguageModel
 #: Every task by name, in the order in which they are done.
 TASKS: dict[str, Task] = {
     task.name: task  # type: ignore[misc]  # frozen, which a Protocol of attributes cannot say
-    for task in (PROSE, CODE, SAMPLES, CHOICES, ANSWERS)
+    for task in (PROSE, CODE, SAMPLES, CHOICES, ANSWERS, STATED)
 }
+#: What is done only where it is named: a model that was not tuned for chats states no number.
+ON_REQUEST = ("stated",)
 
 Asked = Sequence[str | Task]
 Limit = int | Mapping[str, int]
@@ -82,7 +84,8 @@ def audit(
             is held in evaluation mode meanwhile and given back as it was.
         tokenizer: Of a model in memory. Other models bring theirs, and leave its place out:
             `audit(lm, tasks, limit)`.
-        tasks: Names of `TASKS`, and tasks of your own (see `Task`); all of `TASKS` by default.
+        tasks: Names of `TASKS`, and tasks of your own (see `Task`); by default all of `TASKS` but
+            those of `ON_REQUEST`.
         limit: Items of each task, at most; one number for all, or one for some by name. By default
             what suits a laptop (3 minutes or less for the embedded model). More items, narrower
             intervals.
@@ -168,7 +171,7 @@ class Plan:
 def _chosen(tasks: Asked | None) -> list[Task]:
     """Return tasks in the order of `TASKS`, and then those of somebody's own."""
     if tasks is None:
-        return list(TASKS.values())
+        return [task for name, task in TASKS.items() if name not in ON_REQUEST]
     if isinstance(tasks, str) or not isinstance(tasks, Iterable):
         raise TypeError(f"tasks must be a list, found {tasks!r:.80}. Write tasks=[...]")
     known = ", ".join(TASKS)

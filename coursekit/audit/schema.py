@@ -65,9 +65,7 @@ _BINS = _entries(
     what=f"sums over the predictions in each of {N_BINS} bins of equal width, closed on the right",
 )
 _RAW_ECE = _NUMBER | {"description": "the ECE as other tools compute it, with what chance adds"}
-_GROUP = _entries(
-    {"items": _COUNT, "entities": _COUNT, "metrics": _METRICS}, {"raw_ece": _RAW_ECE}
-)
+_GROUP = _entries({"items": _COUNT, "entities": _COUNT, "metrics": _METRICS}, {"raw_ece": _RAW_ECE})
 _TEMPERATURE = _entries(
     {
         "value": _INTERVAL
@@ -88,6 +86,21 @@ _TEMPERATURE = _entries(
         "bins_after": _BINS,
     },
     {"raw_ece_before": _RAW_ECE},
+)
+_SIDE = _entries({"metrics": _METRICS, "raw_ece": _RAW_ECE})
+_BESIDE = _entries(
+    {
+        "items": _COUNT | {"description": "answers that have both"},
+        "unread": _COUNT
+        | {"description": "of these, with a stated confidence that nobody can read: 50 %"},
+        "without_probability": _COUNT | {"description": "other answers, which stand apart"},
+        "stated": _SIDE,
+        "token": _SIDE,
+        "difference": _entries(
+            {}, {name: _INTERVAL for name in INTERVALS}, "token minus stated, paired"
+        ),
+    },
+    what="of the same answers: what the model states, and the probability of their tokens",
 )
 _TASK = _entries(
     {
@@ -123,6 +136,7 @@ _TASK = _entries(
             {"how": _TEXT},
             what="of a served model: how it was asked, and how often its answers could not be read",
         ),
+        "beside": _BESIDE,
         "temperature": _TEMPERATURE,
         "scale": _TEXT | {"description": "what the temperature divides"},
         "prompt": _TEXT | {"description": "of the first question, with its answered examples"},

@@ -16,30 +16,32 @@
 # You have seen one model from many sides. Now take what you learned to *any* model: one command
 # measures how far its probabilities can be trusted, and writes a report. A report is easy to make
 # and easy to misread, so this notebook is about reading: first the report of a model you know, then
-# the reports of two copies of it that we damage on purpose. If the audit is any good, it must find
-# the damage; and you must find it in the report.
+# the reports of two copies of it that we damage on purpose, and in the end five anonymous reports,
+# of which you say what was done to each model. If the audit is any good, it must find the damage;
+# and you must find it in the report.
 #
 # **You will be able to**
 # - audit a causal language model from Python or from the command line, on a laptop, a GPU or many;
 # - read a report critically: event, sample, chance, groups, held-out repair;
 # - compare two models on the same items, with intervals that use the pairing;
 # - say what a damaged model shows, and what a benchmark of accuracy would have missed;
+# - name the damage behind an anonymous report, with a number that shows it;
 # - judge a model of your own with a rubric.
 #
-# **Time:** about 60 minutes; all cells together run in about two minutes on two processor cores.
+# **Time:** about 90 minutes; all cells together run in about two and a half minutes on two processor
+# cores.
 #
 # **On the map:** Part III, a real LLM, and the end of the course. Before it: limits (17), the last of
 # many measurements of a single model; here everything comes together.
 
 # %%
-import copy
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
 import torch
+from IPython.display import HTML
 
 from coursekit import expect, llm, plots, predict
 from coursekit.audit import (
@@ -50,9 +52,10 @@ from coursekit.audit import (
     compare,
     held_against,
     load_calibrator,
+    page,
 )
-from coursekit.audit.page import summary
-from coursekit.chapters.audit_your_model import exercises, widget
+from coursekit.chapters.audit_your_model import diagnosis, exercises, figures, widget
+from coursekit.chapters.audit_your_model.patients import rounded, sharpened
 
 lm = llm.load()
 
@@ -92,7 +95,10 @@ exercises.what_belongs_to_calibration.check(...)
 # | `choices` | the option with the most probable text is the right one | a country, an element, a sum |
 # | `answers` | the most frequent of ten sampled answers is right | the same |
 #
-# Here we call the same from Python, with few items, so that three models can be audited in two
+# On request it asks a sixth, `stated`: the model answers, and then says in words how sure it is. The
+# report sets that beside the probability of the same answer's tokens.
+#
+# Here we call the same from Python, with few items, so that several models can be audited in two
 # minutes.
 
 # %% [markdown]
@@ -113,15 +119,35 @@ limits = {"prose": 12, "choices": 64, "answers": 24}
 report = audit(lm, list(limits), limits, progress=False)
 guess.resolve(report.metrics("choices")["gap"].estimate > 0.05)
 
-# %% [markdown]
-# What the command prints of it (the page has the figures, and a line for each group):
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### The page
+#
+# This writes `report.html` and shows two parts of it as they stand there: the summary, and the task
+# of choices. Its figures are left out here; you will meet them below. (The digits may differ on your
+# machine, so this output is not compared.)
 
 # %% tags=["nbval-ignore-output"]
-print(summary(report))
+with TemporaryDirectory() as folder:
+    text = page.write_html(report, folder).read_text(encoding="utf-8")
+HTML(page.excerpt(text, "summary", "choices"))
 
 # %% [markdown]
-# `samples`, the positive control, is left out here for the time it takes: 32 texts of the model's
-# own are a part of every audit by the command.
+# Every value comes with its interval, each task says what its event is, and "In short" says no more
+# than the intervals allow. To keep the page, call `page.write_html(report, "my-report")` and open it
+# in a browser.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### First of all, the control
+#
+# Is the instrument sound? In text that a model writes itself, each token is drawn with the very
+# probability that it states, so there the model is calibrated by construction. If the audit finds
+# a gap in `samples`, mistrust the audit (or the sampler), not the model.
+
+# %%
+control = audit(lm, ["samples"], 16, progress=False).metrics("samples")
+expect("gap on its own samples", control["gap"].estimate, 0.0, within=0.03)
+expect("its interval holds zero", 0 in control["gap"], True)
+expect("width of that interval", control["gap"].high - control["gap"].low, at_most=0.08)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## First question to a report: what, and how many?
@@ -239,15 +265,7 @@ expect("what it does to the accuracy", change["accuracy"].estimate, 0.0)
 
 
 # %%
-def damaged(name, change):
-    """Return a copy of the model with changed weights."""
-    model = copy.deepcopy(lm.model)
-    with torch.no_grad():
-        change(model)
-    return replace(lm, name=name, model=model)
-
-
-sharpened = damaged("sharpened", lambda model: model.model.norm.weight.mul_(2))
+doubled = sharpened(lm, 2)
 
 # %% [markdown]
 # **Predict first:** how many of the next tokens will it get right that the healthy model gets wrong?
@@ -263,7 +281,7 @@ guess = predict(
 # %%
 asked = ["prose", "choices"]
 few = {name: limits[name] for name in asked}
-sharp_report = audit(sharpened, asked, few, progress=False)
+sharp_report = audit(doubled, asked, few, progress=False)
 sharp = compare(report, sharp_report)["prose"].difference
 guess.resolve(abs(sharp["accuracy"].estimate) > 0.01)
 
@@ -310,18 +328,16 @@ exercises.what_accuracy_misses.check(...)
 # ## A second patient: four bits a weight
 #
 # The second damage is done to save memory: each weight matrix keeps 15 different values a row, by
-# rounding. Our healthy model was quantised before we got it, to 16 values for each 32 weights
+# rounding. In code, the whole of it:
+#
+# ```python
+# step = weight.abs().amax(dim=1, keepdim=True) / 7
+# weight.copy_((weight / step).round() * step)
+# ```
+#
+# Our healthy model was quantised before we got it, to 16 values for each 32 weights
 # (`Q4_1`, notebook 11); so this is four bits on top of four bits, and with a cruder scale. What it
 # shows is a coarser model, not what a good quantiser costs.
-
-
-# %%
-def rounded(model, bits=4):
-    """Round the weights of every layer to 2^bits - 1 values a row."""
-    for name, weight in model.named_parameters():
-        if weight.ndim == 2 and "embed" not in name:
-            step = weight.abs().amax(dim=1, keepdim=True) / (2 ** (bits - 1) - 1)
-            weight.copy_((weight / step).round() * step)
 
 
 # %% [markdown]
@@ -336,7 +352,7 @@ guess = predict(
 )
 
 # %%
-coarse_report = audit(damaged("coarse", rounded), asked, few, progress=False)
+coarse_report = audit(rounded(lm, bits=4), asked, few, progress=False)
 coarse = compare(report, coarse_report)["prose"].difference
 guess.resolve(coarse["ece"].estimate > 0.05)
 
@@ -363,6 +379,10 @@ expect("its gap on prose", coarse_report.metrics("prose")["gap"].estimate, at_mo
 # The coarse model forgot a lot, and *noticed*: its confidence fell with its accuracy, even a little
 # further. So the calibration error says almost nothing, as accuracy said nothing about the first
 # patient. Only the likelihood, a proper score, sees both.
+#
+# Why is the interval of "accuracy: doubled" so long, when not one token of 3,072 changed? Twelve
+# documents without a change leave open what others would show. Here arithmetic closes it: doubling
+# moves no token past another.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### What one temperature can and cannot give back
@@ -523,7 +543,7 @@ with TemporaryDirectory() as folder:
     path = repair.save(Path(folder, "choices.json"))
     deployed = load_calibrator(path, model=lm, task="choices")
     try:
-        load_calibrator(path, model=sharpened, task="choices")
+        load_calibrator(path, model=doubled, task="choices")
     except ValueError as error:
         print("another model:", error)
 
@@ -539,15 +559,12 @@ expect("with the repair", after_it, at_most=0.75)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Choose a task, compare the patients
 #
-# Static first: the choices of all three models.
+# Static first: the choices of all three models. They are 64 each, so three bins of the report are
+# drawn as one: a bin of a single answer would have an interval that says nothing.
 
 # %%
 reports = {"SmolLM2": report, "logits doubled": sharp_report, "four bits": coarse_report}
-plots.show(
-    plots.binned_diagrams(
-        {name: found.points("choices") for name, found in reports.items()}, "Choices"
-    )
-)
+plots.show(widget.diagrams_of(reports, "choices"))
 
 # %% [markdown]
 # Run the next cell and switch to `prose`. Where do the three differ more clearly, and why?
@@ -555,6 +572,85 @@ plots.show(
 # %% tags=["nbval-ignore-output"]
 
 widget.report_explorer(reports)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Five anonymous reports
+#
+# Now you are the doctor. Five copies of the model were audited, and a lot decided which letter stands
+# for which:
+#
+# | in the diagnosis | what was done |
+# | --- | --- |
+# | `"healthy"` | nothing |
+# | `"temperature"` | every logit multiplied by one number |
+# | `"noise"` | noise in the weights of the last layer, and so in every logit |
+# | `"rounding"` | four bits a weight, as above |
+# | `"leak"` | the last layers trained on answers of the exam |
+#
+# The *exam* asks for the currencies of 48 countries. It comes in two editions, divided by lot:
+# *published* and *fresh*. Whoever leaked items leaked the published ones; the fresh ones are the
+# control, drawn by the same lot and seen by no model.
+
+# %%
+blind = diagnosis.anonymous_reports(lm)
+read = {letter: diagnosis.readings(found) for letter, found in blind.items()}
+editions = blind["A"].task("exam")["groups"]["edition"]
+print({name: found["items"] for name, found in editions.items()})
+
+# %% [markdown]
+# **Predict first.** A number *sets a report apart* if its interval overlaps that of none of the other
+# four.
+
+# %%
+my_probability = ...
+guess = predict(
+    "audit-one-number-for-all",
+    "Some number of these reports sets all five apart.",
+    my_probability,
+)
+
+# %% [markdown]
+# What the reports say, in a table to read from, and as a picture. (Digits of the table may differ on
+# your machine, so it is not compared.)
+
+# %% tags=["nbval-ignore-output"]
+print(diagnosis.table(read))
+
+# %%
+fields = ["prose accuracy", "prose gap", "exam nll, published", "exam nll, fresh"]
+plots.show(figures.readings_by_letter(read, fields))
+
+# %%
+most = max(
+    sum(not diagnosis.not_apart(read, letter, field) for letter in read) for field in read["A"]
+)
+guess.resolve(most == 5)
+expect("reports that the best single number sets apart, of five", most, at_most=4)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 5: name the damage
+#
+# For each letter give the damage, the field that shows it, and its number, read from the table: a
+# number that other reports have, too, shows nothing. The healthy model is the hardest to prove, as
+# some damages leave some numbers alone: its number must be apart from those of three others.
+
+# %%
+my_blind_diagnosis = {  # damage, the field that shows it, its number
+    "A": (..., ..., ...),
+    "B": (..., ..., ...),
+    "C": (..., ..., ...),
+    "D": (..., ..., ...),
+    "E": (..., ..., ...),
+}
+exercises.blind_diagnosis.check(my_blind_diagnosis)
+
+# %%
+expect("your reports and those of the checker, farthest apart", diagnosis.farthest(read), 0, 0.01)
+
+# %% [markdown]
+# Two lessons lie in the table. No number sees everything, so a report needs several. And the exam as
+# a whole would have praised the model with the leak: what gives it away is the second edition, which
+# it had never seen. *A test that everybody can read needs a twin that nobody has.*
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Your own model: a rubric
@@ -602,10 +698,14 @@ widget.report_explorer(reports)
 # ## What you learned
 #
 # - A report is read with five questions: which event and how many, more than chance, for whom, sure
-#   and wrong about what, mended on unseen data?
-# - The audit found both damages. Doubled logits: the same accuracy, another gap, and the temperature
-#   names the factor. Coarse weights: knowledge lost, which no temperature returns.
-# - Accuracy is blind to the first, the calibration error to the second; a proper score sees both.
+#   and wrong about what, mended on unseen data? And first: is the control calibrated?
+# - The audit found both damages. Doubled logits keep the accuracy and open a gap; coarse weights
+#   cost knowledge, which no temperature returns.
+# - Accuracy is blind to the first, the calibration error nearly so to the second; a proper score sees
+#   both.
+# - Four kinds of damage leave four marks: a temperature keeps the accuracy and opens a gap; noise
+#   loses accuracy and opens one; rounding loses accuracy, and the gap goes below zero; a leak shows in
+#   the items that leaked, beside fresh ones.
 # - Compare on the same items, paired; ask for narrow intervals with more items, not more digits.
 # - Sums make it scale: one process or many, the same numbers.
 # - A table of results can be audited without its model; a limit is held against an interval; a repair
@@ -618,6 +718,8 @@ widget.report_explorer(reports)
 # - *"The report says calibrated."* It can only say that nothing was detected, with this much data.
 # - *"A low calibration error means a good model."* The coarse model has one, too.
 # - *"We recalibrated, so the model is repaired."* A temperature returns the scale, not the knowledge.
+# - *"It passed the exam, so it knows the subject."* So did the model with the leak, on the published
+#   edition.
 # - *"Thousands of tokens, so the interval must be narrow."* Count documents.
 #
 # ## Further reading
@@ -626,6 +728,8 @@ widget.report_explorer(reports)
 # - P. Koehn, *Statistical significance tests for machine translation evaluation*, EMNLP 2004.
 # - M. Mitchell et al., *Model cards for model reporting*, FAT* 2019.
 # - P. Liang et al., *Holistic evaluation of language models*, arXiv:2211.09110, 2022.
+# - H. Zhang, J. Da, D. Lee et al., *A careful examination of large language model performance on grade
+#   school arithmetic*, NeurIPS 2024: a fresh twin of a public test.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## And you?

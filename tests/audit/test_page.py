@@ -90,12 +90,30 @@ def test_every_group_and_the_half_before_have_the_raw_ece(html, report):
         found = report.task(task)
         assert f"{found['temperature']['raw_ece_before']:.3f}" in html
         for groups in found["groups"].values():
-            assert all(f'class="number">{group["raw_ece"]:.3f}<' in html for group in groups.values())
+            assert all(
+                f'class="number">{group["raw_ece"]:.3f}<' in html for group in groups.values()
+            )
     kinds = report.task("choices")["groups"]["kind"].values()
     whole = report.bins("choices")
     # Bins of all together may cancel what the groups' own bins hold.
     weighted = sum(kind["items"] * kind["raw_ece"] for kind in kinds) / whole.count.sum()
     assert weighted >= (whole.weight * whole.gap.abs()).sum() - 1e-9
+
+
+def test_an_excerpt_is_the_page_s_own_text_and_changes_nothing_around_it(html, report):
+    found = page.excerpt(html, "summary", "choices")
+    assert Page(found).open == []
+    assert {tag for tag, _ in Page(found).tags} <= {
+        *("p", "strong", "ul", "li", "div", "table", "caption", "thead", "tbody", "tr", "th", "td"),
+        *("details", "summary", "pre"),
+    }
+    assert verdict(report, "choices") in found
+    assert format(report.metrics("choices")["gap"], "+.3f") in found
+    assert format(report.metrics("code")["brier"], ".3f") in found  # in the table of all tasks
+    assert "Without bins" in html and "Without bins" not in found
+    assert "Code" not in page.excerpt(html, "choices")
+    with pytest.raises(ValueError, match=r"some of summary, code, choices, .* found 'prose'"):
+        page.excerpt(html, "prose")
 
 
 def test_the_same_report_gives_the_same_page(html, report):

@@ -291,7 +291,7 @@ def test_the_calibrator_of_one_exam_is_refused_for_another(byte_lm, tmp_path):
     report = audit(byte_lm, [first], 20, progress=False)
     path = Repair.of(report, first.name).save(tmp_path / "repair.json", force=True)
     assert load_calibrator(path, model=byte_lm, task=first.name).temperature > 0
-    with pytest.raises(ValueError, match="'questions-spring', for which .* found 'questions-aut"):
+    with pytest.raises(ValueError, match=r"'questions-spring', for which .* found 'questions-aut"):
         load_calibrator(path, model=byte_lm, task=second.name)
 
 

@@ -80,6 +80,19 @@ def test_what_is_unknown_is_named(report):
     assert report.groups("code", "river") == {}
 
 
+def test_few_predictions_get_fewer_bins_of_the_same_sums(report):
+    bins, low, high = report.points("choices", 3)
+    whole, _, _ = report.points("choices")
+    assert len(bins.count) == 5
+    assert len(bins.edges) == 6
+    assert bins.count.tolist() == whole.count.view(5, 3).sum(dim=1).tolist()
+    assert bins.confidence_sum.sum().item() == pytest.approx(whole.confidence_sum.sum().item())
+    some = bins.count > 0
+    assert (low[some] <= bins.accuracy[some]).all() and (bins.accuracy[some] <= high[some]).all()
+    with pytest.raises(ValueError, match="merged must be 1, 3 or 5, found 2"):
+        report.points("choices", 2)
+
+
 def test_a_task_without_a_temperature_says_so(report):
     data = deepcopy(report.data)
     data["tasks"]["code"].pop("temperature")

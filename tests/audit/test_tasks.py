@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 from types import SimpleNamespace
@@ -9,15 +10,16 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from coursekit.audit import TASKS
+from coursekit.audit import TASKS, asking
 from coursekit.audit.asking import N_SAMPLES
+from coursekit.audit.assembling import beside_tokens, result_of
 from coursekit.audit.items import calibration_half, digest_of
 from coursekit.calibration import negative_log_likelihood
 from coursekit.calibration.sums import metrics_of, sums_of, table_of
 from coursekit.calibration.temperatures import TEMPERATURES
 from coursekit.data.questions import normalise
 from coursekit.llm import next_token_predictions, score_choices
-from coursekit.llm.answers import sample_answers
+from coursekit.llm.answers import greedy_answers, sample_answers
 
 TEXTS = ["prose", "code"]
 
@@ -201,3 +203,61 @@ def test_a_tokenizer_without_a_beginning_cannot_write_a_text(byte_lm, monkeypatc
     bare = replace(byte_lm, tokenizer=Bare())
     with pytest.raises(ValueError, match="no token for the beginning or the end of a text"):
         TASKS["samples"].items(bare, 8, 0)
+
+
+def test_a_stated_confidence_keeps_the_probability_of_its_answer(byte_lm):
+    task = TASKS["stated"]
+    items = task.items(byte_lm, 8, seed=0)
+    records = task.read(byte_lm, items, 0, None)
+    for item, record in zip(items, records, strict=True):
+        prompt = item.content["prompt"]
+        [answer] = greedy_answers(byte_lm, [prompt], max_new_tokens=asking.LONGEST_ANSWER)
+        assert record["said"] == answer.text
+        if answer.text:
+            [score] = score_choices(byte_lm, [prompt], [[f" {answer.text}"]])
+            assert record["log_prob"] == pytest.approx(score.item(), abs=1e-4)
+        else:
+            assert record["log_prob"] is None
+
+
+def stated_records(n=40):
+    """Questions, and records of a model that always states 90 %, and whose tokens know better."""
+    items = TASKS["stated"].items(None, n, seed=0)
+    records = {
+        item.name: {
+            "said": "x",
+            "right": i % 2 == 0,
+            "stated": None if i % 8 == 0 else 0.9,
+            "log_prob": math.log(0.7 if i % 2 == 0 else 0.3) if i >= 4 else None,
+        }
+        for i, item in enumerate(items)
+    }
+    return items, records
+
+
+def test_stated_confidence_stands_beside_tokens_on_the_same_answers():
+    items, records = stated_records()
+    found = beside_tokens(TASKS["stated"], items, records, 0)
+    assert (found["items"], found["without_probability"], found["unread"]) == (36, 4, 4)
+    # Of 18 right answers 4 are stated with 50 %, the others with 90 %; of the wrong ones all.
+    assert found["token"]["metrics"]["brier"]["estimate"] == pytest.approx(0.09)
+    stated = (4 * 0.25 + 14 * 0.01 + 18 * 0.81) / 36
+    assert found["stated"]["metrics"]["brier"]["estimate"] == pytest.approx(stated)
+    assert found["difference"]["brier"]["estimate"] == pytest.approx(0.09 - stated)
+    assert found["difference"]["brier"]["high"] < 0
+    assert found["stated"]["metrics"]["auroc"]["estimate"] == pytest.approx((14 * 18 / 2) / 324)
+    assert found["difference"]["auroc"]["estimate"] == pytest.approx(1 - (14 * 18 / 2) / 324)
+    assert found["token"]["raw_ece"] == pytest.approx(0.3)
+    result = result_of(TASKS["stated"], items, records, 0)
+    assert result["beside"] == found
+
+
+def test_probabilities_that_are_all_certain_are_no_second_confidence():
+    items, records = stated_records()
+    for record in records.values():
+        record["log_prob"] = -1e-9
+    assert beside_tokens(TASKS["stated"], items, records, 0) is None
+    assert "beside" not in result_of(TASKS["stated"], items, records, 0)
+    for record in records.values():
+        record["log_prob"] = None
+    assert beside_tokens(TASKS["stated"], items, records, 0) is None

@@ -80,3 +80,36 @@ def test_a_right_function_passes_or_is_told_why_not(exercise, right):
 def test_every_exercise_has_four_wrong_functions_and_three_right_ones(chapter, name):
     assert len(TABLES[chapter].WRONG[name]) >= 4
     assert len(TABLES[chapter].RIGHT[name]) >= 3
+
+
+# Exercises whose answer is no function
+
+
+def other_rows(table: str) -> list[object]:
+    exercises = {
+        exercise.name: exercise for module in modules() for exercise in exercises_of(module)
+    }
+    return [
+        pytest.param(exercises[name], answer, id=f"{name}-{what}")
+        for module in TABLES.values()
+        for name, answers in getattr(module, table, {}).items()
+        for what, answer in answers.items()
+    ]
+
+
+@pytest.mark.parametrize(("exercise", "wrong"), other_rows("WRONG_ANSWERS"))
+def test_a_wrong_answer_is_refused(exercise, wrong):
+    result = check(exercise, wrong())
+    assert result.status is Status.WRONG, (result.status, result.message)
+
+
+@pytest.mark.parametrize(("exercise", "mistaken"), other_rows("MISTAKEN_ANSWERS"))
+def test_a_mistake_by_another_way_is_known(exercise, mistaken):
+    result = check(exercise, mistaken())
+    assert result.status is Status.MISTAKE, (result.status, result.message)
+
+
+@pytest.mark.parametrize(("exercise", "right"), other_rows("RIGHT_ANSWERS"))
+def test_a_right_answer_of_another_form_passes(exercise, right):
+    result = check(exercise, right())
+    assert result.status is Status.CORRECT, result.message

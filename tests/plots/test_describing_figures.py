@@ -131,6 +131,10 @@ CASES = {
         ["0.576 and 1", "1 point"],
     ),
     # --- chapters
+    "audit_your_model.readings_by_letter": (
+        lambda f, k: f({"A": {"gap": interval(0.3)}, "B": {"gap": interval(0.1 * k)}}, ["gap"]),
+        ["gap. By report: A 0.30 [0.20, 0.40]; B 0.10 [0.00, 0.20]"],
+    ),
     "applications.gap_rows": (
         lambda f, k: f({"before": {"sums": interval(0.3 * k)}}, "Gaps"),
         ["before: sums 0.3 (0.2 to 0.4)", "1 of 1 intervals excludes"],

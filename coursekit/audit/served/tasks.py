@@ -17,39 +17,35 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from string import ascii_uppercase
 from typing import Any
 
-import torch
-
 from coursekit.audit.asking import (
     ANSWERS,
     CHOICES,
+    HOW_SURE,
+    HOW_SURE_IN_TEXT,
+    IN_CHAT,
     LONGEST_ANSWER,
+    LONGEST_NUMBER,
     N_SAMPLES,
+    STATED,
     ChoiceTask,
     Questions,
+    Stated,
+    counts_of_stated,
     record_of_samples,
+    record_of_stated,
 )
 from coursekit.audit.items import Item, Record
 from coursekit.audit.served.client import ServerError
 from coursekit.audit.served.server import Scores, Server, log_prob_of
-from coursekit.data import Question, matches
+from coursekit.audit.served.wire import Completion
+from coursekit.data import Question
 from coursekit.llm.prompts import lettered
-from coursekit.llm.self_evaluation import parse_confidence
 
-#: What is asked of a chat, which would otherwise explain itself.
-IN_CHAT = "Answer the last question as the ones before it: with the answer alone.\n\n{prompt}"
-HOW_SURE = (
-    "How sure is it that this answer is right, in percent? Write a number from 0 to 100, and "
-    "nothing else."
-)
-UNREAD = 0.5  #: stands for a stated confidence that nobody can read
-#: A stated percentage is a whole number: 100 means at least 99.5.
-STATED_LIMITS = (0.005, 0.995)
 #: How the thoughts of models that think aloud begin.
 THINKING = re.compile(r"<\|?(think|thought|thinking|reasoning|channel)\b", re.IGNORECASE)
 #: Scores of one question may differ by so many nats, and such a share, from request to request:
@@ -74,33 +70,6 @@ class Letters(ChoiceTask):
     def put(self, question: Question) -> tuple[str, str]:
         """Return a question with its options under letters, and the letter of the right one."""
         return lettered(question.question, question.options), ascii_uppercase[question.correct]
-
-
-@dataclass(frozen=True)
-class Stated(Questions):
-    """The probability that a model states for its own answer, in words.
-
-    What it states as 0 or 100 % counts as half a percent away from there, and what nobody can read
-    as 50 %: every answer stays in the evaluation.
-    """
-
-    event: str = "the answer that the model gives is right"
-    default_limit: int = 100
-
-    def prediction(
-        self, item: Item, record: Record, temperature: float
-    ) -> tuple[float, bool, float]:
-        """From what was stated, which a temperature moves on the scale of log-odds."""
-        low, high = STATED_LIMITS
-        stated = UNREAD if record["stated"] is None else record["stated"]
-        share = torch.tensor(min(max(stated, low), high), dtype=torch.float64)
-        logit = share.logit() / temperature
-        right = record["right"]
-        nll = torch.nn.functional.softplus(-logit if right else logit).item()
-        return logit.sigmoid().item(), right, nll
-
-
-STATED = Stated("stated", "Stated confidence", ANSWERS.questions)
 
 
 @dataclass(frozen=True)
@@ -381,7 +350,7 @@ def _stated(server: Server, task: Stated) -> Asking:
         lambda item: (
             2,
             2 * len(item.content["prompt"]) + len(HOW_SURE),
-            LONGEST_ANSWER + 8,
+            LONGEST_ANSWER + LONGEST_NUMBER,
         ),
         _unparsed,
     )
@@ -393,25 +362,49 @@ def _by_words(server: Server, item: Item, seed: int) -> Record:
     settings: dict[str, Any] = {"temperature": 0.0, "seed": number, "stop": "\n"}
     if server.can.chat:
         asked = _asked(prompt)
-        said = server.reply(asked, LONGEST_ANSWER, **settings).text
-        talk = [*asked, {"role": "assistant", "content": said or "(nothing)"}]
+        named = server.can.chat_alternatives or None
+        answer = server.reply(asked, LONGEST_ANSWER, **settings, alternatives=named)
+        talk = [*asked, {"role": "assistant", "content": answer.text or "(nothing)"}]
         talk += [{"role": "user", "content": HOW_SURE}]
-        stated = server.reply(talk, 8, **settings).text
+        stated = server.reply(talk, LONGEST_NUMBER, **settings).text
     else:
-        said = server.write(prompt, LONGEST_ANSWER, **settings).text
-        first = said.split("\n")[0].strip()
-        stated = server.write(f"{prompt} {first}\n{HOW_SURE}\nAnswer:", 8, **settings).text
-    said, stated = _first_line(said), _first_line(stated)[:80]
-    return {
-        "said": said,
-        "right": matches(said, question),
-        "stated": parse_confidence(stated),
-        "text": stated,
-    }
+        named = server.can.alternatives or None
+        answer = server.write(prompt, LONGEST_ANSWER, **settings, alternatives=named)
+        first = answer.text.split("\n")[0].strip()
+        again = HOW_SURE_IN_TEXT.format(prompt=prompt, said=first)
+        stated = server.write(again, LONGEST_NUMBER, **settings).text
+    return record_of_stated(
+        _first_line(answer.text), question, _first_line(stated), log_prob_of_answer(answer)
+    )
+
+
+def log_prob_of_answer(found: Completion) -> float | None:
+    r"""Return the log-probability of the first line that was written, without what ended it.
+
+    None where the server names no probabilities, or nothing was written; and where tokens and text
+    do not belong together.
+
+    Example:
+        >>> from coursekit.audit.served.wire import Token
+        >>> tokens = (Token(" Li", -1.0), Token("ma", -0.5), Token("\n", -0.1))
+        >>> log_prob_of_answer(Completion(" Lima", tokens, None))
+        -1.5
+    """
+    line = found.text.split("\n")[0].strip()
+    if not found.tokens or not line:
+        return None
+    total, spelt = 0.0, ""
+    for token in found.tokens:
+        if token.log_prob is None:
+            return None
+        total += token.log_prob
+        spelt += token.text
+        if spelt.strip() == line:
+            return total
+    return None
 
 
 def _unparsed(records: Sequence[Record]) -> dict[str, Any]:
-    unread = [record["text"] for record in records if record["stated"] is None]
-    _require_read(len(unread), len(records), "a number from 0 to 100")
-    most = Counter(unread).most_common(3)
-    return {"items": len(records), "unread": len(unread), "unread_such_as": [t for t, _ in most]}
+    found = counts_of_stated(records)
+    _require_read(found["unread"], len(records), "a number from 0 to 100")
+    return found

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import torch
 
+from coursekit.chapters.audit_your_model.diagnosis import (
+    DiagnosisExercise,
+    kept_readings,
+    letters_of,
+)
 from coursekit.exercises.engine import ChoiceExercise, FunctionExercise, Mistake
 
 # Three questions about what came before.
@@ -235,4 +240,19 @@ which_claim = ChoiceExercise(
         "b": "Zero lies inside the interval, so even the sign is open.",
         "c": "It says what was seen, with how much data, and what it leaves open.",
     },
+)
+
+blind_diagnosis = DiagnosisExercise(
+    name="blind_diagnosis",
+    title="What was done to each of five models, and the number that shows it",
+    readings=kept_readings(),
+    damages=letters_of(),
+    hints=[
+        "Begin with prose. Who is as accurate as the best? Who is surer than right, and who less "
+        "sure?",
+        "A wrong temperature keeps the accuracy, noise loses it and stays sure, rounding loses it "
+        "and becomes less sure. Then compare the two editions of the exam, letter by letter.",
+        "A number shows a damage if the interval of its report overlaps no other one in that line.",
+    ],
+    insight="You named every damage, and each with a number that shows it.",
 )

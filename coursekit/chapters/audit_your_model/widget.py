@@ -10,11 +10,18 @@ from matplotlib.axes import Axes
 from coursekit.audit import Report
 from coursekit.plots import binned_diagrams, explore
 
+FEW = 500
+
 
 def diagrams_of(reports: Mapping[str, Report], task: str) -> Axes:
-    """Draw the reliability diagrams of one task in several reports, by the names of models."""
-    title = next(iter(reports.values())).task(task)["title"]
-    return binned_diagrams({name: report.points(task) for name, report in reports.items()}, title)
+    """Draw the reliability diagrams of one task in several reports, by the names of models.
+
+    Of fewer than `FEW` predictions three bins become one: an interval of one answer says nothing.
+    """
+    first = next(iter(reports.values())).task(task)
+    merged = 3 if first["predictions"] < FEW else 1
+    points = {name: report.points(task, merged) for name, report in reports.items()}
+    return binned_diagrams(points, first["title"])
 
 
 def report_explorer(reports: Mapping[str, Report]) -> None:

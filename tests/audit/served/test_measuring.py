@@ -8,7 +8,7 @@ import pytest
 
 from coursekit import __main__
 from coursekit.audit import Report, ServerError, audit, audit_served
-from coursekit.audit.asking import CHOICES
+from coursekit.audit.asking import CHOICES, IN_CHAT
 from coursekit.audit.page import summary, to_html
 from coursekit.audit.served.run import Plan, choose, open_client
 
@@ -182,10 +182,10 @@ def test_questions_of_your_own_are_asked(fake, tmp_path, capsys):
     file.write_text("\n".join(rows), encoding="utf-8")
     command = ["audit", fake.address, "--questions", str(file), "--dry-run"]
     assert __main__.main(command) == 0
-    assert "Your questions (10 items)" in capsys.readouterr().out
+    assert "Your questions (own) (10 items)" in capsys.readouterr().out
     assert __main__.main([*command, "--tasks", "stated"]) == 0
     printed = capsys.readouterr().out
-    assert "Your questions (10 items)" in printed
+    assert "Your questions (own) (10 items)" in printed
     assert "Stated confidence (100 items)" in printed
     assert __main__.main(["audit", fake.address, "--dry-run", "--tasks", "stated"]) == 0
     assert "Your questions" not in capsys.readouterr().out
@@ -221,3 +221,39 @@ def test_servers_write_space_and_the_beginning_of_a_text_in_their_own_way(fake):
         pytest.approx(softmax(one["scores"]), abs=1e-9) for one in plain
     ]
     assert len(items) == 8
+
+
+def test_a_stated_confidence_stands_beside_the_tokens_of_the_same_answer(fake):
+    fake.can |= {"chat logprobs"}
+    report = audit_served(fake.address, tasks=["stated"], limit=24, progress=False)
+    beside = report.task("stated")["beside"]
+    assert beside["items"] + beside["without_probability"] == 24
+    assert set(beside["difference"]) >= {"brier", "ece", "gap"}
+    page = to_html(report)
+    assert "Stated, beside the probability of the same answers" in page
+    assert "tokens minus stated" in page
+    # A server that calls every token of a greedy answer certain tells nothing.
+    fake.misbehave = lambda path, body, answer: certain(answer)
+    report = audit_served(fake.address, tasks=["stated"], limit=24, progress=False)
+    assert "beside" not in report.task("stated")
+    assert "Stated, beside" not in to_html(report)
+
+
+def certain(answer):
+    for choice in answer.get("choices", []):
+        for entry in (choice.get("logprobs") or {}).get("content") or []:
+            entry["logprob"] = 0.0
+    return answer
+
+
+def test_the_probability_is_that_of_the_answer_alone(fake):
+    fake.can |= {"chat logprobs"}
+    made, items, found = records(fake, tasks=("stated",), limit=12)
+    for item, record in zip(items, found, strict=True):
+        asked = IN_CHAT.format(prompt=item.content["prompt"])
+        talk = [{"role": "user", "content": asked}]
+        line = made.server.reply(talk, 16, temperature=0.0, stop="\n").text.split("\n")[0]
+        if not line.strip():
+            assert record["log_prob"] is None
+        else:
+            assert record["log_prob"] == pytest.approx(score(f"{asked}:", line.rstrip()), abs=1e-6)

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from coursekit.audit import audit
+from coursekit.chapters.audit_your_model import widget as module
 from coursekit.chapters.audit_your_model.widget import diagrams_of, report_explorer
 
 
@@ -22,9 +23,15 @@ def test_the_figure_has_a_panel_for_each_report(reports):
     plt.close(figure)
 
 
-def test_only_shared_tasks_can_be_chosen(reports, monkeypatch):
-    from coursekit.chapters.audit_your_model import widget as module
+def test_few_answers_stand_in_few_bins(reports):
+    figure = diagrams_of({"full": reports["full"]}, "choices").get_figure(root=True)
+    assert reports["full"].bins("choices").count.sum() < module.FEW
+    offsets = [len(line.get_xdata()) for line in figure.axes[0].lines]
+    assert max(offsets) <= 6
+    plt.close(figure)
 
+
+def test_only_shared_tasks_can_be_chosen(reports, monkeypatch):
     asked = {}
     monkeypatch.setattr(module, "explore", lambda draw, **knobs: asked.update(knobs))
     report_explorer(reports)

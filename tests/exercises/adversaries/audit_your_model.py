@@ -80,3 +80,64 @@ RIGHT = {
         ).sqrt(),
     },
 }
+
+
+def diagnosis_with(**changed):
+    """The right diagnosis, but for some letters."""
+    from coursekit.chapters.audit_your_model.exercises import blind_diagnosis
+
+    return blind_diagnosis.right | changed
+
+
+def right_but(letter, field=None, value=None):
+    """The right damage of a letter with another field, or another number."""
+    from coursekit.chapters.audit_your_model.exercises import blind_diagnosis
+
+    damage, best, _ = blind_diagnosis.right[letter]
+    field = field or best
+    value = blind_diagnosis.readings[letter][field].estimate if value is None else value
+    return diagnosis_with(**{letter: (damage, field, value)})
+
+
+#: Answers that are no functions: what to give to `check`.
+WRONG_ANSWERS = {
+    "blind_diagnosis": {
+        "an end of the interval": lambda: right_but("A", value=-0.053),
+        "the wrong sign": lambda: right_but("A", value=0.034),
+        "the number of the next letter": lambda: right_but("B", value=-0.03),
+        "in percent": lambda: right_but("E", value=28.2),
+        "rounded to one digit": lambda: right_but("D", value=0.2),
+        "too few letters": lambda: {"A": ("rounding", "prose gap", -0.03)},
+        "a damage twice": lambda: diagnosis_with(B=("leak", "prose gap", 0.037)),
+        "an unknown damage": lambda: diagnosis_with(B=("fine", "prose gap", 0.037)),
+        "an unknown field": lambda: diagnosis_with(B=("healthy", "gap", 0.037)),
+        "no number": lambda: diagnosis_with(B=("healthy", "prose gap", "small")),
+        "not a number": lambda: diagnosis_with(B=("healthy", "prose gap", float("nan"))),
+        "two parts": lambda: diagnosis_with(B=("healthy", "prose gap")),
+        "letters of a list": lambda: list(diagnosis_with().values()),
+        "all moved by one": lambda: dict(
+            zip("ABCDE", [*list(diagnosis_with().values())[1:], diagnosis_with()["A"]])
+        ),
+    }
+}
+#: A known mistake by another way than the one that the exercise keeps.
+MISTAKEN_ANSWERS = {
+    "blind_diagnosis": {
+        "leak by the whole exam": lambda: right_but("C", "exam accuracy"),
+        "leak by the fresh edition": lambda: right_but("C", "exam nll, fresh"),
+        "health by the accuracy": lambda: right_but("B", "prose accuracy"),
+        "noise by the accuracy": lambda: right_but("D", "prose accuracy"),
+        "temperature by the likelihood": lambda: right_but("E", "prose nll"),
+    }
+}
+RIGHT_ANSWERS = {
+    "blind_diagnosis": {
+        "three digits": lambda: right_but("D", value=0.167),
+        "another field": lambda: right_but("E", "prose temperature", 1.86),
+        "a tensor": lambda: right_but("E", "prose temperature", torch.tensor(1.86)),
+        "lists": lambda: {letter: list(entry) for letter, entry in diagnosis_with().items()},
+        "another order": lambda: dict(reversed(diagnosis_with().items())),
+        "leak by its likelihood": lambda: right_but("C", "exam nll, published"),
+        "an integer": lambda: right_but("C", "exam accuracy, published", 1),
+    }
+}
