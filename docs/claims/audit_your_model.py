@@ -239,34 +239,46 @@ def four_marks(seed):
 
 
 @LEDGER.measured(
-    "Of the leaked model, published items come out far better than fresh ones; of the healthy one "
-    "they do not.",
-    stands=('*"It passed the exam, so it knows the subject."* So did the model with the leak',),
-    refuted_by="a leaked model that loses more than half as many nats on published items as on "
-    "fresh ones, or a healthy one that loses fewer",
+    "Beside the healthy model on the same exam, the leaked one gains on published items and not on "
+    "fresh ones.",
+    stands=(
+        '*"It passed the exam, so it knows the subject."* So did the model with the leak',
+        "the one with the leak gained on published items and not on fresh ones",
+        "What held each time needs a second report",
+    ),
+    refuted_by="published items that lose more than half of the healthy model's nats, or fresh "
+    "ones that lose fewer",
     variations=SEEDS,
     quick=IN_NOTEBOOK,
+    was="A leak shows within one report: published items far better than fresh ones.",
 )
 def leaks(seed):
-    """Compare the editions within a report, of the leaked model and of the healthy one."""
+    """Compare the editions of the leaked model with those of the healthy one."""
     found = blind(seed)
-    told = {}
-    for name in ("leak", "healthy"):
-        one, other = (found[name][f"exam nll, {edition}"] for edition in ("published", "fresh"))
-        told[name] = (one, other)
-    apart = {name: one.estimate < other.estimate / 2 for name, (one, other) in told.items()}
+    told = {
+        name: [found[name][f"exam nll, {edition}"] for edition in ("published", "fresh")]
+        for name in ("leak", "healthy")
+    }
+    (leaked, fresh), (published, control) = (
+        [one.estimate for one in pair] for pair in told.values()
+    )
     said = "; ".join(f"{name} {one} and {other}" for name, (one, other) in told.items())
-    return apart["leak"] and not apart["healthy"], said
+    return leaked < published / 2 and fresh > control, said
 
 
 @LEDGER.measured(
-    "Each damage has a number that sets its report apart from the other four.",
-    stands="No number sees everything, so a report needs several.",
-    refuted_by="a damage that no number shows, or one number that sets all five apart",
+    "No number sets all five reports apart; a temperature and noise are set apart by some.",
+    stands=(
+        "No number sees everything, so a report needs several.",
+        "A temperature and noise were set apart each time.",
+        "Small reports show the last two by luck alone.",
+    ),
+    refuted_by="a number that sets all five apart, or a report with a wrong temperature or with "
+    "noise that none does",
     variations=SEEDS,
     quick=IN_NOTEBOOK,
 )
-def each_can_be_shown(seed):
+def several_numbers(seed):
     """Count the fields that show each."""
     found = blind(seed)
     shown = {name: len(diagnosis.showing(found, name, name)) for name in found}
@@ -275,4 +287,17 @@ def each_can_be_shown(seed):
         for field in diagnosis.FIELDS
     )
     said = ", ".join(f"{name} {count}" for name, count in shown.items())
-    return min(shown.values()) > 0 and alone < len(found), f"fields: {said}; one at most {alone}"
+    held = min(shown["temperature"], shown["noise"]) > 0 and alone < len(found)
+    return held, f"fields: {said}; one at most {alone}"
+
+
+LEDGER.withdrawn(
+    "Each of the five damages has a number that sets its report apart from the other four.",
+    found="So it is in the draw that the notebook shows. In three others rounding had none once, "
+    "and the leak none twice: 22 published items have long intervals.",
+)
+LEDGER.withdrawn(
+    "Of a healthy model, published and fresh items come out alike, as a lot divided them.",
+    found="In one of three draws they lost 0.68 [0.05, 1.31] and 3.90 [1.98, 5.81] nats: too few "
+    "items, of which many share an answer.",
+)

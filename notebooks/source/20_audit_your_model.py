@@ -651,6 +651,14 @@ expect("your reports and those of the checker, farthest apart", diagnosis.farthe
 # Two lessons lie in the table. No number sees everything, so a report needs several. And the exam as
 # a whole would have praised the model with the leak: what gives it away is the second edition, which
 # it had never seen. *A test that everybody can read needs a twin that nobody has.*
+#
+# How much of this was luck? The same five were made three times more, with other documents, other
+# noise and another lot. A temperature and noise were set apart each time. Rounding was so in two of
+# three draws and the leak in one: with twenty-odd questions, the intervals of an edition are long.
+# Once even the *healthy* model seemed to have seen the published items, as the lot had dealt it the
+# easier countries. What held each time needs a second report: beside a healthy model on the same
+# exam, the one with the leak gained on published items and not on fresh ones. So take editions of
+# hundreds, or compare with a model that has seen neither.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Your own model: a rubric
@@ -704,8 +712,8 @@ expect("your reports and those of the checker, farthest apart", diagnosis.farthe
 # - Accuracy is blind to the first, the calibration error nearly so to the second; a proper score sees
 #   both.
 # - Four kinds of damage leave four marks: a temperature keeps the accuracy and opens a gap; noise
-#   loses accuracy and opens one; rounding loses accuracy, and the gap goes below zero; a leak shows in
-#   the items that leaked, beside fresh ones.
+#   loses accuracy and opens one; rounding loses accuracy, and the gap goes below zero; a leak makes the
+#   published items likely and not the fresh ones. Small reports show the last two by luck alone.
 # - Compare on the same items, paired; ask for narrow intervals with more items, not more digits.
 # - Sums make it scale: one process or many, the same numbers.
 # - A table of results can be audited without its model; a limit is held against an interval; a repair
