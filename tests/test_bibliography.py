@@ -49,9 +49,9 @@ class Work:
     year: str
     fields: dict[str, str]
 
-    def is_named_in(self, words):
-        """Whether its first author is named by the whole surname, and the year is."""
-        return f" {self.surnames[0]} " in f" {words} " and self.year in words.split()
+    def fits(self, before, after):
+        """Whether its first author's whole surname stands before its title, and its year after."""
+        return f" {self.surnames[0]} " in f" {before} " and self.year in after.split()
 
 
 def works(text):
@@ -83,15 +83,20 @@ def further_reading(source):
 
 
 def unknown_titles(bullet, known=WORKS):
-    """What a bullet emphasises that is no title of the bibliography, or not by that author then."""
-    words = plain(re.sub(r"(?<!\*)\*[^*]+\*(?!\*)", " ", bullet))  # who and when, not what
+    """What a bullet emphasises that is no title of the bibliography, or not by that author then.
+
+    Of several works in a bullet each has its own author before its title, and its own year after.
+    """
+    parts = re.split(r"(?<![*\w])\*([^*]+)\*(?!\*)", bullet)
+    for i in reversed(range(1, len(parts), 2)):
+        if plain(parts[i]) in COLLECTIONS:  # the year of what is in it stands after it
+            parts[i - 1 : i + 2] = [parts[i - 1] + parts[i + 1]]
     unknown = []
-    for emphasised in re.findall(r"(?<![*\w])\*([^*]+)\*(?!\*)", bullet):
-        title = plain(emphasised)
-        if title in COLLECTIONS:
-            continue
-        if not any(title in work.titles and work.is_named_in(words) for work in known):
-            unknown.append(emphasised)
+    for i in range(1, len(parts), 2):
+        title, after = plain(parts[i]), plain(parts[i + 1])
+        before = plain(" ".join(parts[:i:2]))  # a second work by the same need not name them again
+        if not any(title in work.titles and work.fits(before, after) for work in known):
+            unknown.append(parts[i])
     return unknown
 
 
@@ -135,6 +140,14 @@ BULLET = "P. Liang et al., *Holistic evaluation of language models*, arXiv:2211.
         # "scaling" contains "Lin", who published in 2022.
         ("A. Nobody, *Scaling everything*, 2022.", ["Scaling everything"]),
         (f"{BULLET[:-1]}; A. Nobody, *Nothing at all*, 2022.", ["Nothing at all"]),
+        # The second work's author or year must be its own, not the first one's.
+        (f"{BULLET[:-1]}; C. Guo, *On calibration of modern neural networks*, 2022.",
+         ["On calibration of modern neural networks"]),
+        (f"C. Guo, *On calibration of modern neural networks*, 2022; {BULLET}",
+         ["On calibration of modern neural networks"]),
+        (f"{BULLET[:-1]}; A. Nobody, *On calibration of modern neural networks*, ICML 2017.",
+         ["On calibration of modern neural networks"]),
+        (f"{BULLET[:-1]}; C. Guo, *On calibration of modern neural networks*, ICML 2017.", []),
         ("C. Guo et al., *On calibration of modern neural networks*, ICML 2017.", []),
         ("C. Guo et al., *On calibration of modern neural*, ICML 2017.",
          ["On calibration of modern neural"]),

@@ -55,6 +55,12 @@ if TYPE_CHECKING:
         sinusoidal,
     )
     from coursekit.lm.prediction import evaluate_loss, sequence_logits
+    from coursekit.lm.privacy import (
+        per_example_gradients,
+        privacy_spent,
+        private_gradient,
+        train_privately,
+    )
     from coursekit.lm.speculative import Kept, Speculation, keep_drafted, speculate
     from coursekit.lm.tokenization import ByteLevelBPE, merge, split_words
     from coursekit.lm.training import History, train
@@ -98,6 +104,9 @@ _HOMES = {
     "merge": "tokenization",
     "next_token_loss": "gpt",
     "parameter_count": "gpt",
+    "per_example_gradients": "privacy",
+    "privacy_spent": "privacy",
+    "private_gradient": "privacy",
     "rotary_angles": "positional",
     "sample": "generation",
     "scaled_dot_product_attention": "attention",
@@ -107,6 +116,7 @@ _HOMES = {
     "speculate": "speculative",
     "split_words": "tokenization",
     "train": "training",
+    "train_privately": "privacy",
     "without_duplicates": "memorization",
 }
 
@@ -148,6 +158,9 @@ __all__ = [
     "merge",
     "next_token_loss",
     "parameter_count",
+    "per_example_gradients",
+    "privacy_spent",
+    "private_gradient",
     "rotary_angles",
     "sample",
     "scaled_dot_product_attention",
@@ -157,6 +170,7 @@ __all__ = [
     "speculate",
     "split_words",
     "train",
+    "train_privately",
     "without_duplicates",
 ]
 

@@ -298,7 +298,9 @@ def check_ids(ids: Tensor, vocab_size: int, context: int, start: int = 0) -> Non
             "For one sequence, add the batch: ids[None]."
         )
     check_context(start, ids.shape[1], context)
-    if ids.device.type == "cpu" and not torch.compiler.is_compiling():
+    # Inside `torch.func.vmap` no number can be read; whoever calls it has checked them before.
+    traced = torch.compiler.is_compiling() or torch._C._functorch.is_functorch_wrapped_tensor(ids)
+    if ids.device.type == "cpu" and not traced:
         low, high = (int(bound) for bound in ids.aminmax())
         if low < 0 or high >= vocab_size:
             raise ValueError(

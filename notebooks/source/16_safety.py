@@ -25,12 +25,13 @@
 # **You will be able to**
 # - plant canaries in a training text, and measure how far a model gives their secrets away;
 # - say what deduplication removes, and what it leaves;
+# - train with differential privacy, compute what it guarantees, and compare what it buys with what
+#   simply learning less would buy;
 # - find a control for "the model has read this", and tell it from "this is easy to read";
 # - compare groups honestly: sample sizes, intervals, and a correction for many comparisons;
 # - test for social bias with templates and a neutral control, without any real-world statistic.
 #
-# **Time:** about 75 minutes; all cells together run in about a minute and a half on two processor
-# cores.
+# **Time:** about 100 minutes; all cells together run in about two minutes on two processor cores.
 #
 # **On the map:** Part III, a real LLM. Before it: applications (15). After it: limits (17).
 
@@ -38,6 +39,7 @@
 import math
 import os
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy.stats import false_discovery_control, ttest_1samp
@@ -60,11 +62,16 @@ from coursekit.lm import (
     NGram,
     TrainingConfig,
     chance_exposure,
+    evaluate_loss,
     exposure,
+    per_example_gradients,
+    privacy_spent,
+    private_gradient,
     sample,
     secret_log_probs,
     sequence_logits,
     train,
+    train_privately,
     without_duplicates,
 )
 
@@ -332,7 +339,9 @@ expect(
 
 # %% [markdown]
 # Most of the leak is gone, not all: over the fifty planted canaries the mean is still above chance,
-# since each was still read, once in each pass over the text. And only *exact* copies were found:
+# since each was still read, once in each pass over the text. (The thirty that were never planted stand
+# higher than in most draws of thirty secrets, too. Thirty is few; other secrets bring them back.) And
+# only *exact* copies were found:
 
 # %%
 copies = pages.repeat_interleave(repetitions, dim=0)
@@ -360,6 +369,247 @@ exercises.what_deduplication_leaves.check(...)
 
 models = {"as it was": log_probs, "without duplicates": log_probs_unique}
 widget.canary_explorer(models, secrets.tolist(), repetitions.tolist())
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Training with differential privacy
+#
+# Deduplication must recognise copies, and leaves one. **Differential privacy** asks for more: whatever
+# a page says, the trained model must be nearly as probable *without* that page. For every set $S$ of
+# models,
+#
+# $$P(\text{model} \in S) \le e^{\varepsilon} \, P_{\text{without}}(\text{model} \in S) + \delta .$$
+#
+# A small $\varepsilon$ means that nobody who sees the model can tell much about the page, by any
+# attack. Abadi et al. (2016) get there by two changes of the gradient, **DP-SGD**:
+#
+# 1. *clip*: cut the gradient of **each page** to a length of at most $C$, so that no page moves the sum
+#    by more;
+# 2. *noise*: add to the sum noise of standard deviation $\sigma C$ in each weight.
+#
+# That takes one gradient for each page (`torch.func.vmap` of `torch.func.grad`). To afford many
+# trainings we take diaries half as long, and a GPT half as wide.
+
+# %%
+short = torch.cat(
+    [diary.sample(1_500, seed=0, length=17), pages[:, :17].repeat_interleave(repetitions, dim=0)]
+)
+held_out = diary.sample(200, seed=77, length=17)
+floor = torch.special.entr(diary.next_token_probs(held_out)[:, :-1]).sum(dim=-1).mean().item()
+
+
+def small_gpt(seed):
+    shape = GPTConfig(tokenizer.vocab_size, context=32, width=32, n_layers=1, n_heads=4)
+    return GPT(shape, torch.Generator().manual_seed(seed))
+
+
+rows = torch.cat([crawl[:100], pages[repetitions == 1]])
+gradients = per_example_gradients(leaky, rows)  # (110, P): one row for each page
+lengths = gradients.norm(dim=1)
+expect("length of a diary's gradient, median", lengths[:100].median(), 1.4, within=0.4)
+expect("length of a canary's that was planted once", lengths[100:].median(), 4.7, within=1.4)
+
+# %% [markdown]
+# To the trained model above, a page that is unlike the others is the one that pulls hardest, and from
+# which clipping takes most.
+#
+# ### Exercise 3: clip each
+
+
+# %%
+def my_clipped_mean(gradients, clip_norm):
+    """Return the mean (P,) of gradients (B, P), each of length clip_norm at most."""
+    ...
+
+
+exercises.clipped_mean.check(my_clipped_mean)
+
+# %% [markdown]
+# The whole step, with noise:
+
+
+# %%
+def private_step(gradients, clip_norm, noise, darts):
+    """Mean of clipped gradients (B, P) with noise: (P,)."""
+    scale = (clip_norm / gradients.norm(dim=1, keepdim=True)).clamp(max=1)
+    total = (gradients * scale).sum(dim=0)
+    return (total + noise * torch.randn(total.shape, generator=darts)) / len(gradients)
+
+
+darts = [torch.Generator().manual_seed(1) for _ in range(2)]
+ours = private_step(gradients, 1.0, 1.0, darts[0])
+packaged = private_gradient(gradients, 1.0, 1.0, len(gradients), darts[1])
+expect("the package's step minus ours, largest", (packaged - ours).abs().max(), 0, within=1e-6)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Four trainings
+#
+# With and without clipping ($C = 1$), with and without noise (of the same size), each with two seeds,
+# on the text *with* its copies. Nothing else differs.
+#
+# **Predict first:** clipped and with noise, how much of the leak of 12 bits is left?
+
+# %%
+my_probability = ...
+guess = predict(
+    "private-training-hides-pins",
+    "Clipped and with noise, PINs planted 16 times have a mean exposure below 6 bits.",
+    my_probability,
+)
+
+
+# %%
+def trained_privately(clip_norm, noise, steps=200, documents=short, seeds=(0, 1)):
+    """For each seed the loss above the entropy, nats per token, and the exposures (80,), bits."""
+    found = []
+    for seed in seeds:
+        model = small_gpt(seed)
+        config = TrainingConfig(steps, 64, warmup_steps=min(50, steps // 4), seed=seed)
+        train_privately(model, documents, config, clip_norm=clip_norm, noise=noise)
+        secret_laws = secret_log_probs(model, prefixes, digits, length=4)
+        found.append((evaluate_loss(model, held_out) - floor, exposure(secret_laws, secrets)))
+    return found
+
+
+settings = {
+    "neither": (math.inf, 0),
+    "clipped": (1, 0),
+    "noise": (math.inf, 1),
+    "clipped, noise": (1, 1),
+}
+runs = {name: trained_privately(*setting) for name, setting in settings.items()}
+
+# %%
+over_seeds = {
+    name: torch.stack([bits for _, bits in run]).mean(dim=0) for name, run in runs.items()
+}
+plots.show(
+    plots.lines_with_intervals(
+        [str(n) for n in times],
+        {name: by_repetition(values) for name, values in over_seeds.items()},
+        "how often the canary stands in the training text",
+        "exposure (bits), mean of two seeds",
+        "Noise takes most of the leak, clipping little",
+    )
+)
+
+
+# %%
+def leak(bits):
+    """Mean exposure of the PINs planted 16 times, bits."""
+    return bits[repetitions == 16].mean().item()
+
+
+both = cal.bootstrap_interval(torch.mean, over_seeds["clipped, noise"][repetitions == 16])
+guess.resolve(both.estimate < 6)
+losses = {name: np.mean([loss for loss, _ in run]) for name, run in runs.items()}
+for name, values in over_seeds.items():
+    print(f"{name:16} exposure {leak(values):4.1f} bits, loss {losses[name]:.2f} above the entropy")
+expect("clipped alone", leak(over_seeds["clipped"]), at_least=9)
+expect("clipped, noise: upper end of the interval", both.high, at_most=7)
+expect("clipped, noise: loss above the entropy, nats", losses["clipped, noise"], 0.24, within=0.06)
+
+# %% [markdown]
+# Noise does it: half of the leak is gone with noise alone, three quarters if gradients are clipped as
+# well; clipping alone changes little. And the loss has risen: the entropy of the language is known here,
+# and so is the price, two tenths of a nat per token.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### What is guaranteed
+#
+# Now the other side: what can we *prove*? An **accountant** adds up what each step gives away (here
+# Rényi's divergence, Mironov et al. 2019; `privacy_spent` gives the same numbers as Google's
+# `dp-accounting`). With $\delta = 10^{-4}$, a page read in 200 steps, each with a chance of 64 in 1,810:
+#
+# What does an $\varepsilon$ say about a PIN? Without its page, every rank is equally probable, so an
+# attacker's first guess is right with probability $1/R$. With the page, by the definition above, with at
+# most $e^\varepsilon / R + \delta$.
+
+# %%
+print("sigma  epsilon   first guess right, at most:  1 page    16 pages")
+for sigma in (0.0, 0.5, 1.0, 2.0):
+    epsilon = privacy_spent(sigma, rate=64 / len(short), steps=200, delta=1e-4)
+    ceilings = [min(1, math.exp(min(k * epsilon, 99)) / 10_000 + 1e-4) for k in (1, 16)]
+    print(f"{sigma:5}  {epsilon:7.1f}{ceilings[0]:36.4f}{ceilings[1]:12.4f}")
+epsilon = privacy_spent(1.0, 64 / len(short), 200, 1e-4)
+expect("epsilon of clipping and noise", epsilon, 3.22, within=0.01)
+
+# %% [markdown]
+# For a PIN that stands on *one* page $\sigma = 1$ proves something: at most one first guess in 400 is
+# right, by whatever attack. For one that stands on 16 pages it proves nothing: the guarantee is for a
+# page, and 16 pages spend sixteen times as much. And without clipping there is no $\varepsilon$ at all,
+# however large the noise, since a single page may move the sum by more than any noise hides.
+#
+# So what was *measured* and what is *proved* are far apart. Which of the two did we buy? There is a
+# control that is easily forgotten.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Or did it just learn less?
+#
+# A model that has learned less also gives less away. The plainest way to learn less is to stop early: no
+# clipping, no noise, no guarantee.
+#
+# **Predict first:** compare them *at the same loss*.
+
+# %%
+my_probability = ...
+guess = predict(
+    "private-beats-stopping-early",
+    "At equal loss, private training leaks at least 2 bits less than training stopped early.",
+    my_probability,
+)
+
+# %%
+early = [trained_privately(math.inf, 0, steps) for steps in (40, 60, 80, 120)]
+early.append(runs["neither"])  # 200 steps
+half = trained_privately(1, 0.5)
+unique_short = without_duplicates(short)
+unique_runs = [trained_privately(math.inf, 0, n, unique_short, seeds=[0])[0] for n in (200, 600)]
+
+# %%
+plots.show(
+    figures.leak_against_loss(
+        {
+            "neither, 40 to 200 steps": [(x, leak(bits)) for run in early for x, bits in run],
+            "noise alone": [(x, leak(bits)) for x, bits in runs["noise"]],
+            "clipped, noise 1/2": [(x, leak(bits)) for x, bits in half],
+            "clipped, noise 1": [(x, leak(bits)) for x, bits in runs["clipped, noise"]],
+            "without duplicates": [(x, bits[30:].mean().item()) for x, bits in unique_runs],
+        },
+        chance_exposure(10_000),
+        "What leaks against what is learned",
+    )
+)
+
+
+# %%
+def against_stopping(run, seed):
+    """Exposure in a private run minus that in its twin, stopped at the same loss: (10,), bits."""
+    plain = sorted(
+        ((each[seed][0], each[seed][1][70:].numpy()) for each in early), key=lambda x: x[0]
+    )
+    losses, bits = zip(*plain, strict=True)
+    loss, private = run[seed]
+    stopped = [np.interp(loss, losses, of_one) for of_one in np.transpose(bits)]
+    return private[70:] - torch.tensor(stopped)
+
+
+pairs = [against_stopping(run, seed) for run in (half, runs["clipped, noise"]) for seed in (0, 1)]
+at_equal_loss = cal.bootstrap_interval(torch.mean, torch.stack(pairs).mean(dim=0))
+print(f"private minus stopped early, at equal loss: {at_equal_loss:.1f} bits")
+guess.resolve(at_equal_loss.estimate < -2)
+expect("its lower end", at_equal_loss.low, at_least=-2.0)
+once = [bits[30:].mean().item() for _, bits in unique_runs]
+expect("without duplicates, 200 steps: exposure, bits", once[0], 2.3, within=0.6)
+expect("600 steps", once[1], at_least=4.0)
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Nearly one curve: the less is left to learn, the more is known by heart, however one got there. *In
+# this exposure* private training bought nothing that stopping early would not. What it buys is the other
+# thing, the guarantee, which stopping early lacks: a bound for each page and any attack, not only for
+# our canaries and our way of asking. A low exposure is no proof.
+#
+# Removing copies is the one that leaves the curve: at the same loss it leaks far less. But look at its
+# second point, three times as many steps: with enough passes, once is often.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What has a real model read?
@@ -594,7 +844,7 @@ expect("the same after Holm's correction", alarms_holm / 200, at_most=0.1)
 # in three. **Holm's method** multiplies the smallest p-value by 9, the next by 8, and so on, and keeps
 # them in order. Then the chance of *any* false alarm is at most 5 %.
 #
-# ### Exercise 3: Holm's correction
+# ### Exercise 4: Holm's correction
 
 
 # %%
@@ -695,7 +945,7 @@ expect(
 # No word is neutral by itself. So the control is the mean of six, template by template, and their own
 # spread is the yardstick: a difference that neutral words also have says nothing about occupations.
 #
-# ### Exercise 4: against the control
+# ### Exercise 5: against the control
 
 
 # %%
@@ -746,7 +996,10 @@ expect("largest difference among neutral words, nats", yardstick, 0.5, within=0.
 # ## What you learned
 #
 # - Exposure turns "does it remember?" into bits, and a control that was never planted stands at 1.44 by
-#   construction. Repetition raises it to the maximum; removing copies takes most of it away.
+#   construction. Repetition raises it, here to the maximum; removing copies takes most of it away.
+# - Noise in the gradient takes most of the leak, and some of the learning. At equal loss a training
+#   that was stopped early gave away no more: what privacy buys is a guarantee for one page, against
+#   any attack.
 # - A model says its secrets as often as it states them: the leak *is* the probability.
 # - Famous passages surprise SmolLM2 less than controls of the same kind do; a reader who has seen
 #   neither finds them alike. It recites none of them. An odd control alone would have made a
@@ -759,7 +1012,11 @@ expect("largest difference among neutral words, nats", yardstick, 0.5, within=0.
 #
 # - *"It was in the data only once, so it is safe."* It is safer. The mean exposure was still above
 #   chance.
-# - *"Deduplicated means private."* Only exact copies were removed, and one copy stays.
+# - *"Deduplicated means private."* Only exact copies were removed, and one copy stays; with more passes
+#   over the text it leaks, too.
+# - *"We added noise, so it is private."* Without clipping there is no guarantee, and with it there is one
+#   for a page, not for what stands on many.
+# - *"The exposure is low, so it is safe."* It is low for these canaries and this attack.
 # - *"The group with the largest gap has the problem."* Some group always has the largest gap, and small
 #   groups most easily.
 # - *"The probability of 'she' after an occupation should be one half."* No standard was needed: the
@@ -773,6 +1030,8 @@ expect("largest difference among neutral words, nats", yardstick, 0.5, within=0.
 # - K. Lee et al., *Deduplicating training data makes language models better*, ACL 2022; N. Kandpal, E.
 #   Wallace, C. Raffel, *Deduplicating training data mitigates privacy risks in language models*, ICML
 #   2022.
+# - M. Abadi et al., *Deep learning with differential privacy*, CCS 2016; I. Mironov, K. Talwar, L. Zhang,
+#   *Rényi differential privacy of the sampled Gaussian mechanism*, arXiv:1908.10530, 2019.
 # - S. Holm, *A simple sequentially rejective multiple test procedure*, Scandinavian Journal of
 #   Statistics 6, 1979; Y. Benjamini, Y. Hochberg, *Controlling the false discovery rate*, Journal of the
 #   Royal Statistical Society B 57, 1995.

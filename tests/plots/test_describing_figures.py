@@ -310,6 +310,10 @@ CASES = {
         lambda f, k: f({"canary": (k * tensor(-1, -2, -3, -4), 1)}, "T"),
         ["canary: rank 2 of 4, 1.0 bits, probability 0.135; the most probable has 0.368"],
     ),
+    "safety.leak_against_loss": (
+        lambda f, k: f({"plain": [(0.1, 12.0 * k), (0.2, 4.0)]}, 1.44, "T"),
+        ["plain: 2 points, from 0.1 to 0.2 across and from 4 to 12 upward", "Chance: 1.44 bits"],
+    ),
     "limits.scaling_curves": (
         lambda f, k: f([10, 100], {"GPT": [4, 2 * k]}, "tokens", "nats", "T"),
         ["GPT: 4 at 10, 2 at 100", "nats, logarithmic against tokens, logarithmic"],

@@ -159,6 +159,80 @@ what_deduplication_leaves = ChoiceExercise(
 )
 
 
+def _clipped_mean(gradients, clip_norm):
+    total = torch.zeros_like(gradients[0])
+    for gradient in gradients:
+        length = math.sqrt(sum(x * x for x in gradient.tolist()))
+        total += gradient * (clip_norm / length if length > clip_norm else 1.0)
+    return total / len(gradients)
+
+
+def _gradients(rng):
+    """Gradients of which some are longer than the clip norm and some shorter, on one side."""
+    directions = torch.tensor(rng.normal(1, 0.5, size=(6, 4)))
+    lengths = torch.tensor([0.2, 0.5, 0.8, 1.5, 4.0, 9.0])[:, None] * float(rng.uniform(0.8, 1.2))
+    return directions / directions.norm(dim=1, keepdim=True) * lengths, 1.0
+
+
+clipped_mean = FunctionExercise(
+    name="clipped_mean",
+    title="The mean of gradients, each of which is clipped",
+    reference=_clipped_mean,
+    inputs=_gradients,
+    edges=[
+        (torch.tensor([[0.0, 0.0], [3.0, 4.0]]), 2.5),  # one document has nothing to say
+        (torch.tensor([[30.0, -40.0]]), 0.5),
+        (torch.tensor([[0.3, 0.1], [-0.2, 0.2], [0.1, 0.0]]), 5.0),  # nothing to clip
+    ],
+    mistakes=[
+        Mistake(
+            name="the mean clipped",
+            wrong=lambda gradients, clip_norm: (
+                gradients.mean(0) * (clip_norm / gradients.mean(0).norm()).clamp(max=1)
+            ),
+            message="You clipped the mean. One document may still be most of it: clip the gradient "
+            "of each document first, then average.",
+        ),
+        Mistake(
+            name="each weight",
+            wrong=lambda gradients, clip_norm: gradients.clamp(-clip_norm, clip_norm).mean(0),
+            message="You limited each weight. Then a gradient of P weights may be sqrt(P) times "
+            "too long, and points elsewhere: scale the whole row by one number.",
+        ),
+        Mistake(
+            name="all made as long",
+            wrong=lambda gradients, clip_norm: (
+                gradients / gradients.norm(dim=1, keepdim=True).clamp(min=1e-12) * clip_norm
+            ).mean(0),
+            message="You gave all gradients the same length. Short ones must stay as they are: the "
+            "factor is 1 at most.",
+        ),
+        Mistake(
+            name="long ones left out",
+            wrong=lambda gradients, clip_norm: (
+                gradients * (gradients.norm(dim=1, keepdim=True) <= clip_norm)
+            ).mean(0),
+            message="You left long gradients out. They are cut to length clip_norm, and count.",
+        ),
+    ],
+    hints=[
+        "`gradients.norm(dim=1, keepdim=True)` has the length of each row.",
+        "Multiply each row by clip_norm / length, clamped to 1 at most; then `.mean(dim=0)`.",
+    ],
+    stub="""
+        def my_clipped_mean(gradients, clip_norm):
+            \"\"\"Return the mean (P,) of gradients (B, P), each of length clip_norm at most.\"\"\"
+            ...
+    """,
+    solution="""
+        def my_clipped_mean(gradients, clip_norm):
+            lengths = gradients.norm(dim=1, keepdim=True)
+            return (gradients * (clip_norm / lengths).clamp(max=1)).mean(dim=0)
+    """,
+    insight="Now no document moves the sum by more than clip_norm: that is what noise can hide.",
+)
+
+
 def _holm(p_values):
     """By the definition of the step-down test: for each, the smallest level that rejects it."""
     m, order = len(p_values), p_values.argsort().tolist()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from coursekit.chapters.safety.figures import secret_ranks
+from coursekit.chapters.safety.figures import leak_against_loss, secret_ranks
 
 LOG_PROBS = torch.tensor([0.1, 0.4, 0.2, 0.3]).log()
 
@@ -29,3 +29,19 @@ def test_secrets_are_sorted_and_the_true_one_is_marked_at_its_rank():
 def test_too_few_or_too_many_curves_are_refused(n):
     with pytest.raises(ValueError, match=f"found {n}"):
         secret_ranks({str(i): (LOG_PROBS, 0) for i in range(n)}, "title")
+
+
+def test_every_training_is_a_point_and_chance_a_line():
+    ax = leak_against_loss({"plain": [(0.1, 12.0), (0.2, 4.0)], "noise": [(0.3, 3.0)]}, 1.44, "T")
+    plain, noise, chance = ax.lines
+    assert list(plain.get_xdata()) == [0.1, 0.2] and list(plain.get_ydata()) == [12.0, 4.0]
+    assert plain.get_linestyle() == "None" and plain.get_marker() != noise.get_marker()
+    assert set(chance.get_ydata()) == {1.44}
+    assert ax.get_ylim()[0] == 0
+    assert "nats per token" in ax.get_xlabel() and "bits" in ax.get_ylabel()
+
+
+@pytest.mark.parametrize("n", [0, 6])
+def test_too_few_or_too_many_ways_to_train_are_refused(n):
+    with pytest.raises(ValueError, match=f"found {n}"):
+        leak_against_loss({str(i): [(0.1, 2.0)] for i in range(n)}, 1.44, "title")

@@ -1,4 +1,4 @@
-"""15 Safety and limits."""
+"""16 Safety."""
 
 from __future__ import annotations
 
@@ -48,8 +48,13 @@ def holm_by_loop(p):
     return adjusted
 
 
-def slope(x, y):
-    return float(((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).square().sum())
+def scaled(g, factor):
+    return (g * factor[:, None]).mean(0)
+
+
+def clipped_by_loop(g, c):
+    rows = [row * min(1.0, c / max(float(row.norm()), 1e-30)) for row in g]
+    return sum(rows) / len(rows)
 
 
 WRONG = {
@@ -63,6 +68,22 @@ WRONG = {
         "place": lambda lp, s: math.log2(len(lp)) - math.log2(s + 1),
         "never the best": lambda lp, s: math.log2(len(lp)) - math.log2(max(rank(lp, s), 2)),
         "base ten": lambda lp, s: math.log10(len(lp) / rank(lp, s)),
+    },
+    "clipped_mean": {
+        "sum": lambda g, c: scaled(g, (c / g.norm(dim=1)).clamp(max=1)) * len(g),
+        "length in absolute values": lambda g, c: scaled(g, (c / g.abs().sum(1)).clamp(max=1)),
+        "length squared": lambda g, c: scaled(g, (c / g.square().sum(1)).clamp(max=1)),
+        "largest weight": lambda g, c: scaled(g, (c / g.abs().amax(1)).clamp(max=1)),
+        "stretched": lambda g, c: scaled(g, (c / g.norm(dim=1).clamp(min=1e-9)).clamp(min=1)),
+        "of length one": lambda g, c: scaled(g, (1 / g.norm(dim=1)).clamp(max=1)),
+        "by the longest": lambda g, c: g.mean(0) * min(1.0, c / float(g.norm(dim=1).max())),
+        "by columns": lambda g, c: (g * (c / g.norm(dim=0)).clamp(max=1)).mean(0),
+        "of those that were clipped": lambda g, c: (
+            scaled(g, (c / g.norm(dim=1)).clamp(max=1))
+            * len(g)
+            / max(int((g.norm(dim=1) > c).sum()), 1)
+        ),
+        "smoothly": lambda g, c: scaled(g, c / (c + g.norm(dim=1))),
     },
     "holm": {
         "above one": lambda p: stepped(p, down(p), limit=False),
@@ -99,6 +120,15 @@ RIGHT = {
         "argsort": lambda lp, s: math.log2(
             len(lp) / (lp.argsort(descending=True).tolist().index(s) + 1)
         ),
+    },
+    "clipped_mean": {
+        "loop": clipped_by_loop,
+        "where": lambda g, c: scaled(
+            g, torch.where(g.norm(dim=1) > c, c / g.norm(dim=1), torch.ones(len(g)))
+        ),
+        "divided": lambda g, c: (g / (g.norm(dim=1, keepdim=True) / c).clamp(min=1)).mean(0),
+        "renorm": lambda g, c: torch.renorm(g, p=2, dim=0, maxnorm=c).mean(0),
+        "matrix": lambda g, c: (c / g.norm(dim=1)).clamp(max=1) @ g / len(g),
     },
     "holm": {
         "loop": lambda p: torch.tensor(holm_by_loop(p)),
