@@ -728,8 +728,8 @@ widget.abstention_explorer(sure, right)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What you learned
 #
-# - Silence below a threshold halves the errors when half is answered, and leaves those of which the
-#   model is sure.
+# - Silence below a threshold lowers the share of errors (here, as raw text, it halves when half is
+#   answered) and leaves those of which the model is sure.
 # - A threshold that kept its limit on the calibration questions is a hope; with a test of each step, in an
 #   order fixed beforehand, it is a promise, and the price is fewer answers.
 # - Conformal sets keep their promise on average over questions and splits, and for no group in
