@@ -16,18 +16,16 @@
 # Nobody offers four options to a chatbot. You ask, it writes, and you wonder whether to believe it.
 # Where is its confidence now? In the probability of the text it wrote? In whether it says the same
 # when asked again? In what it says about itself? Here all of them are put to the test on the same
-# answers, and then put to use: *when should the model rather stay silent?*
+# answers, and the best of them is turned into a probability.
 #
 # **You will be able to**
 # - sample many answers to one question, and turn their agreement into a confidence;
 # - compare likelihood, agreement, semantic entropy, P(True) and stated confidence on equal terms;
 # - judge by sentence embeddings whether two answers mean the same, and tell when that helps;
 # - see that *how you turn a text into a number* decides whether the model looks too sure or too
-#   modest;
-# - let a model abstain below a threshold, and tell a hope about its error rate from a promise;
-# - build prediction sets that hold the truth 90 % of the time, and say what that does not promise.
+#   modest.
 #
-# **Time:** about 85 minutes; all cells together run in two to three minutes on two processor cores.
+# **Time:** about 65 minutes; all cells together run in two to three minutes on two processor cores.
 #
 # **On the map:** Part III, a real LLM. Before it: choosing among given answers (12). After it:
 # when the model should rather stay silent (14).
@@ -295,8 +293,8 @@ better = differences["likelihood a token over likelihood"]
 expect("a token over the whole: lower end", better.low, at_least=0.0)
 
 # %% [markdown]
-# The least calibrated of the three probabilities has the best order: *calibration and order are two
-# virtues*, and only the first is cheap to add. And semantic entropy, which looks at all the
+# A probability that is far too sure orders the answers better than one that is too modest:
+# *calibration and order are two virtues*, and only the first is cheap to add. And semantic entropy, which looks at all the
 # samples, is no better here than counting those that agree. What it adds is to count answers
 # together that say the same in other words; names of cities leave little to paraphrase.
 
@@ -868,8 +866,8 @@ expect("likelihood on invented ones", means["likelihood, invented"].estimate, at
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Fresh data: sums
 #
-# The model may have read every capital a thousand times. Sums of one, two and three digits are
-# fresh, unlimited, and of graded difficulty. Does its confidence follow the difficulty?
+# The model may have read every capital many times. Sums of one, two and three digits are of graded
+# difficulty, and of the longer ones there are too many to learn by heart. Does its confidence follow the difficulty?
 
 # %%
 sums = [q for digits in (1, 2, 3) for q in data.arithmetic_questions(40, digits=digits, seed=1)]
@@ -902,8 +900,19 @@ expect("gap of the likelihood on sums", sum_gap.estimate, -0.16, within=0.08)
 expect("the upper end of that gap", sum_gap.high, at_most=0.0)
 
 # %% [markdown]
-# The same picture on data that nobody can have learned by heart: the likelihood falls with the
-# difficulty, knows right from wrong, and is too modest, just as on capitals.
+# The likelihood falls with the difficulty, and pooled over all sums it is too modest, as on capitals.
+# Does it know right from wrong? The pooled AUROC mixes two things: to see that a sum of one digit is
+# easier than a sum of three is no insight into a single answer. So look within one difficulty:
+
+# %%
+for digits in (1, 2, 3):
+    part = slice(40 * (digits - 1), 40 * digits)
+    within = cal.bootstrap_interval(cal.auroc, sum_sure["likelihood"][part], sum_right[part])
+    print(f"AUROC within {digits} digit{'s' * (digits > 1)}: {within:.1f}")
+
+# %% [markdown]
+# Within one difficulty forty sums leave wide intervals, and what is left of the order shows there.
+# Part of the pooled AUROC is the difficulty.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Repair: from confidence to probability
@@ -928,7 +937,6 @@ def crossed(confidence, a, b):
     return probs
 
 
-n_threads = torch.get_num_threads()
 torch.set_num_threads(1)  # small tables: a second thread waits more than it works
 fit_on, use_on = (~in_test).nonzero().squeeze(1), in_test.nonzero().squeeze(1)
 raw = {name: sure[name].double().clamp(0.01, 0.99) for name in probabilities}
@@ -995,8 +1003,8 @@ expect("the lower end of its lead over agreement", over_agreement.low, at_least=
 expect("gap of the calibrated", cal.gap(best, right), 0.0, within=0.06)
 
 # %% [markdown]
-# The confidence with the worst gap and the best order ends as the best probability. Is that the luck
-# of one cut into halves? A hundred other random cuts:
+# A confidence that was far too sure ends with a lower Brier score than agreement, both after Platt
+# scaling. Is the gain by Platt scaling the luck of one cut into halves? A hundred other random cuts:
 
 
 # %%
@@ -1024,18 +1032,15 @@ plots.show(
 # - The same answers of the same model look too modest by likelihood, a little too modest by agreement
 #   and far too sure by likelihood a token. Say how you read confidence before you call a model
 #   overconfident, and how you asked: here as raw text with examples, and in no other form.
-# - Order and calibration are two virtues: the likelihood a token had the best AUROC and the worst
-#   gap, and after Platt scaling the best Brier score.
+# - Order and calibration are two virtues: the likelihood a token was far too sure, ordered the
+#   answers better than the likelihood, and after Platt scaling had a lower Brier score than
+#   agreement.
 # - Agreement finds what the model makes up, and not what it knows wrongly: Sydney, in most of its
 #   ten samples.
 # - Sentence embeddings judge meaning best of our five judges, and on names of cities no better
 #   confidence came of it. Where the same is said in other words, agreement needs such a judge.
 # - P(True) and stated confidence failed at this size, and followed the wording and the examples more
 #   than the truth.
-# - A threshold that kept its limit on the calibration half is a hope; with an upper bound and a
-#   fixed order it is a promise.
-# - Conformal sets keep their promise on average over questions and splits, and for no group in
-#   particular.
 #
 # ## Common misconceptions
 #
@@ -1046,8 +1051,6 @@ plots.show(
 # - *"Ask the model how sure it is."* First measure, with several wordings, whether its answer means
 #   anything.
 # - *"AUROC 0.94 beats 0.87."* Not when the two judged different answers.
-# - *"A 90 % set is right for nine in ten of my questions."* Of questions like the calibration
-#   questions, on average; of yours, only if yours are like them.
 #
 # ## Further reading
 #
@@ -1061,13 +1064,6 @@ plots.show(
 #   K. Tian et al., *Just ask for calibration*, EMNLP 2023.
 # - X. Wang et al., *Self-consistency improves chain of thought reasoning in language models*, ICLR
 #   2023.
-# - Y. Geifman, R. El-Yaniv, *Selective classification for deep neural networks*, NeurIPS 2017.
-# - A. N. Angelopoulos, S. Bates, *Conformal prediction: a gentle introduction*, Foundations and
-#   Trends in Machine Learning 16, 2023.
-# - C. J. Clopper, E. S. Pearson, *The use of confidence or fiducial limits illustrated in the case
-#   of the binomial*, Biometrika 26, 1934; A. N. Angelopoulos, S. Bates, E. J. Candès, M. I. Jordan,
-#   L. Lei, *Learn then test: calibrating predictive algorithms to achieve risk control*,
-#   arXiv:2110.01052, 2021 (fixed-sequence testing).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## And you?
@@ -1080,5 +1076,6 @@ plots.my_predictions()
 progress()
 
 # %% [markdown]
-# **Next:** [14 Knowing when to be silent](14_knowing_when_to_be_silent.ipynb): a threshold, a promise, and sets of answers.
+# **Next:** [14 Knowing when to be silent](14_knowing_when_to_be_silent.ipynb): a threshold, a
+# promise, and sets of answers.
 # Back to [00 Start here](00_start_here.ipynb).

@@ -1,8 +1,4 @@
-"""Figures of free answers: what was sampled, who knows best, when to stay silent, what a set holds.
-
-Each of them shows a number with what chance alone would do to it: an interval, a band, or the law
-that theory gives.
-"""
+"""Figures of free answers: what was sampled."""
 
 from __future__ import annotations
 
