@@ -901,18 +901,8 @@ expect("the upper end of that gap", sum_gap.high, at_most=0.0)
 
 # %% [markdown]
 # The likelihood falls with the difficulty, and pooled over all sums it is too modest, as on capitals.
-# Does it know right from wrong? The pooled AUROC mixes two things: to see that a sum of one digit is
-# easier than a sum of three is no insight into a single answer. So look within one difficulty:
-
-# %%
-for digits in (1, 2, 3):
-    part = slice(40 * (digits - 1), 40 * digits)
-    within = cal.bootstrap_interval(cal.auroc, sum_sure["likelihood"][part], sum_right[part])
-    print(f"AUROC within {digits} digit{'s' * (digits > 1)}: {within:.1f}")
-
-# %% [markdown]
-# Within one difficulty forty sums leave wide intervals, and what is left of the order shows there.
-# Part of the pooled AUROC is the difficulty.
+# The pooled AUROC mixes two things: to see that a sum of one digit is easier than a sum of three is no
+# insight into a single answer. Do not read it as knowing right from wrong within one difficulty.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Repair: from confidence to probability
