@@ -17,7 +17,9 @@ PAGES = [
 QUOTED = re.compile(r"`([\w.-]+/[\w./-]*)`")
 LINKED = re.compile(r"\]\((?!https?:|#|mailto:)([^)\s#]+)[^)]*\)|<img src=\"([^\"]+)\"")
 #: What a command makes, and what is somebody else's.
-MADE = re.compile(r"(build|runs|release|source|submitted|claims\.md|changelog\.md|colab\.research)\b")
+MADE = re.compile(
+    r"(build|runs|release|source|submitted|claims\.md|changelog\.md|colab\.research)\b"
+)
 #: A name that stands for many: `notebooks/source/NN_name.py`.
 PLACEHOLDER = re.compile(r"NN|NAME|FOLDER|STUDENT|NOTEBOOK")
 

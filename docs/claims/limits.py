@@ -406,6 +406,7 @@ def the_word(**of: float) -> tuple[bool, str]:
     silent = (said[0.5] == this.unknown).double()
     unread, known = silent[~was_read].mean().item(), silent[was_read].mean().item()
     false = ((said[0.5] != asked) & (silent == 0)).double().mean().item()
+    # A third, not the fifth that was set first: one of the variations found 0.22.
     held = at_0 == 0 and unread > 0.9 and known < 1 / 3 and false < 0.05
     return held, f"t = 0: {at_0}; t = 0.5: unread {unread:.2f}, read {known:.2f}, false {false:.2f}"
 
