@@ -82,6 +82,8 @@ LONGEST_FIRST = (
     "tests/audit/test_questions.py",
     "tests/data/test_benchmarks.py",
     "tests/lm/test_memorization.py",
+    "tests/test_distribution.py",
+    "tests/lm/test_speculative.py",
 )
 
 #: Where PyTorch, NumPy and the tokenizer read how many threads they may start.
