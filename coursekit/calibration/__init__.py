@@ -63,6 +63,7 @@ if TYPE_CHECKING:
         effective_sample_size,
         wilson_interval,
     )
+    from coursekit.calibration.multicalibration import Multicalibration, Patch
     from coursekit.calibration.multiclass import (
         adaptive_calibration_error,
         classwise_calibration_error,
@@ -136,6 +137,7 @@ _NAMES = {
         "true_calibration_error",
     ),
     "intervals": ("Interval", "bootstrap_interval", "effective_sample_size", "wilson_interval"),
+    "multicalibration": ("Multicalibration", "Patch"),
     "multiclass": (
         "adaptive_calibration_error",
         "classwise_calibration_error",
@@ -181,6 +183,8 @@ __all__ = [
     "Interval",
     "IsotonicCalibration",
     "MatrixScaling",
+    "Multicalibration",
+    "Patch",
     "PlattScaling",
     "ReliabilityBins",
     "RiskCoverage",
