@@ -22,10 +22,12 @@
 # - measure accuracy and confidence on several tasks in one form, with intervals;
 # - build a negative control, and read what a confidence is really about;
 # - set a simple rule beside a model before you praise it;
-# - find what a pooled calibration hides, and say how many items a group needs;
+# - choose on one half and report on the other, also when the figure has already been seen;
+# - find what a pooled calibration hides, repair many groups at once, and say how many items a group
+#   needs;
 # - tell a likely text from a good one.
 #
-# **Time:** about 75 minutes; all cells together run in about two and a half minutes on two processor
+# **Time:** about 85 minutes; all cells together run in about two and a half minutes on two processor
 # cores.
 #
 # **On the map:** Part III, a real LLM. Before it: multiple choice (12) and free answers (13). After
@@ -48,6 +50,7 @@ from coursekit.chapters.applications import exercises, figures, widget
 from coursekit.data.tasks import LANGUAGES
 
 lm = llm.load()
+CODES = {name: code for code, name in LANGUAGES.items()}
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Before you start: three questions
@@ -74,7 +77,7 @@ exercises.what_a_temperature_cannot_do.check(...)
 #
 # - **Question answering:** capitals, currencies, chemical symbols, sums.
 # - **Translation:** names of countries, languages, months and days, from English into French,
-#   Spanish, German, Finnish and Chinese.
+#   German, Finnish and Chinese.
 # - **Summarization:** the text of a docstring, and four one-line summaries.
 
 # %%
@@ -84,7 +87,8 @@ questions = {
     "symbol": data.element_questions("symbol"),
     "sum": data.arithmetic_questions(60, digits=2),
 }
-questions |= {name: data.translation_questions(code) for code, name in LANGUAGES.items()}
+for language in ("French", "German", "Finnish", "Chinese"):
+    questions[language] = data.translation_questions(CODES[language])
 questions["summary"] = data.summary_questions(n_per_library=24)
 
 for kind in ("sum", "Finnish", "summary"):
@@ -115,8 +119,8 @@ for name in ("Madagascar", "Japan", "April"):
 print(f"left out: {len(left_out)} names; asked: {len(questions['Finnish'])} in every language")
 
 # %% [markdown]
-# A name that any of the five languages writes like English is asked in none of them. So all
-# languages ask for the *same* names, among translations of the *same* wrong ones. What differs
+# A name that any of five languages (Spanish is the fifth) writes like English is asked in none of them.
+# So all languages ask for the *same* names, among translations of the *same* wrong ones. What differs
 # between French and Finnish is French and Finnish.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -124,8 +128,9 @@ print(f"left out: {len(left_out)} names; asked: {len(questions['Finnish'])} in e
 #
 # **The protocol, fixed before we look:** questions are split in halves by *entity*: a country is on
 # the same side in every language and in every kind of question, and so are all docstrings of one
-# source file. The calibration half lends three questions to the prompt as answered examples; the rest
-# of it will fit temperatures, later. The test half is for reporting.
+# source file. On the **calibration half** we choose: three questions lend the prompt its answered
+# examples, the others decide between scores and fit temperatures. Everything that we *report* comes
+# from the **test half**, which chooses nothing.
 #
 # A second score is taken along: that of the same options after `N/A` in place of a question. It will
 # tell what the model thinks of an answer *before* it is asked anything.
@@ -136,28 +141,28 @@ number_of = {}  # every entity gets a number, the same in all kinds of questions
 
 
 def ask(questions, template="Question: {question}\nAnswer: {answer}"):
-    """Score every option after its question, and after no question in particular."""
+    """Score every option after its question, and after no question; return the two halves."""
     calibration, test = data.split_questions(questions)
     examples = [calibration[0], calibration[len(calibration) // 2], calibration[-1]]
-    asked = [q for q in calibration if q not in examples] + test
     shown = [(q.question, q.answer) for q in examples]
-    prompts = llm.few_shot_prompts([q.question for q in asked], shown, template)
-    scores = llm.score_choices(lm, prompts, [[f" {o}" for o in q.options] for q in asked])
-
-    every = sorted({f" {option}" for q in asked for option in q.options})
+    every = sorted({f" {option}" for q in questions for option in q.options})
     [prior] = llm.score_choices(lm, llm.few_shot_prompts(["N/A"], shown, template), [every])
     prior_of = dict(zip(every, prior.tolist(), strict=True))
-    return SimpleNamespace(
-        questions=asked,
-        prompts=prompts,
-        scores=torch.stack(scores),
-        prior=torch.tensor([[prior_of[f" {o}"] for o in q.options] for q in asked]),
-        labels=torch.tensor([q.correct for q in asked]),
-        entity=torch.tensor(
-            [number_of.setdefault(q.split_by[0].name, len(number_of)) for q in asked]
-        ),
-        test=torch.arange(len(asked)) >= len(calibration) - 3,
-    )
+
+    def half(asked):
+        prompts = llm.few_shot_prompts([q.question for q in asked], shown, template)
+        options = [[f" {option}" for option in q.options] for q in asked]
+        names = [q.split_by[0].name for q in asked]
+        return SimpleNamespace(
+            questions=asked,
+            prompts=prompts,
+            scores=torch.stack(llm.score_choices(lm, prompts, options)),
+            prior=torch.tensor([[prior_of[option] for option in four] for four in options]),
+            labels=torch.tensor([q.correct for q in asked]),
+            entity=torch.tensor([number_of.setdefault(name, len(number_of)) for name in names]),
+        )
+
+    return half([q for q in calibration if q not in examples]), half(test)
 
 
 # %% [markdown]
@@ -173,9 +178,10 @@ def first_tokens(text, n=40):
 SUMMARY = "Text: {question}\nSummary in one line: {answer}"
 texts = [replace(q, question=first_tokens(q.question)) for q in questions["summary"]]
 
-asked = {kind: ask(questions[kind]) for kind in questions if kind != "summary"}
-asked["summary"] = ask(texts, SUMMARY)
-print(asked["Finnish"].prompts[0])
+both = {kind: ask(questions[kind]) for kind in questions if kind != "summary"}
+both["summary"] = ask(texts, SUMMARY)
+calibration, test = ({kind: halves[i] for kind, halves in both.items()} for i in (0, 1))
+print(test["Finnish"].prompts[0])
 
 # %% [markdown]
 # **Predict first.** The model has read a lot of French and hardly any Chinese. It will be less
@@ -201,7 +207,7 @@ def judged(scores, labels):
 
 
 accuracy, confidence = {}, {}
-for kind, a in asked.items():
+for kind, a in test.items():
     sure, right = judged(a.scores, a.labels)
     accuracy[kind] = cal.bootstrap_interval(mean, right, groups=a.entity)
     confidence[kind] = cal.bootstrap_interval(mean, sure, groups=a.entity)
@@ -211,26 +217,30 @@ guess.resolve(confidence["French"].estimate - confidence["Chinese"].estimate >= 
 # %%
 plots.show(
     plots.accuracy_and_confidence(
-        {f"{kind} (n = {len(asked[kind].labels)})": accuracy[kind] for kind in asked},
-        {f"{kind} (n = {len(asked[kind].labels)})": confidence[kind] for kind in asked},
+        {f"{kind} (n = {len(a.labels)})": accuracy[kind] for kind, a in test.items()},
+        {f"{kind} (n = {len(a.labels)})": confidence[kind] for kind, a in test.items()},
         "Four options each: how often right, and how sure",
         of="questions",
     )
 )
 
 # %%
-expect("accuracy on capitals", accuracy["capital"].estimate, 0.89, within=0.04)
-expect("accuracy in French", accuracy["French"].estimate, 0.52, within=0.06)
+expect("accuracy on capitals", accuracy["capital"].estimate, 0.94, within=0.04)
+expect("accuracy in French", accuracy["French"].estimate, 0.48, within=0.06)
 expect("accuracy in Chinese", accuracy["Chinese"].estimate, 0.25, within=0.06)
 expect("mean confidence in French", confidence["French"].estimate, 0.87, within=0.03)
 expect("mean confidence in Chinese", confidence["Chinese"].estimate, 0.92, within=0.03)
 expect("accuracy on summaries", accuracy["summary"].estimate, 0.48, within=0.12)
-expect("mean confidence on summaries", confidence["summary"].estimate, 0.96, within=0.03)
+expect("mean confidence on summaries", confidence["summary"].estimate, 0.93, within=0.03)
+for kind, a in test.items():
+    gap = cal.bootstrap_interval(cal.gap, *judged(a.scores, a.labels), groups=a.entity)
+    print(f"{kind:9} confidence minus accuracy {gap:+.2f}")
 
 # %% [markdown]
 # In Chinese the model is at chance, one in four, and says 0.9. *It does not know that it does not
-# know the language.* And with summaries it is surest of all, and wrong every other time. Only for
-# capitals and symbols do the two lie near each other.
+# know the language.* With summaries it is as sure, and wrong every other time. For capitals, symbols and
+# sums no gap can be told from chance; everywhere else the model is surer than right by a fifth to two
+# thirds.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Is it the prompt?
@@ -245,7 +255,7 @@ examples = {
     "Chinese": [("Monday", "星期一"), ("Germany", "德国")],
 }
 for language, shown in examples.items():
-    some = [asked[language].questions[i] for i in asked[language].test.nonzero().flatten()[::3]]
+    some = test[language].questions[::3]
     options = [[f" {option}" for option in q.options] for q in some]
     answers = torch.tensor([q.correct for q in some])
     for template in templates:
@@ -272,12 +282,12 @@ guess = predict(
 )
 
 # %%
-french = asked["French"]
-half = [french.questions[i] for i in french.test.nonzero().flatten()]
+french = test["French"]
 beginning = french.prompts[0].rpartition("Question:")[0]  # the answered examples
-prompts = [f"{beginning}Question: {q.question}\nAnswer:" for q in data.permuted_names(half)]
-nonsense = torch.stack(llm.score_choices(lm, prompts, [[f" {o}" for o in q.options] for q in half]))
-sure, right = judged(nonsense, french.labels[french.test])
+exchanged = data.permuted_names(french.questions)
+prompts = [f"{beginning}Question: {q.question}\nAnswer:" for q in exchanged]
+options = [[f" {option}" for option in q.options] for q in exchanged]
+sure, right = judged(torch.stack(llm.score_choices(lm, prompts, options)), french.labels)
 
 guess.resolve(mean(sure) < 0.75)
 print(f"accuracy {cal.bootstrap_interval(mean, right):.2f}, n = {len(right)}")
@@ -306,15 +316,15 @@ exercises.what_the_control_says.check(...)
 
 # %%
 same = {}
-for kind, a in asked.items():
+for kind, a in test.items():
     same[kind] = mean(a.scores.argmax(dim=-1) == a.prior.argmax(dim=-1))
     print(f"{kind:9} same choice with and without the question: {same[kind]:.0%}")
 
 # %%
-expect("same choice, capitals", same["capital"], 0.31, within=0.06)
-expect("same choice, French", same["French"], 0.60, within=0.08)
+expect("same choice, capitals", same["capital"], 0.36, within=0.06)
+expect("same choice, French", same["French"], 0.70, within=0.08)
 expect("same choice, Chinese", same["Chinese"], 0.83, within=0.08)
-expect("same choice, summaries", same["summary"], 0.70, within=0.12)
+expect("same choice, summaries", same["summary"], 0.62, within=0.12)
 
 # %% [markdown]
 # If the answers owed nothing to the prior, the two choices would agree in one case of four, by luck. In
@@ -322,7 +332,7 @@ expect("same choice, summaries", same["summary"], 0.70, within=0.12)
 # would have named anyway.
 #
 # So divide the prior out, as in notebook 12: $\ln P(\text{answer} \mid \text{question}) - \ln
-# P(\text{answer} \mid \texttt{N/A})$, the pointwise mutual information of question and answer.
+# P(\text{answer} \mid \texttt{N/A})$, the pointwise mutual information (PMI) of question and answer.
 #
 # **Predict first:** is that an improvement, or at least no harm, in *every* kind of question?
 
@@ -334,36 +344,88 @@ guess = predict(
     my_probability,
 )
 
-# %%
-gain, corrected = {}, {}
-for kind, a in asked.items():
-    corrected[kind] = llm.pmi_scores(a.scores, a.prior)
-    before = judged(a.scores, a.labels)[1].double()
-    after = judged(corrected[kind], a.labels)[1].double()
-    gain[kind] = cal.bootstrap_interval(mean, after - before, groups=a.entity)
-    print(f"{kind:9} accuracy {mean(before):.2f} -> {mean(after):.2f}, gain {gain[kind]:+.2f}")
 
+# %%
+def by_pmi(a):
+    """The scores of one half, with the prior of every answer divided out."""
+    return llm.pmi_scores(a.scores, a.prior)
+
+
+def gain_of_pmi(a):
+    """By how much PMI is right more often: one number a question, -1, 0 or 1."""
+    return judged(by_pmi(a), a.labels)[1].double() - judged(a.scores, a.labels)[1].double()
+
+
+gain = {k: cal.bootstrap_interval(mean, gain_of_pmi(a), groups=a.entity) for k, a in test.items()}
 guess.resolve(min(interval.estimate for interval in gain.values()) >= 0)
 
 # %%
-expect("gain in French", gain["French"].estimate, 0.26, within=0.08)
-expect("gain in Finnish", gain["Finnish"].estimate, 0.22, within=0.08)
-expect("gain on summaries", gain["summary"].estimate, 0.40, within=0.15)
-expect("gain on currencies", gain["currency"].estimate, -0.13, within=0.08)
-expect("gain on currencies: the interval lies below 0", gain["currency"].high < 0, True)
-expect(
-    "accuracy in Chinese after it",
-    accuracy["Chinese"].estimate + gain["Chinese"].estimate,
-    0.35,
-    0.07,
+plots.show(
+    plots.interval_rows(
+        gain,
+        "accuracy with PMI minus accuracy with the raw score",
+        "What does dividing by the prior gain? (test half)",
+        reference=(0.0, "nothing gained"),
+    )
 )
 
+# %%
+expect("gain in French", gain["French"].estimate, 0.25, within=0.07)
+expect("gain in German", gain["German"].estimate, 0.32, within=0.08)
+expect("gain on summaries", gain["summary"].estimate, 0.31, within=0.09)
+low_ends = [gain[kind].low for kind in ("French", "German", "Finnish", "summary")]
+expect("lowest end of four intervals", min(low_ends), at_least=0.0)
+expect("currencies: the interval holds 0", 0 in gain["currency"], True)
+expect("Chinese: the interval holds 0", 0 in gain["Chinese"], True)
+
 # %% [markdown]
-# In four languages and with summaries the gain is large, and its interval (paired, by entity) is far
-# from zero: the knowledge was there, under a habit of speech. For currencies the same repair does
-# *harm*: "dollar" and "franc" are the right answer for many countries, and their prior was knowledge.
-# No correction is right for all tasks. In Chinese there is little to uncover: for all we can tell, it
-# may be none.
+# In three languages and with summaries the gain is large, and its interval (paired, by entity) lies above
+# zero: the knowledge was there, under a habit of speech. For the other kinds, gain or loss, we cannot
+# tell. In Chinese there is little to uncover; for all we know, nothing.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Who chooses?
+#
+# Now that we have seen this figure, we could take the better score for every kind. That would be
+# choosing on the test half: what we then report is too good. The calibration half is there to choose
+# on, and it must choose without the figure above.
+
+# %%
+uses_pmi = {kind: mean(gain_of_pmi(a)) > 0 for kind, a in calibration.items()}
+for kind, pmi in uses_pmi.items():
+    n, g = len(calibration[kind].labels), mean(gain_of_pmi(calibration[kind]))
+    print(f"{kind:9} gain on {n} calibration questions {g:+.2f}: take {'PMI' if pmi else 'raw'}")
+
+
+def chosen(kind, a):
+    """The scores that the calibration half chose for a kind, of either half."""
+    return by_pmi(a) if uses_pmi[kind] else a.scores
+
+
+# %%
+everyone = torch.cat([a.entity for a in test.values()])
+by_way = {
+    "raw": lambda kind, a: a.scores,
+    "PMI": lambda kind, a: by_pmi(a),
+    "chosen": chosen,
+}
+right_by = {
+    way: torch.cat([judged(of(k, a), a.labels)[1].double() for k, a in test.items()])
+    for way, of in by_way.items()
+}
+for other in ("raw", "PMI"):
+    difference = right_by["chosen"] - right_by[other]
+    interval = cal.bootstrap_interval(mean, difference, groups=everyone)
+    print(f"accuracy of the chosen scores minus that of {other}: {interval:+.2f}")
+    expect(
+        f"chosen minus {other}", interval.estimate, {"raw": 0.12, "PMI": 0.02}[other], within=0.03
+    )
+
+# %% [markdown]
+# The calibration half takes PMI for seven kinds, and the raw score for currencies and sums: "dollar" and
+# "franc" are the right answer for many countries, so their prior may be knowledge. Chosen so, the scores
+# are right more often than the raw ones, on questions that had no vote. Whether they beat PMI everywhere
+# we cannot tell. From here on, each kind is judged by its chosen score.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A rule that knows no French
@@ -385,10 +447,10 @@ def shared_words(text, line):
     return len(words & set(data.normalise(text).split())) / len(words)
 
 
-four = ("French", "Spanish", "German", "Finnish")
+alphabetic = ("French", "German", "Finnish")
 rule_right = {}
-for kind in (*LANGUAGES.values(), "summary"):
-    a = asked[kind]
+for kind in (*alphabetic, "Chinese", "summary"):
+    a = test[kind]
     likeness = [
         [
             shared_words(q.question, o) if kind == "summary" else alike(q.subject, o)
@@ -401,80 +463,90 @@ for kind in (*LANGUAGES.values(), "summary"):
 # %%
 lead = {}
 for kind, by_rule in rule_right.items():
-    a = asked[kind]
-    by_model = judged(corrected[kind], a.labels)[1]
+    a = test[kind]
+    by_model = judged(chosen(kind, a), a.labels)[1]
     lead[kind] = cal.bootstrap_interval(mean, by_model.double() - by_rule.double(), groups=a.entity)
     print(f"{kind:8} rule {mean(by_rule):.2f}, model {mean(by_model):.2f}, lead {lead[kind]:+.2f}")
 
 # %%
-expect("the rule, in German", mean(rule_right["German"]), 0.96, within=0.02)
+expect("the rule, in German", mean(rule_right["German"]), 0.98, within=0.02)
 expect("the rule, in Chinese: chance", mean(rule_right["Chinese"]), 0.25, within=0.08)
-expect("lead of the model in German", lead["German"].estimate, -0.17, within=0.07)
-expect("the rule leads in all four languages", max(lead[k].estimate for k in four) < 0, True)
-expect("lead of the model on summaries", lead["summary"].estimate, 0.16, within=0.1)
+expect("lead of the model in German", lead["German"].estimate, -0.25, within=0.07)
+expect(
+    "lead in French and German: highest end",
+    max(lead[k].high for k in ("French", "German")),
+    at_most=0.0,
+)
+expect("the rule leads in all three languages", max(lead[k].estimate for k in alphabetic) < 0, True)
+expect("summaries: the interval of the lead holds 0", 0 in lead["summary"], True)
 
 # %% [markdown]
-# A rule of spelling beats the language model in all four languages that share our alphabet. *Brésil* for
-# Brazil can be guessed from its letters; *Allemagne* for Germany cannot. With summaries the model leads,
-# but not by much: most of the choice could be made by counting words.
+# A rule of spelling beats the language model in French and German, and is ahead in Finnish, where chance
+# may do it. *Brésil* for Brazil can be guessed from its letters; *Allemagne* for Germany cannot. With
+# summaries, 29 questions cannot tell the model from counting words.
 #
 # So look where spelling does not help: at the names that the rule gets wrong.
 
 # %%
-alphabetic = [torch.cat([corrected[k] for k in four]), torch.cat([asked[k].labels for k in four])]
-entity = torch.cat([asked[k].entity for k in four])
-guessed = torch.cat([rule_right[k] for k in four])
+scores = torch.cat([chosen(k, test[k]) for k in alphabetic])
+labels, entity = (
+    torch.cat([getattr(test[k], x) for k in alphabetic]) for x in ("labels", "entity")
+)
+guessed = torch.cat([rule_right[k] for k in alphabetic])
+sure, right = judged(scores, labels)
 
-by_spelling, sure_by_spelling = {}, {}
+by_spelling, sure_by_spelling, gap_by_spelling = {}, {}, {}
 for name, inside in {"gives it away": guessed, "does not": ~guessed}.items():
-    sure, right = judged(*(values[inside] for values in alphabetic))
-    name = f"spelling {name}\n(n = {len(right)})"
-    by_spelling[name] = cal.bootstrap_interval(mean, right, groups=entity[inside])
-    sure_by_spelling[name] = cal.bootstrap_interval(mean, sure, groups=entity[inside])
+    of_these, name = {"groups": entity[inside]}, f"spelling {name}\n(n = {int(inside.sum())})"
+    by_spelling[name] = cal.bootstrap_interval(mean, right[inside], **of_these)
+    sure_by_spelling[name] = cal.bootstrap_interval(mean, sure[inside], **of_these)
+    gap_by_spelling[name] = cal.bootstrap_interval(cal.gap, sure[inside], right[inside], **of_these)
+    print(f"{name}: gap {gap_by_spelling[name]:+.2f}".replace("\n", " "))
 
 # %%
 plots.show(
     plots.accuracy_and_confidence(
-        by_spelling, sure_by_spelling, "Four languages, after dividing by the prior", of="questions"
+        by_spelling, sure_by_spelling, "Three languages that share our alphabet", of="questions"
     )
 )
 
 # %%
 easy, hard = by_spelling.values()
-sure_easy, sure_hard = sure_by_spelling.values()
-expect("accuracy where spelling helps", easy.estimate, 0.81, within=0.06)
-expect("accuracy where it does not", hard.estimate, 0.40, within=0.1)
-expect("gap where it helps", sure_easy.estimate - easy.estimate, 0.09, within=0.06)
-expect("gap where it does not", sure_hard.estimate - hard.estimate, 0.38, within=0.12)
+expect("accuracy where spelling helps", easy.estimate, 0.77, within=0.06)
+expect("accuracy where it does not", hard.estimate, 0.32, within=0.09)
+of_easy, of_hard = gap_by_spelling.values()
+expect("gap where it helps", of_easy.estimate, 0.10, within=0.03)
+expect("gap where it does not", of_hard.estimate, 0.40, within=0.12)
+expect("low end of that interval", of_hard.low, at_least=0.1)
 
 # %% [markdown]
 # A good part of what looked like translation is spelling. Where the answer has to be *known*, the model
-# is surer than right by more than a third. A benchmark without such a baseline would have hidden it.
+# is surer than right by more than a third, or so say 19 questions, and surely by a tenth. A benchmark
+# without such a baseline would have hidden it.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## One temperature for everything?
 #
-# A product has one model, and would like one temperature. Fit it on the calibration halves of all ten
+# A product has one model, and would like one temperature. Fit it on the calibration halves of all nine
 # kinds together, and look at the test halves together.
 
+
 # %%
-fitted = {kind: corrected[kind][~a.test] for kind, a in asked.items()}
-held = {kind: corrected[kind][a.test] for kind, a in asked.items()}
-labels = {kind: a.labels[a.test] for kind, a in asked.items()}
+def all_kinds(halves, what):
+    """One field of all kinds together, of one half; the scores are the chosen ones."""
+    if what == "scores":
+        return torch.cat([chosen(kind, a) for kind, a in halves.items()])
+    return torch.cat([getattr(a, what) for a in halves.values()])
 
-calibration_labels = {kind: a.labels[~a.test] for kind, a in asked.items()}
-pooled = cal.TemperatureScaling().fit(
-    torch.cat(list(fitted.values())), torch.cat(list(calibration_labels.values()))
-)
+
+pooled = cal.TemperatureScaling().fit(*(all_kinds(calibration, x) for x in ("scores", "labels")))
 T = pooled.temperature_
-
-everything = judged(torch.cat(list(held.values())) / T, torch.cat(list(labels.values())))
-everyone = torch.cat([a.entity[a.test] for a in asked.values()])
+everything = judged(all_kinds(test, "scores") / T, all_kinds(test, "labels"))
 
 # %%
 plots.show(
     plots.reliability_diagram(
-        *everything, n_bins=10, groups=everyone, title="Ten kinds of questions, one temperature"
+        *everything, n_bins=10, groups=everyone, title="Nine kinds of questions, one temperature"
     )
 )
 
@@ -485,14 +557,14 @@ null = cal.ece_null_distribution(everything[0], n_bins=10, n_simulations=1000, s
 pooled_gap = cal.bootstrap_interval(cal.gap, *everything, groups=everyone)
 print(f"gap {pooled_gap:.2f}, n = {len(everyone)}")
 expect("the temperature", T, 2.3, within=0.4)
-expect("pooled gap on the test halves", pooled_gap.estimate, 0.02, within=0.03)
+expect("pooled gap on the test halves", pooled_gap.estimate, -0.01, within=0.03)
 expect("pooled ECE is what chance alone may give", bool(ece < null.quantile(0.99)), True)
 
 # %% [markdown]
 # This looks like success: one number, and no miscalibration of the pooled test questions can be
 # detected.
 #
-# **Predict first:** and in each of the ten kinds by itself?
+# **Predict first:** and in each of the nine kinds by itself?
 
 # %%
 my_probability = ...
@@ -504,12 +576,13 @@ guess = predict(
 
 # %%
 own, gaps = {}, {"one temperature for all": {}, "one for each": {}}
-for kind, a in asked.items():
-    own[kind] = cal.TemperatureScaling().fit(fitted[kind], calibration_labels[kind]).temperature_
-    name = f"{kind} (n = {len(labels[kind])})"
+for kind, a in test.items():
+    half = calibration[kind]
+    own[kind] = cal.TemperatureScaling().fit(chosen(kind, half), half.labels).temperature_
+    name = f"{kind} (n = {len(a.labels)})"
     for way, t in zip(gaps, (T, own[kind]), strict=True):
-        sure_right = judged(held[kind] / t, labels[kind])
-        gaps[way][name] = cal.bootstrap_interval(cal.gap, *sure_right, groups=a.entity[a.test])
+        sure_right = judged(chosen(kind, a) / t, a.labels)
+        gaps[way][name] = cal.bootstrap_interval(cal.gap, *sure_right, groups=a.entity)
 
 worst = max(abs(interval.estimate) for interval in gaps["one temperature for all"].values())
 guess.resolve(worst <= 0.10)
@@ -517,19 +590,33 @@ guess.resolve(worst <= 0.10)
 # %%
 plots.show(figures.gap_rows(gaps, "What the pooled diagram hid"))
 
+# %% [markdown]
+# Nine gaps, so the largest may be luck. For each kind a permutation test asks whether its gap differs
+# from that of all the others, and Holm's correction (it comes back in notebook 16) makes the nine
+# p-values honest together.
+
 # %%
+sure, right = everything
+numbers = torch.cat([torch.full((len(a.labels),), i) for i, a in enumerate(test.values())])
+members = torch.stack([numbers == i for i in range(len(test))])
+p_values = cal.group_p_values(sure.double() - right.double(), members, n_permutations=5000)
+adjusted = dict(zip(test, cal.holm_adjusted(p_values).tolist(), strict=True))
 one = {name.split(" (")[0]: interval for name, interval in gaps["one temperature for all"].items()}
-expect("gap in Chinese, one temperature", one["Chinese"].estimate, 0.28, within=0.10)
-expect("gap on currencies", one["currency"].estimate, 0.14, within=0.08)
-expect("gap on symbols", one["symbol"].estimate, -0.13, within=0.07)
-for kind in ("Chinese", "currency", "symbol"):
-    expect(f"{kind}: the interval excludes 0", 0 not in one[kind], True)
+for kind in test:
+    print(f"{kind:9} gap {one[kind]:+.2f}")
+
+# %%
+expect("gap in Chinese, one temperature", one["Chinese"].estimate, 0.27, within=0.08)
+expect("gap on sums", one["sum"].estimate, -0.28, within=0.08)
+expect("gap on symbols", one["symbol"].estimate, -0.14, within=0.04)
+for kind in ("Chinese", "sum", "symbol"):
+    expect(f"{kind}: adjusted p-value", adjusted[kind], at_most=0.05)
+expect("smallest adjusted p-value of the others", sorted(adjusted.values())[3], at_least=0.2)
 
 # %% [markdown]
-# The pooled zero was a sum: too sure in Chinese and about currencies, too modest about symbols. (The
-# bootstrap draws whole entities. With sixty of them an interval reaches ten points to either side, so
-# for half of the kinds we cannot tell.) Nobody asks "ten kinds together". For the person who asks for
-# Chinese, the "calibrated" model is surer than right by a quarter.
+# The pooled zero was a sum: too sure in Chinese, too modest about sums and symbols. (The bootstrap
+# draws whole entities. For the other six kinds we cannot tell.) Nobody asks "nine kinds together". For
+# the person who asks for Chinese, the "calibrated" model is surer than right by a quarter.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Was it this split?
@@ -538,29 +625,37 @@ for kind in ("Chinese", "currency", "symbol"):
 # halves of the entities, each time a new common temperature on one half, judged on the other.
 
 # %%
-entity, every_label = (
-    torch.cat([getattr(a, x) for a in asked.values()]) for x in ("entity", "labels")
-)
-every_score = torch.cat(list(corrected.values()))
-is_chinese = torch.cat([torch.full((len(a.labels),), k == "Chinese") for k, a in asked.items()])
+kinds = list(test)
+all_halves = [(kind, half) for kind in kinds for half in both[kind]]
+score = torch.cat([chosen(kind, a) for kind, a in all_halves])
+label, entity = (torch.cat([getattr(a, x) for _, a in all_halves]) for x in ("labels", "entity"))
+kind_number = torch.cat([torch.full((len(a.labels),), kinds.index(k)) for k, a in all_halves])
+is_chinese = kind_number == kinds.index("Chinese")
 
+
+def halves_of(seed):
+    """Another half of the entities to fit on, and the rest `(N,)`, bool."""
+    first = torch.rand(len(number_of), generator=torch.Generator().manual_seed(seed)) < 0.5
+    return first[entity], ~first[entity]
+
+
+# %%
 splits = []
 for seed in range(50):
-    first_half = torch.rand(len(number_of), generator=torch.Generator().manual_seed(seed)) < 0.5
-    fit = first_half[entity]
-    t = cal.TemperatureScaling().fit(every_score[fit], every_label[fit]).temperature_
-    sure, right = judged(every_score[~fit] / t, every_label[~fit])
-    inside = is_chinese[~fit]
-    splits.append((cal.gap(sure, right), cal.gap(sure[inside], right[inside])))
+    fit, held = halves_of(seed)
+    t = cal.TemperatureScaling().fit(score[fit], label[fit]).temperature_
+    sure, right = judged(score / t, label)
+    splits.append([cal.gap(sure[part], right[part]) for part in (held, held & is_chinese)])
 of_all, of_chinese = torch.tensor(splits).T
 
-expect("pooled gap, mean over 50 splits", of_all.mean(), 0.0, within=0.03)
-expect("gap in Chinese, mean over 50 splits", of_chinese.mean(), 0.2, within=0.1)
-expect("gap in Chinese, smallest of the 50", of_chinese.min(), at_least=0.05)
+expect("pooled gap, mean over 50 splits", of_all.mean(), -0.03, within=0.03)
+expect("gap in Chinese, mean over 50 splits", of_chinese.mean(), 0.19, within=0.05)
+expect("gap in Chinese, smallest of the 50", of_chinese.min(), at_least=0.03)
 
 # %% [markdown]
 # The finding stands: pooled near zero, and too sure of Chinese in every one of the fifty. But the first
-# split, with 0.28, was one of the larger throws. A single split's number is never the whole story.
+# split, with 0.27, was one of the larger throws. (The choice between the two scores is kept from the
+# first split, so these fifty are no fresh test of that choice.) A single split's number is never the whole story.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Is one for each better?
@@ -571,12 +666,12 @@ expect("gap in Chinese, smallest of the 50", of_chinese.min(), at_least=0.05)
 
 # %%
 better, losses = {}, []
-for kind, a in asked.items():
+for kind, a in test.items():
     nll = [
-        F.cross_entropy(held[kind].double() / t, labels[kind], reduction="none")
+        F.cross_entropy(chosen(kind, a).double() / t, a.labels, reduction="none")
         for t in (T, own[kind])
     ]
-    better[kind] = cal.bootstrap_interval(mean, nll[0] - nll[1], groups=a.entity[a.test])
+    better[kind] = cal.bootstrap_interval(mean, nll[0] - nll[1], groups=a.entity)
     losses.append(nll[0] - nll[1])
 
 overall = cal.bootstrap_interval(mean, torch.cat(losses), groups=everyone)
@@ -596,13 +691,123 @@ expect("gain, all together, nats", overall.estimate, 0.06, within=0.03)
 expect("   its interval excludes 0", overall.low > 0, True)
 expect("gain, Chinese", better["Chinese"].estimate, 0.3, within=0.2)
 expect("gain, symbols", better["symbol"].estimate, 0.10, within=0.05)
-expect("gain, Spanish", better["Spanish"].estimate, 0.0, within=0.03)
+expect("gain, French", better["French"].estimate, 0.0, within=0.03)
 
 # %% [markdown]
 # Together yes: better, by little, and we can tell. Kind by kind it is a mixed bag. Where the common
-# temperature happened to fit (French, Spanish) there is nothing to gain, and an own one, fitted on some
+# temperature happened to fit (French, German) there is nothing to gain, and an own one, fitted on some
 # fifty questions, adds its own noise. In Chinese even the own temperature leaves a gap: what fifty
 # questions ask for and what the next sixty need is not the same.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Many groups at once: multicalibration
+#
+# A temperature for each kind needs kinds that do not overlap. People do: one asks in Finnish, about a
+# month, from a phone. *Multicalibration* (Hébert-Johnson et al. 2018) asks for a confidence that is right
+# in every one of many groups, at every level of confidence. Its algorithm is short: find the group and the
+# bin of confidence that miss the accuracy most, shift the confidences in there by what is missing, repeat.
+
+
+# %%
+def patched(sure, right, groups, n_bins=5, tolerance=0.005, at_most=200):
+    """Confidences (N,) after patching groups (G, N) until no cell misses by more than tolerance."""
+    for _ in range(at_most):
+        bins = (sure * n_bins).long().clamp(max=n_bins - 1)
+        cells = groups[:, None] & (bins == torch.arange(n_bins)[:, None])  # (G, n_bins, N)
+        missing = (cells * (right - sure)).sum(dim=-1)  # right answers too many or too few
+        if missing.abs().max() / len(sure) <= tolerance:
+            break
+        cell = cells.flatten(0, 1)[missing.abs().argmax()]
+        shift = (right - sure)[cell].mean()
+        sure = torch.where(cell, (sure + shift).clamp(0, 1), sure)
+    return sure
+
+
+in_kind = torch.stack([kind_number == i for i in range(len(kinds))] + [torch.ones_like(is_chinese)])
+fit, held = halves_of(0)
+before, right = (x.double() for x in judged(score / T, label))
+ours = patched(before[fit], right[fit], in_kind[:, fit])
+package = cal.Multicalibration(n_bins=5, tolerance=0.005).fit(
+    before[fit], right[fit], in_kind[:, fit]
+)
+packaged = package.predict(before[fit], in_kind[:, fit])
+expect("largest difference from the package", (ours - packaged).abs().max(), 0, within=1e-9)
+
+# %% [markdown]
+# On the questions that it was fitted on it must look perfect. **Predict first:** on the others, does it
+# beat a temperature for each kind?
+
+# %%
+my_probability = ...
+guess = predict(
+    "multicalibration-beats-temperatures",
+    "On held-out questions, multicalibration has a lower Brier score than one temperature a kind.",
+    my_probability,
+)
+
+
+# %%
+def at_temperatures(fit, groups):
+    """Confidence of all questions (N,), each group at the temperature of its half `fit`."""
+    sure = torch.zeros(len(label), dtype=torch.double)
+    for group in groups:
+        scaling = cal.TemperatureScaling().fit(score[fit & group], label[fit & group])
+        sure[group] = judged(score[group] / scaling.temperature_, label[group])[0].double()
+    return sure
+
+
+def worth(sure, part):
+    """Mean distance of confidence and accuracy over the kinds, and the Brier score, of one part."""
+    distances = [abs(cal.gap(sure[part & kind], right[part & kind])) for kind in in_kind[:-1]]
+    return sum(distances) / len(distances), (sure - right)[part].square().mean().item()
+
+
+table = {}
+for seed in range(30):
+    fit, held = halves_of(seed)
+    common = at_temperatures(fit, in_kind[-1:])
+    ways = {"one temperature": common, "one a kind": at_temperatures(fit, in_kind[:-1])}
+    for name, tolerance in (("multicalibration", 0.005), ("... to the end", 0.0)):
+        patches = cal.Multicalibration(5, tolerance).fit(common[fit], right[fit], in_kind[:, fit])
+        ways[name] = patches.predict(common, in_kind)
+    for name, sure in ways.items():
+        table.setdefault(name, []).append([*worth(sure, fit), *worth(sure, held)])
+table = {name: torch.tensor(rows).double() for name, rows in table.items()}  # (30, 4) each
+
+# %%
+print("mean |gap| of the kinds, and Brier score, over 30 splits")
+for name, rows in table.items():
+    fitted_gap, _, held_gap, held_brier = rows.mean(dim=0).tolist()
+    print(
+        f"{name:17} fitted half {fitted_gap:.2f}, held-out half {held_gap:.2f}; Brier {held_brier:.2f}"
+    )
+
+one_t, own_t, multi, to_the_end = (rows[:, 2:] for rows in table.values())
+guess.resolve(bool(multi[:, 1].mean() < own_t[:, 1].mean()))
+expect(
+    "splits in which it brings the kinds nearer than one temperature",
+    mean(multi[:, 0] < one_t[:, 0]),
+    at_least=0.9,
+)
+expect(
+    "splits in which one temperature a kind has the better Brier score",
+    mean(own_t[:, 1] < multi[:, 1]),
+    at_least=0.85,
+)
+expect("mean |gap|, to the end, fitted half", table["... to the end"][:, 0].mean(), at_most=0.005)
+expect("the same, held-out half", to_the_end[:, 0].mean(), 0.058, within=0.015)
+expect(
+    "splits in which patching to the end has the worse Brier score",
+    mean(to_the_end[:, 1] > multi[:, 1]),
+    at_least=0.7,
+)
+
+# %% [markdown]
+# Multicalibration halves the gaps of the kinds, on questions it has not seen, and hardly moves the Brier
+# score. A temperature for each kind is the better repair *here*: the kinds do not overlap, and one number
+# for each is harder to overfit than a shift for each bin. Patched to the end, the fitted half is perfect
+# and the held-out half is not: what looks like fairness is memory. Its place is where groups overlap and
+# data are many; then no list of temperatures can do what it does.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Exercise 2: the gap of each task
@@ -639,12 +844,11 @@ exercises.is_pooled_enough.check(...)
 # ## Groups within a task: how well known is the country?
 #
 # The same story repeats inside a single kind. Sort the capitals by the country's inhabitants, a crude
-# measure of how much has been written about it, and cut the list in three. (Scores as they are, with
-# nothing fitted, so all questions count.) The intervals of the accuracies are Wilson's: a group in which
+# measure of how much has been written about it, and cut the list in three. The intervals of the accuracies are Wilson's: a group in which
 # all answers are right would give the bootstrap nothing to vary.
 
 # %%
-capitals = asked["capital"]
+capitals = test["capital"]
 order = torch.tensor([q.population for q in capitals.questions]).argsort()
 sure, right = judged(capitals.scores, capitals.labels)
 third_accuracy, third_confidence, third_gap = {}, {}, {}
@@ -664,13 +868,14 @@ plots.show(
 
 # %%
 small, middle, large = third_gap.values()
-expect("gap, small countries", small.estimate, 0.12, within=0.06)
-expect("gap, large countries", large.estimate, -0.03, within=0.04)
-expect("small countries: the interval excludes 0", small.low > 0, True)
+for name, interval in third_gap.items():
+    print(f"{name}: gap {interval:+.2f}")
+    expect("   the interval holds 0", 0 in interval, True)
 
 # %% [markdown]
-# On all capitals together the model is surer than right by five points. That is nobody's experience
-# either: it is twelve for small countries, and none for large ones.
+# By eye the small countries come off worse. By the intervals, 27 questions a group cannot tell: each holds
+# zero. (Asked about all 161 countries, notebook 16 finds the model surer than right where few people
+# live.) *No difference found* is not *no difference*; how many questions would find it?
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Exercise 5: how many items does a group need?
@@ -691,7 +896,7 @@ exercises.items_for_a_group.check(my_items_for_a_group)
 # `torchmetrics` computes it.
 
 # %%
-summaries = asked["summary"]
+summaries = test["summary"]
 written = llm.greedy_answers(lm, summaries.prompts, max_new_tokens=20)
 likelihood = torch.tensor([w.log_prob_per_token for w in written])  # nats a token
 true_lines = [q.answer for q in summaries.questions]
@@ -724,11 +929,12 @@ against_lead = cal.bootstrap_interval(mean, overlap - lead_overlap, groups=summa
 # %%
 expect("mean overlap with the author's line", mean(overlap), 0.19, within=0.04)
 expect("the same, with other texts' lines", mean(others), 0.15, within=0.03)
-expect("the lead's overlap", mean(lead_overlap), 0.26, within=0.02)
-expect("the model's lead over the lead is negative", against_lead.high < 0, True)
+expect("the lead's overlap", mean(lead_overlap), 0.22, within=0.03)
+print(f"model minus lead: {against_lead:+.2f}")
+expect("its interval holds 0", 0 in against_lead, True)
 
 # %% [markdown]
-# The model is hardly above the lines of other texts, and below the first twelve words.
+# The model is hardly above the lines of other texts, and no better than the first twelve words.
 #
 # Does it *know* which of its lines are good? Its own opinion is the log-probability of what it wrote.
 #
@@ -751,7 +957,8 @@ def rank_correlation(a, b):
 
 pooled_rho = cal.bootstrap_interval(rank_correlation, likelihood, overlap, groups=summaries.entity)
 guess.resolve(pooled_rho.low > 0)
-expect("rank correlation, all lines", pooled_rho.estimate, -0.1, within=0.2)
+print(f"rank correlation, all {len(overlap)} lines: {pooled_rho:+.1f}")
+expect("low end of its interval", pooled_rho.low, at_most=0.0)
 
 # %% [markdown]
 # No. The reason is in the lines: many are *word for word* the summary of an example in the prompt.
@@ -777,17 +984,16 @@ own_rho = cal.bootstrap_interval(
     rank_correlation, likelihood[~copied], overlap[~copied], groups=summaries.entity[~copied]
 )
 copies = cal.bootstrap_interval(mean, (overlap - others)[copied], groups=summaries.entity[copied])
-expect("share of copies", mean(copied), 0.42, within=0.12)
+expect("share of copies", mean(copied), 0.38, within=0.11)
 expect("likelihood of copies minus that of the rest, nats a token",
        mean(likelihood[copied]) - mean(likelihood[~copied]), 0.59, within=0.15)  # fmt: skip
-expect("overlap of copies beyond that with other texts", copies.estimate, 0.0, within=0.03)
-expect("rank correlation without the copies", own_rho.estimate, 0.39, within=0.25)
+expect("overlap of copies beyond that with other texts: high end", copies.high, at_most=0.03)
+print(f"rank correlation, the {int((~copied).sum())} lines that are no copies: {own_rho:+.1f}")
 
 # %% [markdown]
 # For a model that predicts text, little is more probable than a text that just came by: the copies are
-# among its surest lines, and have no more to do with the text than a line about another one. Among the lines
-# that it wrote itself, likelihood and overlap do go together. Two groups, each with its own story, and
-# the pooled number told neither: the same lesson as with the temperature.
+# among its surest lines, and have no more to do with the text than a line about another one. Whether
+# likelihood and overlap go together among the lines that it wrote itself, eighteen lines cannot tell.
 #
 # Three things to keep in mind. This is one prompt, and other examples are copied more, or less. An
 # overlap with *one* author's line is a crude measure of quality. And the texts have been on the web for
@@ -816,7 +1022,7 @@ exercises.overlap.check(my_overlap)
 
 # %% tags=["nbval-ignore-output"]
 
-tasks = {kind: (held[kind], labels[kind]) for kind in asked}
+tasks = {kind: (chosen(kind, a), a.labels) for kind, a in test.items()}
 plots.show(widget.task_view(tasks, "Chinese", T))
 
 # %% tags=["nbval-ignore-output"]
@@ -827,17 +1033,19 @@ widget.task_explorer(tasks)
 # ## What you learned
 #
 # - The same model, asked in the same form, is right between one time in four and nine times in ten,
-#   and says about 0.9 nearly everywhere: its confidence does not tell a task that it can do from one
-#   that it cannot.
+#   and says 0.7 to 0.95: its confidence does not tell a task that it can do from one that it cannot.
 # - A negative control showed what that confidence is made of: asked for a name that is not among the
 #   options, the model is just as sure.
-# - Much of a score is the answer's prior. Dividing it out uncovered knowledge in four languages and in
-#   summaries, and harmed currencies, where the prior *was* knowledge.
-# - A rule of spelling beats the model in all four languages with our alphabet. Baselines first.
+# - Much of a score is the answer's prior. Dividing it out uncovered knowledge in three languages and in
+#   summaries. Which score to take for which kind, the calibration half decides, before the test half is
+#   looked at.
+# - A rule of spelling beats the model in French and German. Baselines first.
 # - One temperature for all tasks gave a clean pooled diagram, made of errors that cancel.
+# - Multicalibration, fitted until nothing was left to patch, was perfect on its own half only. Where kinds
+#   do not overlap, a temperature for each was the better repair.
 # - A group needs hundreds of items before a gap of five points can be seen.
-# - A likelier summary need not be a better one: many sure lines were copied from the prompt. The first
-#   twelve words of the text beat the model.
+# - A likelier summary need not be a better one: many sure lines were copied from the prompt. And the first
+#   twelve words of the text were as good as what the model wrote.
 #
 # ## Common misconceptions
 #
@@ -845,7 +1053,7 @@ widget.task_explorer(tasks)
 # - *"Our model is calibrated: the diagram is on the diagonal."* On whose questions?
 # - *"80 % accuracy in translation."* Against which baseline, and are the look-alikes counted?
 # - *"Fit a temperature for every group, then."* Each needs labelled questions of its own, and with few
-#   of them the fit is noise.
+#   of them the fit is noise. (With fifty or more it was worth its noise here, taken together.)
 # - *"A high likelihood means a good text."* It means a text that is easy to predict; copying the prompt
 #   is very easy to predict.
 #
