@@ -56,7 +56,7 @@ def per_example_gradients(model: GPT, documents: Tensor) -> Tensor:
         >>> from coursekit.lm.gpt import GPTConfig
         >>> model = GPT(GPTConfig(vocab_size=8, context=4, width=4, n_layers=1, n_heads=1))
         >>> per_example_gradients(model, torch.tensor([[1, 2, 3], [4, 5, -100]])).shape
-        torch.Size([2, 280])
+        torch.Size([2, 300])
     """
     if documents.ndim != 2:
         raise ValueError(f"documents must be (B, T), found shape {tuple(documents.shape)}.")
@@ -209,7 +209,7 @@ def privacy_spent(noise: float, rate: float, steps: int, delta: float) -> float:
 
     Example:
         >>> round(privacy_spent(noise=1.0, rate=0.01, steps=1000, delta=1e-5), 2)
-        2.1
+        2.11
     """
     if not 0 <= noise < math.inf:
         raise ValueError(f"noise must be 0 or more, found {noise}.")

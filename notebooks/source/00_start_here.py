@@ -468,7 +468,7 @@ print(f"problems found: {len(problems)}")
 # | **III  A real language model** | [11 Next tokens](11_next_token_calibration.ipynb) | SmolLM2 |
 # | | [12 Multiple choice](12_multiple_choice.ipynb) | ask it to choose |
 # | | [13 Free-form answers](13_free_form_answers.ipynb) | let it answer in its own words |
-# | | [14 Knowing when to be silent](14_knowing_when_to_be_silent.ipynb) | promises, and what they cost |
+# | | [14 Knowing when to be silent](14_knowing_when_to_be_silent.ipynb) | promises, and their price |
 # | | [15 Applications](15_applications.ipynb) | let it translate and sum up |
 # | | [16 Safety](16_safety.ipynb) | leaks, groups, pronouns |
 # | | [17 Limits](17_limits.ipynb) | size, data, falsehoods |

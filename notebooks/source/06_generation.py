@@ -1204,8 +1204,8 @@ exercises.which_temperature.check(...)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Faster, and the same law: draft and check
 #
-# So far each word cost one pass through the model. A pass over five words costs hardly more than over
-# one, so let something cheap *draft* a few words, and let the model check them all at once. Does the
+# So far each word took one pass through the model. A pass over five words can take hardly longer than
+# over one, so let something cheap *draft* a few words, and let the model check them all at once. Does the
 # text suffer? Not if the check is right (Leviathan et al. 2023; Chen et al. 2023). The draft has the
 # law $q$, the model $p$:
 #

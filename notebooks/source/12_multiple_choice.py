@@ -546,7 +546,7 @@ expect("low end of its interval over both", low_end, at_least=0)
 #
 # **Your turn.** `crossed_ways(seed=1)` draws everything else anew. Which of the four statements survive,
 # and in how many of the eight pairs? (We drew three times more, and asked two other sets of 20 questions:
-# the list cost 28 to 47 points, the sentence gained 14 to 28, and of format and examples nothing was
+# the list took 28 to 47 points, the sentence gained 14 to 28, and of format and examples nothing was
 # detected in any of the six.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}

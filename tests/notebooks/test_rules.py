@@ -191,11 +191,12 @@ def test_the_readme_and_ci_give_the_same_command():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (command,) = {line for line in readme.splitlines() if line.endswith("&& pytest")}
     *install, test = command.split(" && ")
-    # In a folder of its own, with the checks of style and types in between, and nothing else.
+    # In a folder of its own, with checks of packages, style and types in between, and nothing else.
     run = (ROOT / ".ci" / "run").read_text(encoding="utf-8").replace(".ci/venv", ".venv")
     steps = [line for line in run.splitlines() if line and not line.startswith("#")]
     prepare = ["set -euo pipefail", 'cd "$(dirname "$0")/.."', "rm -rf .venv"]
-    expected = [*prepare, *install, "ruff check", "ruff format --check", "mypy", test]
+    expected = [*prepare, *install, "pip check", "ruff check", "ruff format --check"]
+    expected += ["mypy", test]
     assert steps[: len(expected)] == expected
 
 
