@@ -26,6 +26,7 @@ from coursekit._checks import as_count
 from coursekit.lm.attention import KeyValueCache
 from coursekit.lm.generation import as_generator, check_prompt, check_stop
 from coursekit.lm.gpt import GPT
+from coursekit.lm.llama import Llama
 from coursekit.lm.prediction import Model, device_of, evaluating
 
 
@@ -136,7 +137,7 @@ def speculate(
     """Sample a continuation from the target's own law, with fewer calls of the target.
 
     Args:
-        target: A `GPT`, or a callable from ids `(B, T)` to logits `(B, T, V)`.
+        target: A `GPT`, a `Llama`, or a callable from ids `(B, T)` to logits `(B, T, V)`.
         draft: The like with the same vocabulary, and cheaper; it need not be right.
         prompt: Ids, at least one.
         max_new_tokens: The largest number of tokens to add.
@@ -201,7 +202,7 @@ class _Rereader:
         self.model, self.device = model, device_of(model)
         self.cache: list[KeyValueCache] = []
         self.read: list[int] = []
-        if isinstance(model, GPT):
+        if isinstance(model, GPT | Llama):
             self.cache = model.new_cache(capacity)
             self.model = partial(model, cache=self.cache)
 

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, strategies as st
 from scipy.stats import chisquare
 
-from coursekit.lm import GPT, GPTConfig, generate, keep_drafted, speculate
+from coursekit.lm import GPT, GPTConfig, Llama, LlamaConfig, generate, keep_drafted, speculate
 
 V = 5
 
@@ -97,8 +97,17 @@ def test_texts_have_the_law_of_plain_sampling(drafter, n_drafted):
     )
 
 
-def test_the_cache_changes_nothing():
-    target, draft = model(0), model(1)
+def small_llama():
+    config = LlamaConfig(V, 16, 16, n_layers=2, n_heads=4, n_kv_heads=2, mlp_width=24)
+    llama = Llama(config, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        llama.head.weight.mul_(20)
+    return llama.eval()
+
+
+@pytest.mark.parametrize("target", [model(0), small_llama()], ids=["GPT", "Llama"])
+def test_the_cache_changes_nothing(target):
+    draft = model(1)
     for seed in range(5):
         cached = speculate(target, draft, [1, 2, 3], 12, n_drafted=3, seed=seed)
         plain = speculate(
