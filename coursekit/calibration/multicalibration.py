@@ -24,7 +24,12 @@ from coursekit.calibration._validation import (
 
 
 class Patch(NamedTuple):
-    """A shift of all confidences in one bin of one group."""
+    """A shift of all confidences in one bin of one group.
+
+    Example:
+        >>> Patch(group=0, bin=2, shift=0.25, n_items=4).shift
+        0.25
+    """
 
     group: int  #: number of the group, the row of `groups`
     bin: int  #: number of the bin, 0 for the lowest confidences
