@@ -16,6 +16,7 @@ from torch import Tensor
 
 from coursekit.calibration._validation import (
     ArrayLike,
+    as_correct,
     as_n_bins,
     as_n_draws,
     as_number,
@@ -81,11 +82,12 @@ class Multicalibration:
             groups: Which items belong to each group `(G, N)`, bool; groups may overlap.
 
         Raises:
-            ValueError: If shapes do not fit, or a confidence lies outside [0, 1].
+            ValueError: If shapes do not fit, a confidence lies outside [0, 1], or an outcome or a
+                membership is neither 0 nor 1.
             TypeError: If an argument does not hold numbers.
         """
         p, members = _checked(confidence, groups)
-        right = to_tensor(correct, "correct").double()
+        right = as_correct(correct).to(p)
         if right.shape != p.shape:
             raise ValueError(
                 f"correct must have shape {tuple(p.shape)}, found {tuple(right.shape)}"
@@ -132,13 +134,13 @@ class Multicalibration:
 
 
 def _checked(confidence: ArrayLike, groups: ArrayLike) -> tuple[Tensor, Tensor]:
-    p = to_tensor(confidence, "confidence").double()
-    members = to_tensor(groups, "groups").bool()
-    if p.ndim != 1 or members.ndim != 2 or members.shape[1] != len(p):
+    p, members = to_tensor(confidence, "confidence").double(), to_tensor(groups, "groups")
+    if p.ndim != 1 or members.ndim != 2 or members.shape[1] != len(p) or not members.numel():
         raise ValueError(
-            "confidence must have shape (N,) and groups (G, N), found "
+            "confidence must have shape (N,) and groups (G, N), not empty, found "
             f"{tuple(p.shape)} and {tuple(members.shape)}"
         )
     if not ((p >= 0) & (p <= 1)).all():
         raise ValueError("confidence must lie in [0, 1], found values outside or NaN")
-    return p, members
+    flags = as_correct(members.flatten(), "groups")
+    return p, flags.view(members.shape).to(p.device)

@@ -97,6 +97,10 @@ def test_bad_options(options, message):
         ([0.5, 0.5], [True], [[True, True]], r"correct must have shape \(2,\)"),
         ([1.5], [True], [[True]], r"\[0, 1\]"),
         ([float("nan")], [True], [[True]], r"\[0, 1\]"),
+        ([], [], [[]], r"groups \(G, N\), not empty"),
+        ([0.5], [0.7], [[True]], "correct must hold only True and False"),
+        ([0.5], [float("nan")], [[True]], "correct must hold only True and False"),
+        ([0.5], [True], [[2]], "groups must hold only True and False"),
     ],
 )
 def test_bad_items(sure, right, groups, message):
