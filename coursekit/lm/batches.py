@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from coursekit._checks import as_count, as_seed
-from coursekit.lm.gpt import GPTConfig
-from coursekit.lm.llama import LlamaConfig
+from coursekit.lm.gpt import Shape
 
 PADDING = -100  # PyTorch's own sign for a target that does not count
 
 
-def check_tokens(name: str, tokens: Tensor, config: GPTConfig | LlamaConfig) -> None:
+def check_tokens(name: str, tokens: Tensor, config: Shape) -> None:
     """Refuse what a model of this shape cannot be trained on.
 
     Raises:
@@ -31,6 +30,7 @@ def check_tokens(name: str, tokens: Tensor, config: GPTConfig | LlamaConfig) -> 
             vocab_size, or padding stands anywhere but at the end.
 
     Example:
+        >>> from coursekit.lm.gpt import GPTConfig
         >>> config = GPTConfig(vocab_size=8, context=4, width=4, n_layers=1, n_heads=1)
         >>> check_tokens("data", torch.tensor([[1, 2, 9]]), config)
         Traceback (most recent call last):

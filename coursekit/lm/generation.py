@@ -27,8 +27,7 @@ from torch import Tensor
 from coursekit._chance import throw_darts
 from coursekit._checks import as_count, as_seed
 from coursekit.lm.attention import KeyValueCache
-from coursekit.lm.gpt import GPT
-from coursekit.lm.llama import Llama
+from coursekit.lm.gpt import Decoder
 from coursekit.lm.prediction import Model, device_of, evaluating
 
 Method = Literal["sample", "greedy", "beam"]
@@ -356,7 +355,7 @@ class _Reader:
         self.device = device_of(model)
         self.cache: list[KeyValueCache] = []
         self.model = model
-        if use_cache and isinstance(model, GPT | Llama):
+        if use_cache and isinstance(model, Decoder):
             self.cache = model.new_cache(capacity)
             self.model = partial(model, cache=self.cache, last_only=True)
 
@@ -454,7 +453,7 @@ def check_prompt(
             f"{name} must hold at least one id to start from, such as the one that begins a text, "
             "found none."
         )
-    if isinstance(model, GPT | Llama):
+    if isinstance(model, Decoder):
         context, last = model.config.context, model.config.vocab_size - 1
         if len(prompt) + max_new_tokens > context:
             raise ValueError(

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 import torch
 import torch.nn.functional as F
@@ -116,7 +116,34 @@ class Block(nn.Module):
         return x + self.mlp(self.mlp_norm(x))
 
 
-class GPT(nn.Module):
+class Shape(Protocol):
+    """What whoever asks a model must know of its shape."""
+
+    @property
+    def context(self) -> int:
+        """The largest number of tokens that it reads at once."""
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of tokens that it knows."""
+
+
+class Decoder(nn.Module):
+    """What a `GPT` and a `Llama` have in common: blocks, and a cache by which they read once.
+
+    `generate`, `beam_search`, `speculate` and `sequence_logits` know such a model by it.
+    """
+
+    config: Shape
+    blocks: nn.ModuleList
+
+    def new_cache(self, capacity: int | None = None) -> list[KeyValueCache]:
+        """Return an empty cache for one batch: an entry a layer, room for `capacity` tokens."""
+        tokens = self.config.context if capacity is None else capacity
+        return [KeyValueCache(tokens) for _ in self.blocks]
+
+
+class GPT(Decoder):
     """A decoder-only transformer, initialised as GPT-2.
 
     Args:
@@ -131,6 +158,7 @@ class GPT(nn.Module):
         (1, 3, 256)
     """
 
+    config: GPTConfig
     position_table: Tensor
 
     def __init__(self, config: GPTConfig, generator: torch.Generator | None = None) -> None:
@@ -196,11 +224,6 @@ class GPT(nn.Module):
         if last_only:
             x = x[:, -1:]
         return self.head(self.final_norm(x))
-
-    def new_cache(self, capacity: int | None = None) -> list[KeyValueCache]:
-        """Return an empty cache for one batch: an entry a layer, room for `capacity` tokens."""
-        tokens = self.config.context if capacity is None else capacity
-        return [KeyValueCache(tokens) for _ in self.blocks]
 
     @classmethod
     def from_transformers(cls, model: GPT2LMHeadModel) -> GPT:

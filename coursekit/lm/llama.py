@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from coursekit._checks import as_count
 from coursekit.lm.attention import KeyValueCache, check_heads, fast_causal_attention
-from coursekit.lm.gpt import INITIAL_STD, check_cache, check_ids
+from coursekit.lm.gpt import INITIAL_STD, Decoder, check_cache, check_ids
 from coursekit.lm.positional import apply_rotary, rotary_angles
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ class LlamaBlock(nn.Module):
         return x + self.mlp(self.mlp_norm(x))
 
 
-class Llama(nn.Module):
+class Llama(Decoder):
     """A decoder-only transformer of the Llama family; `generate` and `beam_search` take it.
 
     Args:
@@ -204,6 +204,7 @@ class Llama(nn.Module):
         (1, 3, 256)
     """
 
+    config: LlamaConfig
     cos: Tensor
     sin: Tensor
 
@@ -252,11 +253,6 @@ class Llama(nn.Module):
         if last_only:
             x = x[:, -1:]
         return self.head(self.final_norm(x))
-
-    def new_cache(self, capacity: int | None = None) -> list[KeyValueCache]:
-        """Return an empty cache for one batch: an entry a layer, room for `capacity` tokens."""
-        tokens = self.config.context if capacity is None else capacity
-        return [KeyValueCache(tokens) for _ in self.blocks]
 
     @classmethod
     def from_transformers(cls, model: LlamaForCausalLM) -> Llama:

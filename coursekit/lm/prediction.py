@@ -16,8 +16,7 @@ from torch import Tensor, nn
 
 from coursekit._checks import as_count
 from coursekit.lm.batches import PADDING, as_sequences, check_tokens, inputs_and_targets
-from coursekit.lm.gpt import GPT
-from coursekit.lm.llama import Llama
+from coursekit.lm.gpt import GPT, Decoder
 
 # A GPT, a Llama, or anything that gives logits (B, T, V) for ids (B, T).
 Model = Callable[[Tensor], Tensor]
@@ -50,7 +49,7 @@ def sequence_logits(model: Model, tokens: Tensor, batch_size: int = 64) -> Tenso
                  [0., 0., 5.]]])
     """
     batch_size = as_count(batch_size, "batch_size")
-    if isinstance(model, GPT | Llama):
+    if isinstance(model, Decoder):
         check_tokens("tokens", tokens, model.config)
     if tokens.ndim != 2 or tokens.shape[1] < 2 or len(tokens) == 0:
         raise ValueError(

@@ -25,8 +25,7 @@ from coursekit._chance import throw_darts
 from coursekit._checks import as_count
 from coursekit.lm.attention import KeyValueCache
 from coursekit.lm.generation import as_generator, check_prompt, check_stop
-from coursekit.lm.gpt import GPT
-from coursekit.lm.llama import Llama
+from coursekit.lm.gpt import Decoder
 from coursekit.lm.prediction import Model, device_of, evaluating
 
 
@@ -202,7 +201,7 @@ class _Rereader:
         self.model, self.device = model, device_of(model)
         self.cache: list[KeyValueCache] = []
         self.read: list[int] = []
-        if isinstance(model, GPT | Llama):
+        if isinstance(model, Decoder):
             self.cache = model.new_cache(capacity)
             self.model = partial(model, cache=self.cache)
 
