@@ -10,10 +10,9 @@ from matplotlib.ticker import MaxNLocator
 from coursekit.calibration import Interval
 from coursekit.plots.checks import require_few, require_values
 from coursekit.plots.describing import describe, estimates, named, number, rows_of_intervals, series
-from coursekit.plots.style import COLORS, GRAY, new_axes, style, title_above_legend
+from coursekit.plots.style import COLORS, GRAY, LOOKS, new_axes, style, title_above_legend
 
-#: Colour, marker and line of the curves of one figure.
-_LINES = [("blue", "o", "-"), ("vermillion", "s", "--"), ("green", "D", "-."), ("purple", "^", ":")]
+_LINES = LOOKS[:4]
 #: Colour and marker of the series of one panel.
 _POINTS = (("blue", "o"), ("orange", "D"))
 

@@ -9,10 +9,9 @@ from torch import Tensor
 
 from coursekit.calibration import Interval
 from coursekit.plots.describing import describe, named, number, series
-from coursekit.plots.style import COLORS, new_axes, style, title_above_legend
+from coursekit.plots.style import COLORS, LOOKS, new_axes, style, title_above_legend
 
-#: Colour, marker and line of the curves of one figure.
-_LOOKS = [("blue", "o", "-"), ("vermillion", "s", "--"), ("green", "D", "-."), ("purple", "^", ":")]
+_LOOKS = LOOKS[:4]
 
 
 def answers_of_many(answers: Mapping[str, Tensor], truth: float, xlabel: str, title: str) -> Axes:

@@ -10,10 +10,10 @@ from torch import Tensor
 from coursekit.plots.checks import require_few, require_values
 from coursekit.plots.describing import describe, number, series
 from coursekit.plots.heatmap import heatmap
-from coursekit.plots.style import COLORS, GRAY, new_axes, style
+from coursekit.plots.style import COLORS, GRAY, LOOKS, new_axes, style
 from coursekit.plots.tokens import visible
 
-_LOOKS = [("blue", "o", "-"), ("vermillion", "s", "--"), ("green", "D", "-."), ("purple", "^", ":")]
+_LOOKS = LOOKS[:4]
 
 
 def lines_against_depth(
