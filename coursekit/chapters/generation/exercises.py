@@ -425,10 +425,12 @@ def _thrown(weights, dart):
     return int(throw_darts(laws, darts))
 
 
-def _checked(p, q, word, u, dart):
-    if u * q[word] < p[word]:
-        return word
-    return _thrown([max(0.0, a - b) for a, b in zip(p, q, strict=True)], dart)
+def _missed(p, q):
+    return [max(0.0, a - b) for a, b in zip(p, q, strict=True)]
+
+
+def _checked(p, q, word, u, dart, missed=_missed):
+    return word if u * q[word] < p[word] else _thrown(missed(p, q), dart)
 
 
 def _laws_and_numbers(rng):
@@ -457,39 +459,31 @@ checked = FunctionExercise(
     mistakes=[
         Mistake(
             name="replaced from the model's law",
-            wrong=lambda p, q, word, u, dart: (
-                word if u * q[word] < p[word] else _thrown(list(p), dart)
-            ),
+            wrong=lambda p, q, word, u, dart: _checked(p, q, word, u, dart, lambda p, q: p),
             message="You replaced by a word of the whole law p. Then words that the draft proposes "
             "often get two chances. What is missed is max(0, p - q).",
         ),
         Mistake(
             name="kept if the model likes it enough",
-            wrong=lambda p, q, word, u, dart: (
-                word
-                if u < p[word]
-                else _thrown([max(0.0, a - b) for a, b in zip(p, q, strict=True)], dart)
-            ),
+            wrong=lambda p, q, word, u, dart: word if u < p[word] else _thrown(_missed(p, q), dart),
             message="You kept the word with probability p. It was already drafted with probability "
             "q, so it would come out with p times q: divide, and keep with p / q.",
         ),
         Mistake(
             name="the draft's surplus",
-            wrong=lambda p, q, word, u, dart: (
-                word
-                if u * q[word] < p[word]
-                else _thrown([max(0.0, b - a) for a, b in zip(p, q, strict=True)], dart)
+            wrong=lambda p, q, word, u, dart: _checked(
+                p, q, word, u, dart, lambda p, q: _missed(q, p)
             ),
             message="You took max(0, q - p): words that the draft has too much of. The text lacks "
             "those of which it has too little.",
         ),
         Mistake(
             name="not made to sum to one",
-            wrong=lambda p, q, word, u, dart: (
-                word
-                if u * q[word] < p[word]
-                else _thrown([max(0.0, a - b) for a, b in zip(p, q, strict=True)] + [1.0], dart)
-                % len(p)
+            wrong=lambda p, q, word, u, dart: min(
+                _checked(
+                    p, q, word, u, dart, lambda p, q: [*_missed(p, q), 1 - sum(_missed(p, q))]
+                ),
+                len(p) - 1,
             ),
             message="What is missed sums to less than one. Stretch the dart by its sum, or divide "
             "by it.",
