@@ -51,7 +51,8 @@ def run(options: Namespace) -> int:
     from coursekit.audit.served.run import Plan, choose, open_client
 
     folder = Path(options.output)
-    tasks, limits = choose(_asked(options), options.limit)
+    asked: Any = tasks_of(options)  # whether a server can be asked it, `choose` says
+    tasks, limits = choose(asked, options.limit)
     client = open_client(options.subject, options.key_from, options.concurrency, options.timeout)
     if not options.dry_run:
         require_free(folder, options.resume)
@@ -65,8 +66,3 @@ def run(options: Namespace) -> int:
     page.write_html(report, folder)
     say(f"\n{page.summary(report)}\n\nWritten: report.json and report.html in {folder}.")
     return gate.judge(options, {report.model: report})
-
-
-def _asked(options: Namespace) -> Any:
-    """Return what the command line asks; whether a server can be asked it, `choose` says."""
-    return tasks_of(options)
