@@ -430,7 +430,7 @@ for other in ("raw", "PMI"):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A rule that knows no French
 #
-# Accuracy 0.8 in French: so it knows French? Before praising a model, ask what a *rule* without any
+# Accuracy 0.7 in French: so it knows French? Before praising a model, ask what a *rule* without any
 # knowledge gets. Ours chooses the option that is spelled most like the English name; for summaries,
 # the one that shares most of its words with the text.
 
@@ -615,7 +615,7 @@ expect("smallest adjusted p-value of the others", sorted(adjusted.values())[3], 
 
 # %% [markdown]
 # The pooled zero was a sum: too sure in Chinese, too modest about sums and symbols. (The bootstrap
-# draws whole entities. For the other six kinds we cannot tell.) Nobody asks "nine kinds together". For
+# draws whole entities. Of the other six kinds, after the correction, we cannot tell.) Nobody asks "nine kinds together". For
 # the person who asks for Chinese, the "calibrated" model is surer than right by a quarter.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -655,7 +655,8 @@ expect("gap in Chinese, smallest of the 50", of_chinese.min(), at_least=0.03)
 # %% [markdown]
 # The finding stands: pooled near zero, and too sure of Chinese in every one of the fifty. But the first
 # split, with 0.27, was one of the larger throws. (The choice between the two scores is kept from the
-# first split, so these fifty are no fresh test of that choice.) A single split's number is never the whole story.
+# first split, so these fifty are no fresh test of that choice.) A single split's number is never the
+# whole story.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Is one for each better?
@@ -804,10 +805,10 @@ expect(
 
 # %% [markdown]
 # Multicalibration halves the gaps of the kinds, on questions it has not seen, and hardly moves the Brier
-# score. A temperature for each kind is the better repair *here*: the kinds do not overlap, and one number
-# for each is harder to overfit than a shift for each bin. Patched to the end, the fitted half is perfect
-# and the held-out half is not: what looks like fairness is memory. Its place is where groups overlap and
-# data are many; then no list of temperatures can do what it does.
+# score. A temperature for each kind is the better repair *here*, where the kinds do not overlap. (We tried
+# it with 3 and 10 bins, other tolerances and splits, raw scores and PMI alone: in 26 to 30 of 30 splits.)
+# Patched to the end, the fitted half is perfect and the held-out half is not: what looks like fairness is
+# memory. It was made for groups that overlap, which this notebook has not tried.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Exercise 2: the gap of each task
@@ -843,9 +844,9 @@ exercises.is_pooled_enough.check(...)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Groups within a task: how well known is the country?
 #
-# The same story repeats inside a single kind. Sort the capitals by the country's inhabitants, a crude
-# measure of how much has been written about it, and cut the list in three. The intervals of the accuracies are Wilson's: a group in which
-# all answers are right would give the bootstrap nothing to vary.
+# Does the same story repeat inside a single kind? Sort the capitals by the country's inhabitants, a crude
+# measure of how much has been written about it, and cut the list in three. The intervals of the
+# accuracies are Wilson's: a group in which all answers are right would give the bootstrap nothing to vary.
 
 # %%
 capitals = test["capital"]
@@ -961,7 +962,8 @@ print(f"rank correlation, all {len(overlap)} lines: {pooled_rho:+.1f}")
 expect("low end of its interval", pooled_rho.low, at_most=0.0)
 
 # %% [markdown]
-# No. The reason is in the lines: many are *word for word* the summary of an example in the prompt.
+# Nothing of the kind can be seen. Look at the lines: many are *word for word* the summary of an example
+# in the prompt.
 
 # %%
 in_prompt = {part.split("line: ")[-1] for part in summaries.prompts[0].split("\n\n")[:-1]}
