@@ -454,6 +454,9 @@ checked = FunctionExercise(
         ([0.6, 0.2, 0.2], [0.2, 0.6, 0.2], 0, 0.99, 0.5),  # the model likes it more: always kept
         ([0.0, 0.4, 0.6], [0.6, 0.2, 0.2], 0, 0.0, 0.2),  # impossible for the model, u = 0
         ([0.1, 0.3, 0.2, 0.4], [0.7, 0.1, 0.1, 0.1], 0, 0.9, 0.35),
+        # Other words have too much as well, and what is missed is no share of what was drafted.
+        ([0.3, 0.1, 0.2, 0.4], [0.35, 0.45, 0.15, 0.05], 1, 0.9, 0.31),
+        ([0.3, 0.1, 0.2, 0.4], [0.35, 0.45, 0.15, 0.05], 1, 0.9, 0.048),
         ([0.1, 0.3, 0.2, 0.4], [0.7, 0.1, 0.1, 0.1], 0, 0.9, 0.45),
     ],
     mistakes=[

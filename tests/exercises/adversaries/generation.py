@@ -135,6 +135,12 @@ WRONG = {
         "distance instead": lambda p, q, w, u, d: (
             w if kept(p, q, w, u) else hit([abs(a - b) for a, b in zip(p, q)], d)
         ),
+        "p without the word": lambda p, q, w, u, d: (
+            w if kept(p, q, w, u) else hit([0 if i == w else x for i, x in enumerate(p)], d)
+        ),
+        "missed over q": lambda p, q, w, u, d: (
+            w if kept(p, q, w, u) else hit([x / (b + 1e-9) for x, b in zip(missed(p, q), q)], d)
+        ),
         "one dart for both": lambda p, q, w, u, d: w if kept(p, q, w, u) else hit(missed(p, q), u),
     },
 }
