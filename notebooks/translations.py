@@ -1,0 +1,105 @@
+"""The prose of a notebook in another language, and whether it still says what the English says.
+
+A translation, `notebooks/source/zh/NN_name.md`, holds prose alone: for each cell of Markdown the id
+that `build.py` gives it, in a comment, and below it the translation. The id is a digest of the
+English text, so a cell that changes loses its translation: nothing can go stale unseen. Code cells
+are taken from the English notebook. What is missing is printed, to be translated, by
+`python notebooks/translations.py NN`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+LANGUAGES = {"zh": "简体中文"}
+#: What marks a cell in a translation: `<!-- 0f5a31c2d4e6 -->`, alone on its line.
+MARK = re.compile(r"^<!-- ([0-9a-f]{12}(?:-\d+)?) -->\n", re.MULTILINE)
+#: The target of a link of Markdown, as in `[text](target)`.
+TARGET = re.compile(r"(?<=\]\()([^)\s#]+)")
+
+
+def translation_path(source: Path, language: str) -> Path:
+    """Where the translation of a source is kept."""
+    return source.parent / language / f"{source.stem}.md"
+
+
+def read(path: Path) -> dict[str, str]:
+    """The translated cells by the ids of the English ones; none if there is no such file.
+
+    Raises:
+        ValueError: Text stands above the first mark, or a cell is translated twice.
+    """
+    if not path.exists():
+        return {}
+    above, *parts = MARK.split(path.read_text(encoding="utf-8"))
+    if above.strip():
+        raise ValueError(f"{path.name}: the first line must be a mark, found {above.strip()!r:.60}.")
+    ids = parts[::2]
+    twice = sorted({id for id in ids if ids.count(id) > 1})
+    if twice:
+        raise ValueError(f"{path.name}: more than one translation of {', '.join(twice)}.")
+    return {id: text.strip() for id, text in zip(ids, parts[1::2], strict=True)}
+
+
+def missing(english: NotebookNode, translated: dict[str, str]) -> list[NotebookNode]:
+    """The English cells that have no translation, or have changed since they were translated."""
+    return [
+        cell
+        for cell in english.cells
+        if cell.cell_type == "markdown" and not translated.get(cell.id)
+    ]
+
+
+def left_over(english: NotebookNode, translated: dict[str, str]) -> list[str]:
+    """The ids of translations whose English text is no longer there."""
+    standing = {cell.id for cell in english.cells}
+    return [id for id in translated if id not in standing]
+
+
+def translate(english: NotebookNode, translated: dict[str, str], there: set[str]) -> NotebookNode:
+    """Put the translated prose in place of the English, which it changes.
+
+    Args:
+        english: The notebook as its source says it.
+        translated: What `read` gave.
+        there: The file names of the notebooks that stand beside this one in its language; links to
+            all other files lead one folder up.
+    """
+    for cell in english.cells:
+        if cell.cell_type == "markdown":
+            cell.source = _with_links_from_below(translated[cell.id], there)
+    return english
+
+
+def _with_links_from_below(text: str, there: set[str]) -> str:
+    def moved(match: re.Match[str]) -> str:
+        target = match.group()
+        stays = target in there or re.match(r"[a-z]+:", target)
+        return target if stays else f"../{target}"
+
+    return TARGET.sub(moved, text)
+
+
+def main(prefixes: list[str]) -> int:
+    """Print the cells to be translated, each below its mark, and what is left over; 1 if any."""
+    from build import sources, unexecuted
+
+    found = 0
+    for source in sources(prefixes):
+        english, path = unexecuted(source), translation_path(source, "zh")
+        translated = read(path)
+        for cell in missing(english, translated):
+            print(f"<!-- {cell.id} -->\n{cell.source}\n")
+            found = 1
+        for id in left_over(english, translated):
+            print(f"{path.name}: nothing in English for {id}", file=sys.stderr)
+            found = 1
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
