@@ -37,7 +37,9 @@ def read(path: Path) -> dict[str, str]:
         return {}
     above, *parts = MARK.split(path.read_text(encoding="utf-8"))
     if above.strip():
-        raise ValueError(f"{path.name}: the first line must be a mark, found {above.strip()!r:.60}.")
+        raise ValueError(
+            f"{path.name}: the first line must be a mark, found {above.strip()!r:.60}."
+        )
     ids = parts[::2]
     twice = sorted({id for id in ids if ids.count(id) > 1})
     if twice:
