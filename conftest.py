@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # A test must never write into the learner's own progress. Notebook kernels inherit this.
 os.environ["COURSEKIT_PROGRESS"] = os.path.join(tempfile.mkdtemp(), "progress.json")
+# What is printed is compared in English, wherever the tests run.
+os.environ["COURSEKIT_LANGUAGE"] = "en"
 
 #: The files that take longest, the longest first: they start first, so that at the end no worker
 #: is left alone with one of them. The other test files together are `-m quick`.
@@ -108,7 +110,8 @@ MEASURED = r"(?m)^(✓ .*:) \S+ \(course:"
 DESCRIPTION = r"(?m)^Figure: .*"
 
 # Only coursekit has examples in docstrings; a notebook's source would run when it is searched.
-collect_ignore_glob = ["notebooks/*.py", "notebooks/source/*"]
+# The notebooks of other languages have the same code, which need not run twice.
+collect_ignore_glob = ["notebooks/*.py", "notebooks/source/*", "notebooks/zh/*"]
 
 
 def limit_of_container(name: str) -> float:

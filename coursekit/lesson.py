@@ -14,6 +14,7 @@ from typing import Any
 
 from coursekit import progress
 from coursekit._console import say
+from coursekit._language import tr
 
 __all__ = ["ExpectationFailed", "Guess", "expect", "predict", "prediction_record"]
 
@@ -76,11 +77,16 @@ def expect(
     }.get(form, False)
     if not agrees:
         raise ExpectationFailed(
-            f"{what} must be {_demand(form, bound, within)}, found {_written(value)}. Did a cell "
-            "above change? If not, other versions of the packages may be installed: run "
-            "`python -m coursekit doctor`."
+            tr(
+                "{what} must be {demand}, found {value}. Did a cell above change? If not, other "
+                "versions of the packages may be installed: run `python -m coursekit doctor`.",
+                what=tr(what),
+                demand=_demand(form, bound, within),
+                value=_written(value),
+            )
         )
-    say(f"✓ {what}: {_measured(value, bound, within)} (course: {_claim(form, bound, within)})")
+    measured, claim = _measured(value, bound, within), _claim(form, bound, within)
+    say(tr("✓ {what}: {value} (course: {claim})", what=tr(what), value=measured, claim=claim))
 
 
 def _tolerance(within: Any, form: str, bound: float | bool) -> float:
@@ -97,15 +103,21 @@ def _tolerance(within: Any, form: str, bound: float | bool) -> float:
 def _claim(form: str, bound: float | bool, within: float) -> str:
     """Return what the course has, as it stands behind the learner's own number."""
     if form == "target" and not within:
-        return "the same"
-    return _demand(form, bound, within).replace(" within ", ", agrees within ")
+        return tr("the same")
+    if not within:
+        return _demand(form, bound, within)
+    return tr("{target}, agrees within {within}", target=_written(bound), within=_written(within))
 
 
 def _demand(form: str, bound: float | bool, within: float) -> str:
     """Return what the number must be, for the message when it is not."""
-    if form != "target":
-        return f"{form.replace('_', ' ')} {_written(bound)}"
-    return f"{_written(bound)} within {_written(within)}" if within else _written(bound)
+    if form == "at_least":
+        return tr("at least {bound}", bound=_written(bound))
+    if form == "at_most":
+        return tr("at most {bound}", bound=_written(bound))
+    if not within:
+        return _written(bound)
+    return tr("{target} within {within}", target=_written(bound), within=_written(within))
 
 
 def _measured(value: float | bool, bound: float | bool, within: float) -> str:
@@ -169,11 +181,12 @@ class Guess:
         truth = _number(outcome, "outcome")
         if not isinstance(truth, bool):
             raise TypeError(f"outcome must be True or False, found {truth!r}.")
-        say(f"{truth}: {self.statement}")
+        say(tr("{truth}: {statement}", truth=truth, statement=tr(self.statement)))
         if self.probability is None:
             return
         score = (self.probability - truth) ** 2
-        say(f"You said {self.probability:g}. Brier score: {score:.4g}.")
+        values = {"said": f"{self.probability:g}", "score": f"{score:.4g}"}
+        say(tr("You said {said}. Brier score: {score}.", **values))
         entry = {"probability": self.probability, "outcome": truth}
         progress.update(lambda data: data["predictions"].update({self.name: entry}))
 
@@ -198,10 +211,12 @@ def predict(name: str, statement: str, probability: float | EllipsisType | None)
         You say it is true with probability 0.8.
     """
     if probability is ... or probability is None:
-        say(f"{statement}\nNo guess yet: put a probability in place of `...` and run this again.")
+        say(tr(statement))
+        say(tr("No guess yet: put a probability in place of `...` and run this again."))
         return Guess(name, statement, None)
     probability = _probability(probability)
-    say(f"{statement}\nYou say it is true with probability {probability:g}.")
+    say(tr(statement))
+    say(tr("You say it is true with probability {said}.", said=f"{probability:g}"))
     return Guess(name, statement, probability)
 
 

@@ -2,7 +2,8 @@
 
 We edit `notebooks/source/NN_name.py` (jupytext percent scripts) and commit both the script and the
 executed notebook that this command makes of it. Without arguments it builds all; `--check` builds
-nothing and says which notebooks no longer agree with their source.
+nothing and says which notebooks no longer agree with their source. `--language zh` does the same
+for the Chinese notebooks, `notebooks/zh/NN_name.ipynb`: prose from the translation, code from here.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+import translations
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 from tqdm import tqdm
@@ -41,13 +43,31 @@ def sources(prefixes: list[str]) -> list[Path]:
     return [path for path in everything if not prefixes or path.name.startswith(tuple(prefixes))]
 
 
-def notebook_path(source: Path) -> Path:
+def notebook_path(source: Path, language: str = "en") -> Path:
     """Where the notebook of a source is kept."""
-    return FOLDER / f"{source.stem}.ipynb"
+    return (FOLDER if language == "en" else FOLDER / language) / f"{source.stem}.ipynb"
 
 
-def unexecuted(source: Path) -> NotebookNode:
-    """The notebook as its source says it, with no outputs: a pure function of the source."""
+def unexecuted(source: Path, language: str = "en") -> NotebookNode:
+    """The notebook as its source says it, with no outputs: a pure function of the sources.
+
+    Raises:
+        ValueError: A cell has no translation.
+    """
+    notebook = _in_english(source)
+    if language == "en":
+        return notebook
+    translated = translations.read(translations.translation_path(source, language))
+    there = {f"{one.stem}.ipynb" for one in translated_sources(language)}
+    return translations.translate(notebook, translated, there)
+
+
+def translated_sources(language: str) -> list[Path]:
+    """The sources of which there is a translation."""
+    return [one for one in sources([]) if translations.translation_path(one, language).exists()]
+
+
+def _in_english(source: Path) -> NotebookNode:
     notebook = jupytext.read(source)
     seen: dict[str, int] = {}
     for cell in notebook.cells:
@@ -103,20 +123,22 @@ def _merged_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
     return merged
 
 
-def build(source: Path) -> None:
+def build(source: Path, language: str = "en") -> None:
     """Execute one source and write its notebook."""
-    notebook = unexecuted(source)
+    notebook = unexecuted(source, language)
     execute(notebook)
     nbformat.validate(notebook)
-    nbformat.write(notebook, notebook_path(source))
+    target = notebook_path(source, language)
+    target.parent.mkdir(exist_ok=True)
+    nbformat.write(notebook, target)
 
 
-def differences(source: Path) -> list[str]:
+def differences(source: Path, language: str = "en") -> list[str]:
     """What a committed notebook holds that its source does not say, or the other way round."""
-    target = notebook_path(source)
+    target = notebook_path(source, language)
     if not target.exists():
         return [f"{target.name} does not exist"]
-    wanted, found = unexecuted(source).cells, nbformat.read(target, as_version=4).cells
+    wanted, found = unexecuted(source, language).cells, nbformat.read(target, as_version=4).cells
     if len(wanted) != len(found):
         return [f"{target.name} has {len(found)} cells, its source {len(wanted)}"]
     return [
@@ -131,19 +153,22 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("prefix", nargs="*", help="which notebooks, as 00 or 11_next; default all")
     parser.add_argument("--check", action="store_true", help="build nothing, report differences")
+    languages = ("en", *translations.LANGUAGES)
+    parser.add_argument("--language", choices=languages, default="en", help="default: en")
     options = parser.parse_args(arguments)
     chosen = sources(options.prefix)
 
     if options.check:
-        found = [line for source in chosen for line in differences(source)]
+        found = [line for source in chosen for line in differences(source, options.language)]
         print("\n".join(found) if found else f"{len(chosen)} notebooks agree with their sources.")
         return 1 if found else 0
 
     with tempfile.TemporaryDirectory() as folder:
         # The outputs we commit are those of a learner who has not answered anything yet.
         os.environ["COURSEKIT_PROGRESS"] = str(Path(folder) / "progress.json")
+        os.environ["COURSEKIT_LANGUAGE"] = options.language
         for source in tqdm(chosen, desc="building", unit="notebook"):
-            build(source)
+            build(source, options.language)
     return 0
 
 

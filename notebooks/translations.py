@@ -65,12 +65,20 @@ def left_over(english: NotebookNode, translated: dict[str, str]) -> list[str]:
 def translate(english: NotebookNode, translated: dict[str, str], there: set[str]) -> NotebookNode:
     """Put the translated prose in place of the English, which it changes.
 
+    Raises:
+        ValueError: A cell has no translation, or has changed since.
+
     Args:
         english: The notebook as its source says it.
         translated: What `read` gave.
         there: The file names of the notebooks that stand beside this one in its language; links to
             all other files lead one folder up.
     """
+    if lacking := missing(english, translated):
+        raise ValueError(
+            f"every cell must have a translation, found none of {lacking[0].source!r:.60} and "
+            f"{len(lacking) - 1} more: `python notebooks/translations.py` prints them."
+        )
     for cell in english.cells:
         if cell.cell_type == "markdown":
             cell.source = _with_links_from_below(translated[cell.id], there)

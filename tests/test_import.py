@@ -14,11 +14,12 @@ import coursekit
 
 PACKAGE = Path(coursekit.__file__).parent
 
-GROUND = {"_chance", "_checks", "_console", "_faces", "_fetching", "_files"}
+GROUND = {"_chance", "_checks", "_console", "_faces", "_fetching", "_files", "_language"}
 MAY_IMPORT = {
     "_chance": set[str](),
     "_checks": set[str](),
     "_console": set[str](),
+    "_language": set[str](),
     "_faces": set[str](),
     "_fetching": set[str](),
     "_files": set[str](),

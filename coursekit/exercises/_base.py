@@ -16,6 +16,7 @@ from enum import Enum
 from typing import Any
 
 from coursekit import progress
+from coursekit._language import tr, wrapped
 from coursekit.exercises._running import run_limited
 
 __all__ = [
@@ -117,7 +118,7 @@ class Exercise:
             return
         done = self.last_result.status is Status.CORRECT
         if printed and not done:
-            print_wrapped(f"It printed: {textwrap.shorten(printed, 120)}")
+            print_wrapped(tr("It printed: {text}", text=textwrap.shorten(printed, 120)))
         self._record(
             lambda entry: entry.update(tries=entry["tries"] + 1, done=entry["done"] or done)
         )
@@ -137,16 +138,19 @@ class Exercise:
     def hint(self) -> None:
         """Print the next hint; after the last one, the last one again."""
         if not self.hints:
-            print_wrapped("There are no hints here: every answer you try is explained.")
+            print_wrapped(tr("There are no hints here: every answer you try is explained."))
             return
         number = min(self._hints_given + 1, len(self.hints))
         self._hints_given = number
-        print_wrapped(f"Hint {number} of {len(self.hints)}: {self.hints[number - 1]}")
+        hint = tr(self.hints[number - 1])
+        print_wrapped(
+            tr("Hint {number} of {total}: {hint}", number=number, total=len(self.hints), hint=hint)
+        )
         self._record(lambda entry: entry.update(hints=max(entry["hints"], number)))
 
     def solution(self) -> None:
         """Print the solution."""
-        print(self.solution_source)
+        print(self._solution())
         self._record(lambda entry: entry.update(solution_seen=True))
 
     def wrong_answer(self, mistake: Mistake) -> Any:
@@ -160,13 +164,16 @@ class Exercise:
         self.prepare()
         run = run_limited(lambda: self._judge(answer), seconds)
         if not run.finished:
-            message = f"your answer did not finish in {seconds:g} s. Does a loop never end?"
+            message = tr(
+                "your answer did not finish in {seconds:g} s. Does a loop never end?",
+                seconds=seconds,
+            )
             return not_yet(message, Status.TIMEOUT), run.printed
         if run.died:
-            message = f"your answer ended Python itself ({run.error})."
+            message = tr("your answer ended Python itself ({error}).", error=run.error)
             return not_yet(message, Status.FAILED), run.printed
         if run.error is not None:  # the answer broke the comparison: it cannot be printed, say
-            message = f"your answer could not be read: {run.error}."
+            message = tr("your answer could not be read: {error}.", error=run.error)
             return not_yet(message, Status.FAILED), run.printed
         return run.value, run.printed
 
@@ -176,8 +183,11 @@ class Exercise:
     def _judge(self, answer: Any) -> Result:
         raise NotImplementedError
 
+    def _solution(self) -> str:
+        return self.solution_source
+
     def _correct(self) -> Result:
-        return Result(Status.CORRECT, f"Correct. {self.insight}".strip())
+        return Result(Status.CORRECT, f"{tr('Correct.')} {tr(self.insight)}".strip())
 
     def _record(self, change: Callable[[dict[str, Any]], None]) -> None:
         """Note a change in the learner's progress file, if the exercise belongs to a notebook."""
@@ -199,11 +209,12 @@ def not_attempted(returned_none: bool = False) -> Result:
         >>> not_attempted().message
         'Not attempted yet. Put your answer in place of `...` and run this again.'
     """
-    why = "Your function returns None: fill it in, and `return` the result." * returned_none
-    return Result(
-        Status.NOT_ATTEMPTED,
-        f"Not attempted yet. {why or 'Put your answer in place of `...` and run this again.'}",
+    message = (
+        tr("Not attempted yet. Your function returns None: fill it in, and `return` the result.")
+        if returned_none
+        else tr("Not attempted yet. Put your answer in place of `...` and run this again.")
     )
+    return Result(Status.NOT_ATTEMPTED, message)
 
 
 def not_yet(message: str, status: Status = Status.WRONG, mistake: str | None = None) -> Result:
@@ -213,7 +224,7 @@ def not_yet(message: str, status: Status = Status.WRONG, mistake: str | None = N
         >>> not_yet("3 is too large.").message
         'Not yet: 3 is too large.'
     """
-    return Result(status, f"Not yet: {message}", mistake)
+    return Result(status, tr("Not yet: {message}", message=tr(message)), mistake)
 
 
 def _notebook_of(exercise: Exercise) -> str | None:
@@ -236,7 +247,7 @@ def print_wrapped(text: str, indent: str = "") -> None:
     """
     text = text.encode("utf-8", "backslashreplace").decode()  # a lone surrogate cannot be printed
     for paragraph in text.splitlines():
-        print(textwrap.fill(paragraph, WIDTH, subsequent_indent=indent, break_long_words=False))
+        print(wrapped(paragraph, WIDTH, indent))
 
 
 def answer_name(source: str) -> str:

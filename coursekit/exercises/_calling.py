@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from coursekit._language import tr
 from coursekit.exercises._comparing import has_blank, is_data, same, show
 from coursekit.exercises._running import Stopped
 
@@ -102,7 +103,7 @@ def shown(function: Function, args: tuple[Any, ...]) -> str:
         names = list(inspect.signature(function).parameters)
     except (TypeError, ValueError):
         names = []
-    names += [f"argument {i + 1}" for i in range(len(names), len(args))]
+    names += [tr("argument {number}", number=i + 1) for i in range(len(names), len(args))]
     limit = 240 // len(args) if args else 0
     return ", ".join(f"{name} = {show(arg, limit)}" for name, arg in zip(names, args, strict=False))
 
@@ -120,5 +121,7 @@ def what_was_raised(function: Function, error: BaseException) -> str:
     own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     if not own:
         return said
-    line = f": `{own[-1].line}`" if own[-1].line else ""
-    return f"{said} (line {own[-1].lineno}{line})"
+    number, line = own[-1].lineno, own[-1].line
+    if not line:
+        return tr("{error} (line {number})", error=said, number=number)
+    return tr("{error} (line {number}: `{line}`)", error=said, number=number, line=line)

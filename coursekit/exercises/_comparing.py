@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
+from coursekit._language import tr
+
 __all__ = ["a_kind", "difference", "has_blank", "is_data", "kind", "same", "show"]
 
 RTOL = 1e-4
@@ -43,8 +45,10 @@ def difference(expected: Any, found: Any, *, rtol: float = RTOL, atol: float = A
     if not differences:
         return None
     first, more = differences[0], sum(one.places for one in differences) - 1
-    where = f"at [{', '.join(first.path)}]: " * bool(first.path)
-    return f"{where}{first.words}" + f" (and {more} more)" * (more > 0)
+    words = first.words
+    if first.path:
+        words = tr("at [{place}]: {difference}", place=", ".join(first.path), difference=words)
+    return tr("{difference} (and {more} more)", difference=words, more=more) if more else words
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def _differences(expected: Any, found: Any, rtol: float, atol: float) -> Iterato
     if kind(expected) == "list" and kind(found) == "tensor":
         found = found.tolist()
     if kind(expected) != kind(found):
-        yield _Difference(f"expected {a_kind(expected)}, found {a_kind(found)}")
+        yield _expected(a_kind(expected), a_kind(found))
         return
     match kind(expected):
         case "tensor":
@@ -76,14 +80,15 @@ def _differences(expected: Any, found: Any, rtol: float, atol: float) -> Iterato
                 yield _values(expected, found)
         case "list":
             if len(expected) != len(found):
-                yield _Difference(f"expected {_items(expected)}, found {_items(found)}")
+                yield _expected(_items(expected), _items(found))
                 return
             for index, (one, other) in enumerate(zip(expected, found, strict=True)):
                 yield from _inside(str(index), _differences(one, other, rtol, atol))
         case "dict":
             if set(expected) != set(found):
+                wanted, there = show(list(expected)), show(list(found))
                 yield _Difference(
-                    f"expected the keys {show(list(expected))}, found {show(list(found))}"
+                    tr("expected the keys {wanted}, found {found}", wanted=wanted, found=there)
                 )
                 return
             for key in expected:
@@ -108,8 +113,14 @@ def _values(expected: Any, found: Any) -> _Difference:
         start = max(0, next((i for i, (a, b) in pairs if a != b), 0) - 20)
         one, other = (f"{'...' * (start > 0)}{text[start:]:.60}" for text in (one, other))
     if one == other:
-        return _Difference(f"found {other}, which prints like what was expected but is not equal")
-    return _Difference(f"expected {one}, found {other}")
+        return _Difference(
+            tr("found {found}, which prints like what was expected but is not equal", found=other)
+        )
+    return _expected(one, other)
+
+
+def _expected(wanted: str, found: str) -> _Difference:
+    return _Difference(tr("expected {wanted}, found {found}", wanted=wanted, found=found))
 
 
 def _numbers_agree(expected: float, found: float, rtol: float, atol: float) -> bool:
@@ -125,7 +136,8 @@ def _differences_of_tensors(
     import torch
 
     if expected.shape != found.shape:
-        yield _Difference(f"expected the shape {tuple(expected.shape)}, found {tuple(found.shape)}")
+        shapes = {"wanted": tuple(expected.shape), "found": tuple(found.shape)}
+        yield _Difference(tr("expected the shape {wanted}, found {found}", **shapes))
         return
     if not (expected.is_floating_point() or expected.is_complex()):
         rtol = 0
@@ -190,15 +202,15 @@ def a_kind(value: Any) -> str:
     if value is None:
         return "None"
     if hasattr(value, "detach"):
-        return f"a tensor of shape {tuple(value.shape)}"
+        return tr("a tensor of shape {shape}", shape=tuple(value.shape))
     if kind(value) == "number":
-        return "a number"
+        return tr("a number")
     name = type(value).__name__
-    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+    return tr("an {kind}" if name[0] in "aeiou" else "a {kind}", kind=name)
 
 
 def _items(values: Any) -> str:
-    return f"{len(values)} item{'s' * (len(values) != 1)}"
+    return tr("1 item") if len(values) == 1 else tr("{count} items", count=len(values))
 
 
 def show(value: Any, limit: int = 80) -> str:

@@ -50,6 +50,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Self
 
+from coursekit._language import tr
 from coursekit.exercises._base import (
     Exercise,
     Mistake,
@@ -173,11 +174,21 @@ class FunctionExercise(Exercise):
     def _judge(self, answer: Any) -> Result:
         if not callable(answer):
             return not_yet(
-                f"check needs the function itself, as in check({answer_name(self.stub)}); "
-                f"found {a_kind(answer)}."
+                tr(
+                    "check needs the function itself, as in check({name}); found {kind}.",
+                    name=answer_name(self.stub),
+                    kind=a_kind(answer),
+                )
             )
         if reason := misfit(answer, self.cases[0][0]):
-            return not_yet(f"your function must take {len(self.cases[0][0])} arguments: {reason}.")
+            needed = len(self.cases[0][0])
+            return not_yet(
+                tr(
+                    "your function must take {needed} arguments: {reason}.",
+                    needed=needed,
+                    reason=reason,
+                )
+            )
         calls: list[Call] = []
         for args, expected in self.cases:
             made = call(answer, args)
@@ -232,15 +243,15 @@ class FunctionExercise(Exercise):
         """Return the message for a mistake that nobody foresaw."""
         if calls[-1].error is not None:
             raised = what_was_raised(answer, calls[-1].error)
-            return not_yet(f"your function raised {raised}.", Status.FAILED)
+            return not_yet(tr("your function raised {raised}.", raised=raised), Status.FAILED)
         wrong = [
-            (shown(answer, args), difference(expected, made.output) or "the values are off")
+            (shown(answer, args), difference(expected, made.output) or tr("the values are off"))
             for (args, expected), made in zip(self.cases, calls, strict=True)
             if not self._agree(expected, made.output)
         ]
         if wrong:
             where, reason = min(wrong, key=lambda case: len(case[0]))
-            return not_yet(f"{reason}.\nThe input was {where}.")
+            return not_yet(tr("{reason}.\nThe input was {where}.", reason=reason, where=where))
         return not_yet(
             "the result is right, but your function changes its input, which the caller may "
             "still need. Work on a copy, and avoid in-place operations."
@@ -314,13 +325,20 @@ class ValueExercise(Exercise):
             if self._agree(self.wrong_answer(mistake), answer):
                 return not_yet(mistake.message, Status.MISTAKE, mistake.name)
         if kind(answer) != kind(self.target):
-            return not_yet(f"the answer is {a_kind(self.target)}; this is {a_kind(answer)}.")
+            return not_yet(
+                tr(
+                    "the answer is {wanted}; this is {found}.",
+                    wanted=a_kind(self.target),
+                    found=a_kind(answer),
+                )
+            )
         if kind(answer) == "number" and answer != answer:
             return not_yet("your value is NaN. Find the division by zero or the log of zero.")
         if kind(answer) == "number":
-            side = "large" if answer > self.target else "small"
-            return not_yet(f"{show(answer)} is too {side}.")
-        return not_yet(f"{show(answer)} is not the answer.")
+            if answer > self.target:
+                return not_yet(tr("{answer} is too large.", answer=show(answer)))
+            return not_yet(tr("{answer} is too small.", answer=show(answer)))
+        return not_yet(tr("{answer} is not the answer.", answer=show(answer)))
 
     def _agree(self, expected: Any, answer: Any) -> bool:
         return same(expected, answer, rtol=0, atol=self.tolerance)
@@ -388,9 +406,12 @@ class ChoiceExercise(Exercise):
 
     def ask(self) -> None:
         """Print the question and its options."""
-        print_wrapped(self.title)
+        print_wrapped(tr(self.title))
         for letter, text in self.options.items():
-            print_wrapped(f"{letter}) {text}", indent="   ")
+            print_wrapped(f"{letter}) {tr(text)}", indent="   ")
+
+    def _solution(self) -> str:
+        return f"{self.correct}) {tr(self.options[self.correct])}"
 
     def _judge(self, answer: Any) -> Result:
         letter = str(answer).strip(" ().").lower()
@@ -399,7 +420,8 @@ class ChoiceExercise(Exercise):
         for mistake in self.mistakes:
             if letter == mistake.wrong.lower():
                 return not_yet(mistake.message, Status.MISTAKE, mistake.name)
-        return not_yet(f"answer with one of the letters {', '.join(self.options)}.")
+        letters = ", ".join(self.options)
+        return not_yet(tr("answer with one of the letters {letters}.", letters=letters))
 
 
 def _value_of(value: Any) -> Any:

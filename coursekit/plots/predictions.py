@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from coursekit._language import tr
 from coursekit.calibration import binary_brier_score
 from coursekit.lesson import prediction_record
 from coursekit.plots.answers import answers_diagram
@@ -20,10 +21,15 @@ def my_predictions() -> None:
     """
     probabilities, outcomes = prediction_record()
     if not probabilities:
-        print("You have not predicted anything yet: replace `my_probability = ...` by a number.")
+        print(
+            tr("You have not predicted anything yet: replace `my_probability = ...` by a number.")
+        )
         return
     confidence = [max(p, 1 - p) for p in probabilities]
     correct = [(p >= 0.5) == outcome for p, outcome in zip(probabilities, outcomes, strict=True)]
     score = binary_brier_score(confidence, correct)
     show(answers_diagram(confidence, correct, f"You, {len(correct)} predictions"))
-    print(f"Your Brier score: {score:.2f}. Always saying 50 % gets 0.25; lower is better.")
+    said = f"{score:.2f}"
+    print(
+        tr("Your Brier score: {score}. Always saying 50 % gets 0.25; lower is better.", score=said)
+    )
