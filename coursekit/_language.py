@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import locale
 import os
+import re
 import sys
 import textwrap
 import unicodedata
@@ -17,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["LANGUAGES", "TRANSLATIONS", "language", "tr", "wrapped"]
+__all__ = ["LANGUAGES", "TRANSLATIONS", "language", "tr", "tr_filled", "wrapped"]
 
 LANGUAGES = ("en", "zh")
 TRANSLATIONS = Path(__file__).parent / "translations"
@@ -72,6 +73,44 @@ def tr(message: str, /, **values: Any) -> str:
     """
     found = _catalogue(language()).get(message, message)
     return found.format(**values) if values else found
+
+
+def tr_filled(text: str) -> str:
+    """Return a text in the learner's language whose values a notebook has put in already.
+
+    Where no message is this text, the one whose fields it fills is taken; of several, the one
+    that says most itself.
+
+    Example:
+        >>> tr_filled("seed 3: the ECE falls by")
+        'seed 3: the ECE falls by'
+    """
+    known = _catalogue(language())
+    if text in known:
+        return known[text]
+    for message, form in _forms(language()):
+        if values := form.fullmatch(text):
+            return known[message].format(**values.groupdict())
+    return text
+
+
+#: A field of a message, such as {number}.
+FIELD = re.compile(r"\{(\w+)\}")
+
+
+@lru_cache
+def _forms(language: str) -> list[tuple[str, re.Pattern[str]]]:
+    """Return the messages that have fields, longest first, each with what matches it filled."""
+    messages = [one for one in _catalogue(language) if FIELD.search(one) and FIELD.sub("", one)]
+    return [(one, _form(one)) for one in sorted(messages, key=len, reverse=True)]
+
+
+def _form(message: str) -> re.Pattern[str]:
+    literal, *rest = FIELD.split(message)
+    pieces = [re.escape(literal)]
+    for name, literal in zip(rest[::2], rest[1::2], strict=True):
+        pieces += [f"(?P<{name}>.+)", re.escape(literal)]
+    return re.compile("".join(pieces), re.DOTALL)
 
 
 @lru_cache

@@ -14,7 +14,7 @@ from typing import Any
 
 from coursekit import progress
 from coursekit._console import say
-from coursekit._language import tr
+from coursekit._language import tr, tr_filled
 
 __all__ = ["ExpectationFailed", "Guess", "expect", "predict", "prediction_record"]
 
@@ -80,13 +80,15 @@ def expect(
             tr(
                 "{what} must be {demand}, found {value}. Did a cell above change? If not, other "
                 "versions of the packages may be installed: run `python -m coursekit doctor`.",
-                what=tr(what),
+                what=tr_filled(what),
                 demand=_demand(form, bound, within),
                 value=_written(value),
             )
         )
     measured, claim = _measured(value, bound, within), _claim(form, bound, within)
-    say(tr("✓ {what}: {value} (course: {claim})", what=tr(what), value=measured, claim=claim))
+    say(
+        tr("✓ {what}: {value} (course: {claim})", what=tr_filled(what), value=measured, claim=claim)
+    )
 
 
 def _tolerance(within: Any, form: str, bound: float | bool) -> float:
@@ -181,7 +183,7 @@ class Guess:
         truth = _number(outcome, "outcome")
         if not isinstance(truth, bool):
             raise TypeError(f"outcome must be True or False, found {truth!r}.")
-        say(tr("{truth}: {statement}", truth=truth, statement=tr(self.statement)))
+        say(tr("{truth}: {statement}", truth=truth, statement=tr_filled(self.statement)))
         if self.probability is None:
             return
         score = (self.probability - truth) ** 2
@@ -211,11 +213,11 @@ def predict(name: str, statement: str, probability: float | EllipsisType | None)
         You say it is true with probability 0.8.
     """
     if probability is ... or probability is None:
-        say(tr(statement))
+        say(tr_filled(statement))
         say(tr("No guess yet: put a probability in place of `...` and run this again."))
         return Guess(name, statement, None)
     probability = _probability(probability)
-    say(tr(statement))
+    say(tr_filled(statement))
     say(tr("You say it is true with probability {said}.", said=f"{probability:g}"))
     return Guess(name, statement, probability)
 

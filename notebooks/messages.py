@@ -59,9 +59,15 @@ def _said(tree: ast.AST, names: set[str]) -> Iterator[str]:
 
 
 def _literals(node: ast.expr) -> Iterator[str]:
-    """A text, or both texts of a choice between two."""
+    """A text, or both texts of a choice between two; of an f-string, its form with fields."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
+    elif isinstance(node, ast.JoinedStr):
+        parts = (getattr(part, "value", "") for part in node.values)
+        yield "".join(
+            part if isinstance(part, str) else f"{{{getattr(part, 'id', f'value{place}')}}}"
+            for place, part in enumerate(parts)
+        )
     elif isinstance(node, ast.IfExp):
         yield from _literals(node.body)
         yield from _literals(node.orelse)

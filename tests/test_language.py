@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from coursekit import _language
-from coursekit._language import language, tr, wrapped
+from coursekit._language import language, tr, tr_filled, wrapped
 
 PLACES = ("COURSEKIT_LANGUAGE", "JPY_SESSION_NAME", "LC_ALL", "LC_MESSAGES", "LANG")
 
@@ -75,3 +75,18 @@ def test_wrapping_loses_nothing_but_spaces(text, width):
     lines = wrapped(text, width).split("\n")
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
     assert not any(line[:1] in _language.CLOSING for line in lines[1:] if line)
+
+
+def test_a_filled_text_gets_the_message_that_says_most(monkeypatch):
+    monkeypatch.setenv("COURSEKIT_LANGUAGE", "zh")
+    known = {
+        "{name} falls": "{name} 下降",
+        "{name}: the ECE falls": "{name}：ECE 下降",
+        "{name}": "?",
+    }
+    monkeypatch.setattr(_language, "_catalogue", lambda language: known)
+    _language._forms.cache_clear()
+    assert tr_filled("seed 3: the ECE falls") == "seed 3：ECE 下降"
+    assert tr_filled("the NLL falls") == "the NLL 下降"
+    assert tr_filled("nothing of the kind") == "nothing of the kind"
+    _language._forms.cache_clear()

@@ -253,8 +253,10 @@ class FunctionExercise(Exercise):
             where, reason = min(wrong, key=lambda case: len(case[0]))
             return not_yet(tr("{reason}.\nThe input was {where}.", reason=reason, where=where))
         return not_yet(
-            "the result is right, but your function changes its input, which the caller may "
-            "still need. Work on a copy, and avoid in-place operations."
+            tr(
+                "the result is right, but your function changes its input, which the caller may "
+                "still need. Work on a copy, and avoid in-place operations."
+            )
         )
 
 
@@ -333,7 +335,7 @@ class ValueExercise(Exercise):
                 )
             )
         if kind(answer) == "number" and answer != answer:
-            return not_yet("your value is NaN. Find the division by zero or the log of zero.")
+            return not_yet(tr("your value is NaN. Find the division by zero or the log of zero."))
         if kind(answer) == "number":
             if answer > self.target:
                 return not_yet(tr("{answer} is too large.", answer=show(answer)))

@@ -13,7 +13,8 @@ import functools
 import importlib
 from typing import Any
 
-from coursekit.exercises._base import SECONDS
+from coursekit._language import tr
+from coursekit.exercises._base import SECONDS, not_yet
 from coursekit.exercises._running import run_limited
 from coursekit.exercises.engine import Exercise, FunctionExercise
 
@@ -70,7 +71,7 @@ def judge(handed_in: str | None, exercise: str, seed: int) -> str:
         'Not yet: answer with one of the letters a, b, c.'
     """
     if handed_in is None:
-        return "Nothing was handed in."
+        return tr("Nothing was handed in.")
     asked = _asked(exercise, seed)
 
     def message() -> str:
@@ -87,7 +88,8 @@ def judge(handed_in: str | None, exercise: str, seed: int) -> str:
     run = run_limited(message, (len(asked) + 1) * SECONDS)
     if isinstance(run.value, str):
         return run.value
-    return f"Not yet: the answer could not be judged ({run.error or 'it did not finish'})."
+    why = run.error or tr("it did not finish")
+    return not_yet(tr("the answer could not be judged ({why}).", why=why)).message
 
 
 @functools.cache
