@@ -18,13 +18,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from coursekit._console import say
+from coursekit._language import tr
+
 if TYPE_CHECKING:
     from coursekit._fetching import Wheel
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 MEMORY_NEEDED = 2e9  # bytes: the model is 0.54 GB and is held twice while it is converted
 REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements.txt"
-INSTALL = "Run: python -m pip install -r requirements.txt"
+INSTALL = "python -m pip install -r requirements.txt"
 
 
 @dataclass(frozen=True)
@@ -42,15 +45,16 @@ class Finding:
 
 
 def report() -> int:
-    """Print all findings in plain ASCII labels; return 1 if there is a problem, else 0."""
+    """Print all findings; return 1 if there is a problem, else 0."""
     findings = examine()
     for finding in findings:
-        print(f"{finding.level:<9}{finding.text}")
+        say(f"{finding.level:<9}{finding.text}")
         if finding.mend:
-            print(f"{'':<9}{finding.mend}")
+            say(f"{'':<9}{finding.mend}")
     problems = sum(finding.level == "problem" for finding in findings)
     warnings = sum(finding.level == "warning" for finding in findings)
-    print(f"\nProblems: {problems}. Warnings: {warnings}.")
+    counts = {"problems": problems, "warnings": warnings}
+    say("\n" + tr("Problems: {problems}. Warnings: {warnings}.", **counts))
     return int(problems > 0)
 
 
@@ -68,9 +72,10 @@ def python_version(running: tuple[int, int] = sys.version_info[:2]) -> Finding:
     """
     text = f"Python {running[0]}.{running[1]}"
     if running < OLDEST:
-        return Finding("problem", text, "Install Python 3.11 to 3.13 and make a new environment.")
+        mend = tr("Install Python 3.11 to 3.13 and make a new environment.")
+        return Finding("problem", text, mend)
     if running > NEWEST:
-        return Finding("warning", text, "The course is tested on Python 3.11 to 3.13.")
+        return Finding("warning", text, tr("The course is tested on Python 3.11 to 3.13."))
     return Finding("ok", text)
 
 
@@ -82,7 +87,7 @@ def packages(requirements: Path = REQUIREMENTS) -> Finding:
         'packages: no requirements.txt here to compare with'
     """
     if not requirements.exists():
-        return Finding("ok", "packages: no requirements.txt here to compare with")
+        return Finding("ok", tr("packages: no requirements.txt here to compare with"))
     pins = re.findall(r"^([\w.-]+)==([\w.+!]+)", requirements.read_text(encoding="utf-8"), re.M)
     missing, other = [], []
     for name, pinned in pins:
@@ -92,30 +97,35 @@ def packages(requirements: Path = REQUIREMENTS) -> Finding:
             missing.append(name)
             continue
         if installed != pinned:
-            other.append(f"{name} {installed} (pinned {pinned})")
+            pair = {"name": name, "installed": installed, "pinned": pinned}
+            other.append(tr("{name} {installed} (pinned {pinned})", **pair))
     if missing:
-        return Finding("problem", f"packages missing: {', '.join(missing)}", INSTALL)
+        text = tr("packages missing: {names}", names=", ".join(missing))
+        return Finding("problem", text, _run(INSTALL))
     if other:
-        return Finding("warning", f"packages in other versions: {', '.join(other)}", INSTALL)
-    return Finding("ok", f"packages: all {len(pins)} in their pinned versions")
+        text = tr("packages in other versions: {names}", names=", ".join(other))
+        return Finding("warning", text, _run(INSTALL))
+    return Finding("ok", tr("packages: all {count} in their pinned versions", count=len(pins)))
 
 
 def torch_build() -> Finding:
     """Check that PyTorch works, and uses the GPU if there is one."""
     import torch
 
-    text = f"torch {torch.__version__}, {torch.get_num_threads()} CPU threads"
+    version, threads = torch.__version__, torch.get_num_threads()
+    build = tr("torch {version}, {threads} CPU threads", version=version, threads=threads)
     if torch.cuda.is_available():
-        return Finding("ok", f"{text}, GPU {torch.cuda.get_device_name()}")
+        name = torch.cuda.get_device_name()
+        return Finding("ok", tr("{build}, GPU {name}", build=build, name=name))
     if torch.backends.mps.is_available():
-        return Finding("ok", f"{text}, Apple GPU")
+        return Finding("ok", tr("{build}, Apple GPU", build=build))
     if shutil.which("nvidia-smi"):
         return Finding(
             "warning",
-            f"{text}, and an NVIDIA GPU that it does not use",
-            "The course runs on the CPU. For the GPU choose a CUDA build at pytorch.org.",
+            tr("{build}, and an NVIDIA GPU that it does not use", build=build),
+            tr("The course runs on the CPU. For the GPU choose a CUDA build at pytorch.org."),
         )
-    return Finding("ok", f"{text}, no GPU (none is needed)")
+    return Finding("ok", tr("{build}, no GPU (none is needed)", build=build))
 
 
 def memory() -> Finding:
@@ -123,9 +133,12 @@ def memory() -> Finding:
     import psutil  # type: ignore[import-untyped]
 
     found = psutil.virtual_memory()
-    text = f"memory: {found.available / 1e9:.1f} GB free of {found.total / 1e9:.1f} GB"
+    sizes = {"free": f"{found.available / 1e9:.1f}", "total": f"{found.total / 1e9:.1f}"}
+    text = tr("memory: {free} GB free of {total} GB", **sizes)
     if found.available < MEMORY_NEEDED:
-        return Finding("warning", text, f"Close programs: {MEMORY_NEEDED / 1e9:.0f} GB is enough.")
+        needed = f"{MEMORY_NEEDED / 1e9:.0f}"
+        mend = tr("Close programs: {needed} GB is enough.", needed=needed)
+        return Finding("warning", text, mend)
     return Finding("ok", text)
 
 
@@ -136,33 +149,40 @@ def model() -> Finding:
     folder = embedded.model_dir()
     defect = embedded.defect(folder, every_byte=True)
     if defect is None:
-        return Finding("ok", f"model: {embedded.NAME} in {folder}")
-    mend = "Run: python -m coursekit fetch"
-    elsewhere = "Set the environment variable COURSEKIT_CACHE to another folder."
+        return Finding("ok", tr("model: {name} in {folder}", name=embedded.NAME, folder=folder))
+    mend = _run("python -m coursekit fetch")
+    elsewhere = tr("Set the environment variable COURSEKIT_CACHE to another folder.")
     existing = _nearest_existing(folder.parent)
     if not _writable(existing):
-        return Finding("problem", f"model: not there, and {existing} cannot be written", elsewhere)
+        text = tr("model: not there, and {folder} cannot be written", folder=existing)
+        return Finding("problem", text, elsewhere)
     free = shutil.disk_usage(existing).free
     if free < embedded.SPACE_NEEDED:
-        room = f"{free / 1e9:.1f} GB free of the {embedded.SPACE_NEEDED / 1e9:.1f} GB it needs"
-        return Finding("problem", f"model: not there, and {existing} has {room}", elsewhere)
+        text = tr(
+            "model: not there, and {folder} has {free} GB free of the {needed} GB it needs",
+            folder=existing,
+            free=f"{free / 1e9:.1f}",
+            needed=f"{embedded.SPACE_NEEDED / 1e9:.1f}",
+        )
+        return Finding("problem", text, elsewhere)
     if folder.exists():
-        return Finding("warning", f"model: damaged, {defect}", mend)
-    return Finding("warning", "model: not fetched yet (the first notebook would do it)", mend)
+        return Finding("warning", tr("model: damaged, {defect}", defect=defect), mend)
+    text = tr("model: not fetched yet (the first notebook would do it)")
+    return Finding("warning", text, mend)
 
 
 def question_sets() -> Finding:
     """Check the public question sets: whole, or not there, which few parts of the course mind."""
     from coursekit.data.benchmarks import WHEEL
 
-    return _kept_wheel("question sets", WHEEL)
+    return _kept_wheel(tr("question sets"), WHEEL)
 
 
 def sentence_embeddings() -> Finding:
     """Check the sentence embeddings: whole, or not there, which notebook 13 alone minds."""
     from coursekit.llm.embeddings import WHEEL
 
-    return _kept_wheel("sentence embeddings", WHEEL)
+    return _kept_wheel(tr("sentence embeddings"), WHEEL)
 
 
 def _kept_wheel(name: str, wheel: Wheel) -> Finding:
@@ -170,30 +190,37 @@ def _kept_wheel(name: str, wheel: Wheel) -> Finding:
 
     path = cache_dir() / wheel.file
     if not path.is_file():
-        return Finding("ok", f"{name}: not fetched ({wheel.megabytes} MB, {wheel.command})")
+        fetching = {"megabytes": wheel.megabytes, "command": wheel.command}
+        text = tr("{name}: not fetched ({megabytes} MB, {command})", name=name, **fetching)
+        return Finding("ok", text)
     if sha256_of(path) != wheel.sha256:
-        mend = f"Delete it, then run: {wheel.command}"
-        return Finding("warning", f"{name}: {path} is damaged", mend)
-    return Finding("ok", f"{name}: {path}")
+        mend = tr("Delete it, then run: {command}", command=wheel.command)
+        return Finding("warning", tr("{name}: {path} is damaged", name=name, path=path), mend)
+    return Finding("ok", tr("{name}: {path}", name=name, path=path))
+
+
+def _run(command: str) -> str:
+    return tr("Run: {command}", command=command)
 
 
 def jupyter() -> Finding:
     """Check that JupyterLab is installed, and that its Python kernel is this Python."""
     # The package alone, without the notebooks, needs no Jupyter.
     if find_spec("jupyterlab") is None and not REQUIREMENTS.exists():
-        return Finding("ok", "Jupyter: not installed (only the notebooks need it)")
+        return Finding("ok", tr("Jupyter: not installed (only the notebooks need it)"))
     import jupyterlab  # type: ignore[import-untyped]  # noqa: F401  (only whether it is there)
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
-    mend = "Run: python -m ipykernel install --sys-prefix"
+    mend = _run("python -m ipykernel install --sys-prefix")
     try:
         python = KernelSpecManager().get_kernel_spec("python3").argv[0]
     except NoSuchKernel:
-        return Finding("problem", "Jupyter: no Python kernel", mend)
+        return Finding("problem", tr("Jupyter: no Python kernel"), mend)
     # "python" alone means the Python that runs Jupyter, which is this one.
     if os.path.isabs(python) and Path(python).parent != Path(sys.executable).parent:
-        return Finding("warning", f"Jupyter: its kernel is another Python, {python}", mend)
-    return Finding("ok", "Jupyter: lab and Python kernel")
+        text = tr("Jupyter: its kernel is another Python, {python}", python=python)
+        return Finding("warning", text, mend)
+    return Finding("ok", tr("Jupyter: lab and Python kernel"))
 
 
 def progress_file() -> Finding:
@@ -204,11 +231,11 @@ def progress_file() -> Finding:
     if _writable(_nearest_existing(path.parent)) and (
         not path.exists() or os.access(path, os.W_OK)
     ):
-        return Finding("ok", f"progress: kept in {path}")
+        return Finding("ok", tr("progress: kept in {path}", path=path))
     return Finding(
         "warning",
-        f"progress: {path} cannot be written, so exercises are forgotten at the end",
-        "Set the environment variable COURSEKIT_PROGRESS to a file that you may write.",
+        tr("progress: {path} cannot be written, so exercises are forgotten at the end", path=path),
+        tr("Set the environment variable COURSEKIT_PROGRESS to a file that you may write."),
     )
 
 
@@ -231,7 +258,7 @@ def _survive(check: Callable[[], Finding]) -> Finding:
         return check()
     except Exception as error:
         found = f"{check.__name__.replace('_', ' ')}: {type(error).__name__}: {error}"
-        return Finding("problem", found, INSTALL)
+        return Finding("problem", found, _run(INSTALL))
 
 
 def _nearest_existing(folder: Path) -> Path:

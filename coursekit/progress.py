@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from coursekit._files import write_atomically
+from coursekit._language import tr
 
 __all__ = ["NEW_EXERCISE", "path", "read", "update"]
 
@@ -135,7 +136,12 @@ def _set_aside(where: Path) -> None:
     while (kept := where.with_name(f"{where.name}.bak-{number}")).exists():
         number += 1
     where.rename(kept)
-    _say(f"the progress file was damaged; it is kept as {kept.name} and a new one is begun.")
+    _say(
+        tr(
+            "the progress file was damaged; it is kept as {name} and a new one is begun.",
+            name=kept.name,
+        )
+    )
 
 
 def _write(where: Path, data: Data) -> None:
@@ -147,7 +153,12 @@ def _warn_once(where: Path, error: Exception) -> None:
     if where not in _warned:
         _warned.add(where)
         reason = getattr(error, "strerror", None) or error
-        _say(f"progress cannot be saved ({reason}); it is kept until this session ends.")
+        _say(
+            tr(
+                "progress cannot be saved ({reason}); it is kept until this session ends.",
+                reason=reason,
+            )
+        )
 
 
 def _say(message: str) -> None:
