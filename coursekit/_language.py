@@ -101,7 +101,9 @@ FIELD = re.compile(r"\{(\w+)\}")
 @lru_cache
 def _forms(language: str) -> list[tuple[str, re.Pattern[str]]]:
     """Return the messages that have fields, longest first, each with what matches it filled."""
-    messages = [one for one in _catalogue(language) if FIELD.search(one) and FIELD.sub("", one)]
+    # A message of fields and signs alone would fit nearly any text.
+    said = filter(FIELD.search, _catalogue(language))
+    messages = [one for one in said if re.search("[a-z]{3}", FIELD.sub("", one))]
     return [(one, _form(one)) for one in sorted(messages, key=len, reverse=True)]
 
 

@@ -196,7 +196,7 @@ def _kept_wheel(name: str, wheel: Wheel) -> Finding:
     if sha256_of(path) != wheel.sha256:
         mend = tr("Delete it, then run: {command}", command=wheel.command)
         return Finding("warning", tr("{name}: {path} is damaged", name=name, path=path), mend)
-    return Finding("ok", tr("{name}: {path}", name=name, path=path))
+    return Finding("ok", f"{name}: {path}")
 
 
 def _run(command: str) -> str:

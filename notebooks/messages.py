@@ -23,7 +23,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 from build import sources
 
-from coursekit._language import TRANSLATIONS
+from coursekit._language import FIELD, TRANSLATIONS
 from coursekit.chapters import exercises_of
 from coursekit.exercises.engine import ChoiceExercise, Exercise, FunctionExercise
 
@@ -96,7 +96,7 @@ def _each_once(found: dict[str, list[str]]) -> dict[str, list[str]]:
     for name, texts in found.items():
         once[name] = []
         for text in texts:
-            if text not in seen:
+            if text not in seen and re.search("[A-Za-z]{2}", FIELD.sub("", text)):
                 seen.add(text)
                 once[name].append(text)
     return {name: texts for name, texts in once.items() if texts}
