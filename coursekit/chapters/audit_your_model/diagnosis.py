@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from coursekit._language import tr
 from coursekit.audit import Report, Task, audit
 from coursekit.calibration import Interval
 from coursekit.chapters.audit_your_model import patients
@@ -303,36 +304,50 @@ class DiagnosisExercise(Exercise):
         for letter, (damage, field, _) in answer.items():
             if field not in showing(self.readings, letter, damage):
                 shared = ", ".join(not_apart(self.readings, letter, field))
-                return not_yet(
-                    f"{SHOWS_NOTHING.message} {field!r} of {letter} overlaps that of {shared}.",
-                    Status.MISTAKE,
-                    SHOWS_NOTHING.name,
+                message = tr(
+                    "{message} {field!r} of {letter} overlaps that of {shared}.",
+                    message=tr(SHOWS_NOTHING.message),
+                    field=field,
+                    letter=letter,
+                    shared=shared,
                 )
+                return not_yet(message, Status.MISTAKE, SHOWS_NOTHING.name)
         return self._correct()
 
     def _misfit(self, answer: Any) -> str | None:
         """Say what keeps an answer from being read."""
         if not isinstance(answer, dict) or set(answer) != set(self.damages):
-            return (
-                f"the answer is a dictionary with an entry for each of {', '.join(self.damages)}."
+            letters = ", ".join(self.damages)
+            return tr(
+                "the answer is a dictionary with an entry for each of {letters}.", letters=letters
             )
         for letter, entry in answer.items():
             if not isinstance(entry, (tuple, list)) or len(entry) != 3:
-                return f"{letter} must have three parts: damage, field, number."
+                return tr("{letter} must have three parts: damage, field, number.", letter=letter)
             damage, field, value = entry
             if damage not in self.damages.values():
-                return f"the damage of {letter} must be one of {', '.join(DAMAGES)}."
+                allowed = ", ".join(DAMAGES)
+                return tr(
+                    "the damage of {letter} must be one of {allowed}.",
+                    letter=letter,
+                    allowed=allowed,
+                )
             if field not in FIELDS:
-                return f"the field of {letter} must be one of: {'; '.join(FIELDS)}."
+                allowed = "; ".join(FIELDS)
+                return tr(
+                    "the field of {letter} must be one of: {allowed}.",
+                    letter=letter,
+                    allowed=allowed,
+                )
             try:
                 number = float(value)
             except (TypeError, ValueError):
                 number = math.nan
             if not math.isfinite(number):
-                return f"the third part of {letter} must be the number itself."
+                return tr("the third part of {letter} must be the number itself.", letter=letter)
         damages = [entry[0] for entry in answer.values()]
         if len(set(damages)) < len(damages):
-            return "each of the five stands behind one letter, so no damage can be named twice."
+            return tr("each of the five stands behind one letter, so no damage can be named twice.")
         return None
 
     def _misread(self, letter: str, field: str, value: float) -> str | None:
@@ -341,16 +356,31 @@ class DiagnosisExercise(Exercise):
             return None
         own = self.readings[letter][field]
         if min(abs(value - own.low), abs(value - own.high)) <= ROUNDED:
-            return f"{value:g} is an end of the interval of {field!r} in {letter}; read its middle."
-        return f"{field!r} of {letter} is not {value:g}: read it once more in the table."
+            return tr(
+                "{value} is an end of the interval of {field!r} in {letter}; read its middle.",
+                value=f"{value:g}",
+                field=field,
+                letter=letter,
+            )
+        return tr(
+            "{field!r} of {letter} is not {value}: read it once more in the table.",
+            value=f"{value:g}",
+            field=field,
+            letter=letter,
+        )
 
     def _confused(self, said: Mapping[str, str]) -> Result:
         wrong = frozenset(said[letter] for letter in said if said[letter] != self.damages[letter])
         if (found := CONFUSED.get(wrong)) is not None:
             return not_yet(found.message, Status.MISTAKE, found.name)
         right = [letter for letter in said if said[letter] == self.damages[letter]]
-        so_far = f"right so far: {', '.join(right)}" if right else "none is right so far"
+        so_far = tr("none is right so far")
+        if right:
+            so_far = tr("right so far: {letters}", letters=", ".join(right))
         return not_yet(
-            f"{so_far}. Ask of each report: is it as accurate on prose as the best, is it surer "
-            "than right there, and do its two editions of the exam agree?"
+            tr(
+                "{so_far}. Ask of each report: is it as accurate on prose as the best, is it surer "
+                "than right there, and do its two editions of the exam agree?",
+                so_far=so_far,
+            )
         )
