@@ -64,6 +64,8 @@ if TYPE_CHECKING:
     from coursekit.lm.speculative import Kept, Speculation, keep_drafted, speculate
     from coursekit.lm.tokenization import ByteLevelBPE, merge, split_words
     from coursekit.lm.training import History, train
+    from coursekit.lm.unigram import UnigramLM
+    from coursekit.lm.wordpiece import word_pieces
 
 #: In which module each name lives.
 _HOMES = {
@@ -82,6 +84,7 @@ _HOMES = {
     "NGram": "ngram",
     "Speculation": "speculative",
     "TrainingConfig": "optimization",
+    "UnigramLM": "unigram",
     "adamw": "optimization",
     "adjust_logits": "generation",
     "alibi_bias": "positional",
@@ -118,6 +121,7 @@ _HOMES = {
     "train": "training",
     "train_privately": "privacy",
     "without_duplicates": "memorization",
+    "word_pieces": "wordpiece",
 }
 
 __all__ = [
@@ -136,6 +140,7 @@ __all__ = [
     "NGram",
     "Speculation",
     "TrainingConfig",
+    "UnigramLM",
     "adamw",
     "adjust_logits",
     "alibi_bias",
@@ -172,6 +177,7 @@ __all__ = [
     "train",
     "train_privately",
     "without_duplicates",
+    "word_pieces",
 ]
 
 __getattr__, __dir__ = lazy_face(__name__, _HOMES)
