@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -11,10 +12,11 @@ from itertools import pairwise
 
 import torch
 from babel import Locale
+from scipy.stats import spearmanr
 
 from coursekit.data import dataset_descriptions, reference_documents, split_documents
 from coursekit.data.corpora import source_documents
-from coursekit.lm import ByteLevelBPE
+from coursekit.lm import ByteLevelBPE, UnigramLM, word_pieces
 from docs.claims.ledger import Ledger
 from docs.claims.subjects import lm
 
@@ -42,6 +44,34 @@ LEDGER.proved(
     ),
     proof="Tokens are numbers of byte strings; half a character is no text.",
     test="tests/lm/test_tokenization.py::test_half_a_character_decodes_to_the_replacement_character",
+)
+LEDGER.proved(
+    "WordPiece takes the longest piece from the left and never looks back.",
+    stands="from the left, always the longest",
+    proof="Pieces are those of another library, over random vocabularies and words.",
+    test="tests/lm/test_wordpiece.py::test_pieces_are_those_of_tokenizers",
+)
+LEDGER.proved(
+    "A unigram model takes the cut with the largest product; Viterbi finds it.",
+    stands=("a unigram model the most probable cut", "The best cut of the first"),
+    proof="Pieces are those of another library, and of trying every cut.",
+    test="tests/lm/test_unigram.py::test_segments_are_those_of_tokenizers",
+)
+LEDGER.proved(
+    "No step of EM lowers the likelihood.",
+    stands=("No step can lower the likelihood of the text", "EM learns its probabilities"),
+    proof="Jensen's inequality; tried over random vocabularies and texts.",
+    test="tests/lm/test_unigram.py::test_no_step_of_em_lowers_the_likelihood",
+)
+LEDGER.cited(
+    "GPT-3.5 and GPT-4 cut threes from the left, and add better when commas group from the right.",
+    stands="found that they add better when commas make them read from the right",
+    source="singh2024tokenization",
+)
+LEDGER.cited(
+    "Rows near those that cannot have been learned belong to tokens that were hardly seen.",
+    stands="A token that is hardly in the second is never learned",
+    source="land2024fishing",
 )
 LEDGER.passing(
     "measure why some languages cost more tokens",
@@ -307,3 +337,182 @@ def space_too_many(prompt: str) -> tuple[bool, str]:
     ((spaced,), (bare, *_)) = lm().tokenizer([word, word.strip()]).input_ids
     before, after = probs[spaced].item(), _next(prompt + " ")[bare].item()
     return after < before / 10, f"{word!r} {before:.2f}, after a space {after:.4f}"
+
+
+# The same pieces, other rules
+
+
+@LEDGER.measured(
+    "With the same pieces, BPE, WordPiece and a unigram model need nearly as many tokens.",
+    stands="The price is the same within two in a hundred",
+    refuted_by="a rule that needs over 2 % more tokens than another on held-out documents",
+    variations={
+        f"{n} merges, split {seed}": {"n_merges": n, "seed": seed, "kind": "all"}
+        for n, seed in ((100, 0), (100, 1), (100, 2), (300, 0))
+    }
+    | {"100 merges, code": {"n_merges": 100, "seed": 0, "kind": "code"}},
+    quick="100 merges, split 1",
+)
+def same_price(n_merges: int, seed: int, kind: str) -> tuple[bool, str]:
+    learned, new = (
+        Counter(re.findall(r"\b[a-z]+\b", text[:20_000])) for text in _halves(seed, kind)
+    )
+    bpe = ByteLevelBPE.train(_halves(seed, kind)[0][:20_000], vocab_size=256 + n_merges)
+    pieces = [token.decode() for token in bpe.vocab if token.isalpha() and token.islower()]
+    counts, marked = Counter(pieces), {*pieces, *("##" + piece for piece in pieces)}
+    for word, n in learned.items():
+        for token in bpe.tokens(word):
+            counts[token.decode()] += n
+    unigram = UnigramLM.from_counts(counts)
+    total = {
+        "BPE": sum(n * len(bpe.tokens(word)) for word, n in new.items()),
+        "WordPiece": sum(n * len(word_pieces(word, marked)) for word, n in new.items()),
+        "unigram": sum(n * len(unigram.segment(word)) for word, n in new.items()),
+    }
+    apart = max(total.values()) / min(total.values()) - 1
+    return apart < 0.02, f"{total}, {apart:.1%} apart"
+
+
+# Sums
+
+
+def _sums(ask: str, seed: int, write, pull_apart: bool = False, n: int = 24) -> torch.Tensor:
+    """Return the probability of each right sum, with the numbers written by `write`."""
+    encode = lambda text: lm().tokenizer(text).input_ids  # noqa: E731
+    parts = {encode(sign)[0]: encode(" ") + encode(sign[1:]) for sign in (" +", " =")}
+    pairs = [(a, b) for a in range(10, 90) for b in range(10, 100 - a)]
+    drawn, rows = random.Random(seed).sample(pairs, n + 2), []
+    for pair in drawn[2:]:
+        lines = [
+            f"{ask.format(write(str(a)), write(str(b)))} {a + b}\n" for a, b in (*drawn[:2], pair)
+        ]
+        ids = encode("".join(lines))
+        rows.append([p for i in ids for p in (parts.get(i, [i]) if pull_apart else [i])])
+    ids = torch.tensor(rows)
+    with torch.inference_mode():
+        logits = lm().model(ids[:, :-1], logits_to_keep=3).logits
+    return logits.log_softmax(dim=-1).gather(-1, ids[:, -3:, None]).sum(dim=(1, 2)).exp()
+
+
+_ASKED = {
+    "sign, seed 1": {"ask": "{} + {} =", "seed": 1},
+    "sign, seed 2": {"ask": "{} + {} =", "seed": 2},
+    "words": {"ask": "{} plus {} is", "seed": 3},
+    "question": {"ask": "Q: What is {} + {}?\nA:", "seed": 4},
+}
+
+
+@LEDGER.measured(
+    "SmolLM2's probability of a right sum falls to less than half when its digits are written with "
+    "spaces between them or a zero in front: it adds in the form in which it learned to.",
+    stands=(
+        "the model adds in the form in which it learned to add",
+        "A model adds in the form in which it learned to add",
+        '"A model that adds 47 and 25 adds 047 and 025."',
+    ),
+    refuted_by="one of the two ways in which the right sum keeps half of its probability",
+    variations=_ASKED,
+    quick="sign, seed 1",
+)
+def adds_as_it_learned(ask: str, seed: int) -> tuple[bool, str]:
+    usual, spaced, zero = (
+        _sums(ask, seed, write).mean().item() for write in (str, " ".join, "0".__add__)
+    )
+    held = max(spaced, zero) < usual / 2
+    return held, f"{usual:.3f} as usual, {spaced:.3f} with spaces, {zero:.3f} with a zero"
+
+
+# Tokens that nobody taught
+
+_MARKS = (
+    "<file_sep><gh_stars><issue_start><issue_comment><issue_closed><jupyter_start>"
+    "<jupyter_text><jupyter_code><jupyter_output><jupyter_script><empty_output>"
+)
+
+
+@cache
+def _tokens_and_distances() -> tuple[list[str], list[int], torch.Tensor]:
+    """Return all names, the tokens of letters alone, and distances from the unused marks."""
+    names = [lm().tokenizer.decode([i]) for i in range(len(lm().tokenizer))]
+    rows = lm().model.get_input_embeddings().weight.detach()
+    center = rows[lm().tokenizer(_MARKS).input_ids].mean(dim=0)
+    plain = [i for i, name in enumerate(names) if re.fullmatch("[A-Za-z]{2,}", name)]
+    return names, plain, 1 - torch.cosine_similarity(rows, center, dim=1)
+
+
+def _repeats(tokens: list[int], prompt: tuple[str, str]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the log-probability of each token where it should be repeated, and if it is first."""
+    before, after = lm().tokenizer(list(prompt)).input_ids
+    with torch.inference_mode():
+        ids = torch.tensor([[*before, token, *after] for token in tokens])
+        logits = lm().model(ids, logits_to_keep=1).logits[:, -1]
+    found = logits.log_softmax(dim=-1)[range(len(tokens)), tokens]
+    return found, (logits.argmax(dim=-1) == torch.tensor(tokens)).double()
+
+
+_STRING = 'Please repeat the string: "', '"\nThe string: "'
+_CHAT = (
+    '<|im_start|>user\nWrite "',
+    '" again.<|im_end|>\n<|im_start|>assistant\n"',
+)
+_LIST = '"', '" is a word. Again: "'
+
+
+@LEDGER.measured(
+    "Tokens whose row lies nearest to those of unused marks are hardly ever repeated, tokens of "
+    "the same length often.",
+    stands=(
+        "It repeats none of them, and about half of the matched tokens",
+        '"Every token in the vocabulary means something to the model."',
+        "A real vocabulary holds tokens that the model never learned",
+    ),
+    refuted_by="more than one in ten of the suspects repeated, or of the matched tokens at most "
+    "one in ten, or less than three times as many",
+    variations={
+        "seed 1": {"prompt": _STRING, "seed": 1},
+        "seed 2": {"prompt": _STRING, "seed": 2},
+        "chat": {"prompt": _CHAT, "seed": 3},
+        "a word": {"prompt": _LIST, "seed": 4},
+    },
+    quick="seed 1",
+)
+def never_learned(prompt: tuple[str, str], seed: int) -> tuple[bool, str]:
+    names, plain, distance = _tokens_and_distances()
+    suspects = sorted(plain, key=lambda i: distance[i].item())[:24]
+    rest = [i for i in plain if i not in suspects]
+    random.Random(seed).shuffle(rest)
+    matched = []
+    for i in suspects:
+        matched.append(min(rest, key=lambda j: abs(len(names[j]) - len(names[i]))))
+        rest.remove(matched[-1])
+    share, of_matched = (_repeats(each, prompt)[1].mean().item() for each in (suspects, matched))
+    held = share <= 0.1 and of_matched >= 3 * share and of_matched > 0.1
+    return held, f"{share:.2f} of suspects repeated, {of_matched:.2f} of matched"
+
+
+@LEDGER.measured(
+    "Over all tokens of letters, the distance goes only weakly with how well they are repeated.",
+    stands="At its near end the distance finds what is not known; among ordinary tokens it says",
+    refuted_by="a rank correlation of 0.6 or more",
+    variations={f"seed {seed}": {"seed": seed} for seed in (2, 3, 4)},
+    quick="seed 2",
+)
+def weak_scale(seed: int) -> tuple[bool, str]:
+    _, plain, distance = _tokens_and_distances()
+    some = random.Random(seed).sample(plain, 60)
+    rank = spearmanr(distance[some], _repeats(some, _STRING)[0])[0]
+    return rank < 0.6, f"rank correlation {rank:.2f}"
+
+
+@LEDGER.measured(
+    "The length of its row does not give such a token away in SmolLM2.",
+    stands="finds nothing here: the shortest rows are first names",
+    refuted_by="a suspect among the shortest tenth of rows",
+    variations={f"{n} suspects": {"n": n} for n in (12, 24, 48)},
+)
+def length_finds_nothing(n: int) -> tuple[bool, str]:
+    _, plain, distance = _tokens_and_distances()
+    suspects = sorted(plain, key=lambda i: distance[i].item())[:n]
+    length = lm().model.get_input_embeddings().weight.detach().norm(dim=1)
+    shortest = (length[suspects] < length.quantile(0.1)).double().mean().item()
+    return shortest == 0, f"{shortest:.2f} of them among the shortest tenth"

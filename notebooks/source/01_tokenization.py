@@ -22,28 +22,34 @@
 # **You will be able to**
 # - tell characters, bytes, words and tokens apart;
 # - train a byte-pair encoding from scratch and replay it on new text;
+# - say what the pattern that cuts words decides, and what it does to numbers;
+# - cut a word by BPE, by WordPiece and by a unigram model, and say what each rule needs;
 # - say what a larger vocabulary buys, and why losses per token mislead across tokenizers;
 # - measure why some languages cost more tokens than others;
+# - find tokens of a real model that it never learned;
 # - ask a model for the probability of an answer without falling into the space at the end.
 #
-# **Time:** about 60 minutes; all cells together run in less than a minute on two processor cores.
+# **Time:** about 80 minutes; all cells together run in about a minute on two processor cores.
 #
 # **On the map:** Part I, a language model from scratch. Before it: the start, where you measured
 # your own calibration. After it: how a model knows the order of its tokens.
 
 # %%
+import inspect
 import math
+import random
 from collections import Counter
 from itertools import pairwise
 
 import regex
 import torch
+from scipy.stats import spearmanr
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from coursekit import expect, llm, plots, predict
+from coursekit import calibration as cal, expect, llm, plots, predict
 from coursekit.chapters.tokenization import exercises, figures, widget
 from coursekit.data import dataset_descriptions, reference_documents, split_documents
-from coursekit.lm import ByteLevelBPE, merge, split_words
+from coursekit.lm import ByteLevelBPE, UnigramLM, merge, split_words, word_pieces
 
 lm = llm.load()
 
@@ -240,20 +246,31 @@ expect("its tokens are those of `tokenizers`", learned == set(library.get_vocab(
 #
 # `split_words` hides the choice that shapes all tokens. It is one pattern, GPT-2's: an English ending
 # such as *'s*; or letters, digits, or other signs, each with the one space before them; or more
-# white space. Written down, it cuts as the library does:
+# white space. Written down, it cuts as the library does. Change nothing but what it says of digits:
 
 # %%
 ending, signs, white = r"'(?:[sdmt]|ll|ve|re)", r" ?[^\s\p{L}\p{N}]+", r"\s+(?!\S)|\s+"
-gpt2 = regex.compile(rf"{ending}| ?\p{{L}}+| ?\p{{N}}+|{signs}|{white}")
-digit_by_digit = regex.compile(rf"{ending}| ?\p{{L}}+|\p{{N}}|{signs}|{white}")
-expect(
-    "words by the pattern are the library's",
-    gpt2.findall(train_text) == split_words(train_text),
-    True,
-)
+of_numbers = {
+    "GPT-2": r" ?\p{N}+",
+    "one by one": r"\p{N}",
+    "threes from the left": r"\p{N}{1,3}",
+    "threes from the right": r"\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N}))",
+}
+patterns = {
+    name: regex.compile(rf"{ending}| ?\p{{L}}+|{numbers}|{signs}|{white}")
+    for name, numbers in of_numbers.items()
+}
+words_by_pattern = patterns["GPT-2"].findall(train_text)
+expect("GPT-2's words are the library's", words_by_pattern == split_words(train_text), True)
 
-for name, pattern in {"GPT-2": gpt2, "digit by digit": digit_by_digit}.items():
-    print(f"{name:15}", pattern.findall("It's 2024, and 13 of 365 days"))
+for name, pattern in patterns.items():
+    print(f"{name:22}", "|".join(pattern.findall("It's 1234567+89, then 1234")))
+
+# %% [markdown]
+# Cut in threes from the left, the piece *123* counts ten thousands in the first number and tens in the
+# last: what a piece is worth depends on the length of its number. From the right it always counts
+# ones, thousands or millions, as we write 1,234,567. GPT-3.5 and GPT-4 cut threes from the left; Singh
+# and Strouse (2024) found that they add better when commas make them read from the right.
 
 # %% [markdown]
 # **Predict first.** Now cut at the ends of lines only, so that a token may hold several words. With the
@@ -282,28 +299,31 @@ def n_tokens(text, merges, cut):
     return total
 
 
-cuts = {
-    "GPT-2's words": gpt2.findall,
-    "digit by digit": digit_by_digit.findall,
-    "lines only": lambda text: text.splitlines(keepends=True),
+cuts = {name: pattern.findall for name, pattern in patterns.items()}
+cuts["lines only"] = lambda text: text.splitlines(keepends=True)
+texts = {
+    "prose": test_text[:20_000],
+    "code": inspect.getsource(train),
+    "numbers": "\n".join(str(n * 7919 % 1_000_003) for n in range(400)),
 }
-some_new_text, rate, n_across = test_text[:20_000], {}, {}
+numbers_to_learn = "\n".join(str(n * 104_729 % 1_000_003) for n in range(800))
+rate, n_across = {}, {}
+print(f"{'bytes a token':22}", *(f"{kind:>8}" for kind in texts), "  tokens across words")
 for name, cut in cuts.items():
-    learned = train(some_text, 200, cut)
-    rate[name] = len(some_new_text.encode()) / n_tokens(some_new_text, learned, cut)
-    across = [a + b for a, b in learned if regex.search(rb"\w \w|\w $", a + b)]
-    print(
-        f"{name:15} {rate[name]:.2f} bytes a token, {len(across):3} tokens cross a border of words"
-    )
+    learned = train(some_text + numbers_to_learn, 200, cut)
+    across = [a + b for a, b in learned if regex.search(rb"[A-Za-z] [A-Za-z]|[A-Za-z] $", a + b)]
+    rate[name] = [len(t.encode()) / n_tokens(t, learned, cut) for t in texts.values()]
     n_across[name] = len(across)
+    print(f"{name:22}", *(f"{r:8.2f}" for r in rate[name]), f"{len(across):12}")
 guess.resolve(n_across["lines only"] > 20)
-expect("bytes a token, uncut over cut", rate["lines only"] / rate["GPT-2's words"], 1, within=0.1)
+expect("prose, uncut over cut", rate["lines only"][0] / rate["GPT-2"][0], 1, within=0.1)
+expect("numbers, one by one", rate["one by one"][2], 1.0, within=0.01)
 
 # %% [markdown]
-# The new text becomes about as short either way; what differs is the *kind* of token. Uncut, many are
+# Uncut, new prose becomes about as short; what differs is the *kind* of token: many are
 # a word's end with the space after it, or pieces of two words, and what a model predicts with them is
-# no word. Digits are such a choice, too: SmolLM2's tokenizer cuts *digit by digit*, as you will see
-# below, so that a number has as many tokens as digits.
+# no word. Numbers are where the pattern sets the price: one by one, each digit costs a token. (The prose
+# gains by it: merges that numbers no longer take are left for words.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Encoding new text: replay the merges
@@ -349,6 +369,125 @@ plots.show(
 ours, theirs = bpe.encode(test_text), bpe.to_tokenizers().encode(test_text).ids
 expect("ids of the test documents are the same", ours == theirs, True)
 expect("decoding gives the text back", bpe.decode(ours) == test_text, True)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## The same pieces, two other rules
+#
+# BPE needs its list in order. Two other rules in wide use do not.
+#
+# - **WordPiece** (Schuster and Nakajima 2012; in BERT) needs only the set of pieces: from the left, always the longest.
+#   A piece inside a word is marked `##`.
+# - **The unigram model** (Kudo 2018; in T5 and many others) gives each piece a probability $p(x)$, and takes the cut with
+#   the largest product $\prod_i p(x_i)$: it looks at the word as a whole.
+#
+# We give all three the same pieces, those of 100 merges, and the same words.
+
+# %%
+lower_case = r"\b[a-z]+\b"
+words = Counter(regex.findall(lower_case, some_text))
+pieces = [token.decode() for token in packaged.vocab if token.isalpha() and token.islower()]
+marked = {*pieces, *("##" + piece for piece in pieces)}
+
+piece_counts = Counter(pieces)  # one for each, so that none has the probability 0
+for word, n in words.items():
+    for token in packaged.tokens(word):
+        piece_counts[token.decode()] += n
+unigram = UnigramLM.from_counts(piece_counts)
+rules = {
+    "BPE": lambda word: [token.decode() for token in packaged.tokens(word)],
+    "WordPiece": lambda word: [p.removeprefix("##") for p in word_pieces(word, marked)],
+    "unigram": unigram.segment,
+}
+for name, rule in rules.items():
+    print(f"{name:10}", "   ".join("|".join(rule(w)) for w in ("interesting", "underscore")))
+
+# %% [markdown]
+# Same pieces, three cuts. **Check:** the `tokenizers` library, with the same vocabulary, on every word of the new text.
+
+# %%
+new_words = Counter(regex.findall(lower_case, test_text[:20_000]))
+ids = {piece: i for i, piece in enumerate(["[UNK]", *sorted(marked)])}
+theirs = Tokenizer(models.WordPiece(ids, unk_token="[UNK]"))
+same = all(theirs.encode(w).tokens == word_pieces(w, marked) for w in new_words)
+expect("WordPiece as in `tokenizers`", same, True)
+theirs = unigram.to_tokenizers()
+same = all(theirs.encode(w).tokens == unigram.segment(w) for w in new_words)
+expect("unigram as in `tokenizers`", same, True)
+
+total = sum(new_words.values())
+per_word = {
+    name: sum(n * len(rule(w)) for w, n in new_words.items()) / total
+    for name, rule in rules.items()
+}
+print({name: round(n, 2) for name, n in per_word.items()}, "tokens a word")
+expect("most over fewest", max(per_word.values()) / min(per_word.values()), 1, within=0.02)
+
+# %% [markdown]
+# The price is the same within two in a hundred; what differs is *where* words are cut.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 4: the most probable cut
+#
+# A word of $n$ letters can be cut in $2^{n-1}$ ways. You need not try them: the best cut of the first
+# $j$ letters is the best cut of the first $i$, and then one piece. (This is the *Viterbi* algorithm.)
+
+
+# %%
+def my_best_cut(word, log_probs):
+    """Return the most probable pieces (a list); log_probs maps pieces to ln p."""
+    ...
+
+
+exercises.best_cut.check(my_best_cut)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Where the probabilities come from: one step of EM
+#
+# We took the counts of BPE's pieces, but the model would cut some words otherwise. *Expectation-maximisation* mends
+# that: count each piece over **all** cuts, each weighed by its probability under the model (E); the shares of
+# these counts are the new probabilities (M). No step can lower the likelihood of the text.
+#
+# For short words one can simply list the cuts.
+
+
+# %%
+def ways(word):
+    """Every way to cut a word into pieces."""
+    if not word:
+        yield []
+    for end in range(1, len(word) + 1):
+        if word[:end] in pieces:
+            yield from ([word[:end], *rest] for rest in ways(word[end:]))
+
+
+expected = Counter()
+short = {word: n for word, n in words.items() if len(word) <= 7}
+for word, n in short.items():
+    cut_probs = [(c, math.exp(sum(unigram.log_probs[p] for p in c))) for c in ways(word)]
+    whole = sum(p for _, p in cut_probs)  # the probability of the word: all cuts together
+    for found, p in cut_probs:
+        for piece in found:
+            expected[piece] += n * p / whole
+by_hand, packaged_step = UnigramLM.from_counts(expected), unigram.em_step(short)
+worst = max(abs(by_hand.log_probs[p] - v) for p, v in packaged_step.log_probs.items())
+expect("our step and the package's differ by", worst, 0, within=1e-9)
+
+# %% [markdown]
+# The package does not list cuts: it sums them as Viterbi takes their largest, from both ends (*forward-backward*).
+# So it can take all words, and repeat.
+
+# %%
+model, learning = unigram, []
+for _ in range(6):
+    learning.append(sum(n * model.log_likelihood(w) for w, n in words.items()) / words.total())
+    model = model.em_step(words)
+print("ln p a word:", " ".join(f"{value:.3f}" for value in learning))
+expect("smallest gain of a step", min(b - a for a, b in pairwise(learning)), at_least=0)
+print("|".join(unigram.segment("interesting")), "becomes", "|".join(model.segment("interesting")))
+
+# %% [markdown]
+# Real trainers start with far too many pieces and drop, between steps, those that are missed least.
+# The rest of this notebook stays with BPE, which SmolLM2 uses.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What a larger vocabulary buys
@@ -451,7 +590,7 @@ expect("bits per byte, largest against best", per_byte[-1] - min(per_byte), 0.05
 # fewest tokens there, and many of them were seen once or never in training.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ### Exercise 4: compare two models fairly
+# ### Exercise 5: compare two models fairly
 #
 # A paper gives the mean loss of its model in nats per token. (A nat is the unit of the natural
 # logarithm; $\ln 2$ nats are one bit.) You also know how many tokens and bytes the text has.
@@ -487,20 +626,179 @@ for text in [" Paris", "Paris", "paris", " strawberry", "strawberry", " 2024", "
 # alone, and some Chinese characters fall into pieces of one or two bytes, which cannot be shown
 # alone (�).
 #
-# **Predict first:** how many tokens does the one picture of the family need?
+# (The one picture of the family is eighteen tokens.)
+
+# %%
+expect("tokens of the family", len(encode(family)), 18)
+expect("size of SmolLM2's vocabulary", len(lm.tokenizer), 49_152)
+names = [lm.tokenizer.decode([i]) for i in range(len(lm.tokenizer))]
+expect("tokens with an ASCII digit", sum(bool(regex.search("[0-9]", n)) for n in names), 10)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Does the cut matter to its arithmetic?
+#
+# Ten tokens have a digit: a number has *one* spelling in this vocabulary, digit by digit. So the same
+# digits can be cut otherwise only by writing something between them. And the *signs* can be cut
+# otherwise with no change of the text: " +" as a space and a plus.
+#
+# Thirty sums of two-digit numbers, each after two solved examples. We ask for the probability of the
+# right sum: how often SmolLM2 would write it, if it drew its answer.
+
+# %%
+all_sums = [(a, b) for a in range(10, 90) for b in range(10, 100 - a)]
+examples, asked = (lambda drawn: (drawn[:2], drawn[2:]))(random.Random(0).sample(all_sums, 32))
+pulled_apart = {encode(s)[0]: encode(" ") + encode(s.strip()) for s in (" +", " =")}
+
+
+def prob_of_sums(write, pull_apart_signs=False):
+    """The probability (30,) of each right sum, with the numbers written by `write`."""
+    rows = []
+    for pair in asked:
+        lines = [f"{write(str(a))} + {write(str(b))} = {a + b}\n" for a, b in (*examples, pair)]
+        ids = encode("".join(lines))
+        if pull_apart_signs:
+            ids = [part for i in ids for part in pulled_apart.get(i, [i])]
+        rows.append(ids)
+    ids = torch.tensor(rows)
+    with torch.inference_mode():
+        logits = lm.model(ids[:, :-1], logits_to_keep=3).logits  # two digits, end of the line
+    return logits.log_softmax(-1).gather(-1, ids[:, -3:, None]).sum(dim=(1, 2)).exp()
+
+
+# %% [markdown]
+# **Predict first.**
 
 # %%
 my_probability = ...
 guess = predict(
-    "family-of-tokens",
-    "SmolLM2's tokenizer needs more than ten tokens for the family, one picture.",
+    "spaced-digits",
+    "With a space between the digits (4 7 + 2 5 = 72) the right sum keeps half of its probability.",
     my_probability,
 )
 
 # %%
-guess.resolve(len(encode(family)) > 10)
-expect("tokens of the family", len(encode(family)), 18)
-expect("size of SmolLM2's vocabulary", len(lm.tokenizer), 49_152)
+usual = prob_of_sums(str)
+others = {
+    "same text, signs cut apart": prob_of_sums(str, pull_apart_signs=True),
+    "a space between the digits": prob_of_sums(" ".join),
+    "a comma between the digits": prob_of_sums(",".join),
+    "a zero in front": prob_of_sums("0".__add__),
+}
+guess.resolve((others["a space between the digits"].mean() >= usual.mean() / 2).item())
+change = {
+    name: cal.bootstrap_interval(torch.mean, p - usual, level=1 - 0.05 / len(others))
+    for name, p in others.items()
+}  # paired: the same sums; 95 % for all four intervals together
+expect("probability of the right sum, as usual", usual.mean(), 0.17, within=0.06)
+for name, p in others.items():
+    print(f"{name:28} {p.mean():.2f}   change {change[name]:.2f}")
+
+# %%
+plots.show(
+    plots.interval_rows(
+        change,
+        "change of the probability of the right sum",
+        "Thirty sums, written otherwise",
+        reference=(0.0, "as usual"),
+    )
+)
+
+# %% [markdown]
+# With spaces next to nothing is left, and with a zero in front, where no digit was moved from
+# its neighbour. With commas it is somewhat more. So it is not the cut alone: **the model adds in the form in
+# which it learned to add.** To pull apart the signs, with no change of the text, makes no difference here
+# that chance could not make; with other examples and questions it took up to half, or nothing. Threes from the right
+# against the left cannot be tried: SmolLM2 has no token of three digits, and hardly adds longer numbers at all.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Tokens that nobody taught
+#
+# The list of tokens is made first, from one text; the model learns from another. A token that is
+# hardly in the second is never learned. Land and Bartolo (2024) find such tokens from the weights:
+# start from rows of the embedding that cannot have been learned, and look what lies near.
+#
+# SmolLM2 has marks for GitHub and Jupyter. Eleven of them have one and the same row:
+# nothing has ever set them apart.
+
+# %%
+marks = "<file_sep><gh_stars><issue_start><issue_comment><issue_closed><jupyter_start>"
+unused = encode(
+    marks + "<jupyter_text><jupyter_code><jupyter_output><jupyter_script><empty_output>"
+)
+embedding = lm.model.get_input_embeddings().weight.detach()  # (49,152, 576), of four bits
+center = embedding[unused].mean(dim=0)
+distance = 1 - torch.cosine_similarity(embedding, center, dim=1)
+expect("largest distance of the eleven", distance[unused].max(), 0, within=1e-4)
+
+plain = [i for i, name in enumerate(names) if regex.fullmatch("[A-Za-z]{2,}", name)]
+suspects = sorted(plain, key=lambda i: distance[i].item())[:24]
+print("nearest: ", ", ".join(names[i] for i in suspects[:8]))
+smallest = sorted(range(len(names)), key=lambda i: embedding[i].norm().item())[:8]
+print("smallest:", ", ".join(names[i].strip() for i in smallest))
+
+# %% [markdown]
+# The nearest look like pieces of computer code of one project each. (The *length* of a row, which
+# serves in other models, finds nothing here: the shortest rows are first names.)
+#
+# **Predict first.** Land and Bartolo then ask the model to repeat the token. As a control we take, for each
+# suspect, another token of letters, of the same length as far as there is one, drawn by chance.
+
+# %%
+my_probability = ...
+guess = predict(
+    "suspects-repeated",
+    "Asked to repeat it, SmolLM2's first choice is the token for at least 6 of the 24 suspects.",
+    my_probability,
+)
+
+# %%
+before, after = encode('Please repeat the string: "'), encode('"\nThe string: "')
+
+
+def repeats(tokens):
+    """Log-probability (n,) of each token where it should be repeated, and if it comes first."""
+    prompts = torch.tensor([[*before, token, *after] for token in tokens])
+    with torch.inference_mode():
+        logits = lm.model(prompts, logits_to_keep=1).logits[:, -1]
+    log_probs = logits.log_softmax(-1)[range(len(tokens)), tokens]
+    return log_probs, (logits.argmax(-1) == torch.tensor(tokens)).double()
+
+
+rest = [i for i in plain if i not in suspects]
+random.Random(0).shuffle(rest)
+matched = []
+for i in suspects:
+    matched.append(min(rest, key=lambda j: abs(len(names[j]) - len(names[i]))))
+    rest.remove(matched[-1])
+
+of_suspects, first = repeats(suspects)
+of_matched, first_of_matched = repeats(matched)
+guess.resolve(first.sum().item() >= 6)
+expect("suspects that it repeats", first.mean(), 0, within=0.09)
+expect("matched tokens that it repeats", first_of_matched.mean(), 0.5, within=0.25)
+apart = cal.bootstrap_interval(torch.mean, of_suspects - of_matched, method="t")
+expect("log-probability, suspect minus matched: upper end", apart.high, at_most=-2)
+
+# %% [markdown]
+# It repeats none of them, and about half of the matched tokens. Is the distance a scale of how well *any* token
+# is known? Take a hundred tokens of letters by chance.
+
+# %%
+some = random.Random(1).sample(plain, 100)
+well, first = repeats(some)
+rank_correlation = cal.bootstrap_interval(
+    lambda *ranked: spearmanr(*ranked)[0], distance[some], well
+)
+print(
+    f"repeated: {first.mean():.2f}; rank correlation, distance and log-probability: {rank_correlation:.2f}"
+)
+expect("rank correlation", rank_correlation.estimate, 0.3, within=0.25)
+expect("its lower end", rank_correlation.low, at_least=0)
+
+# %% [markdown]
+# A weak one. At its near end the distance finds what is not known; among ordinary tokens it says little. (The weights here are
+# rounded to four bits, which blurs small distances.) For calibration it means: a vocabulary holds tokens
+# of which the model knows nothing, and states a probability for each of them all the same.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Same meaning, different price
@@ -604,7 +902,7 @@ for name, notes in {"English": english, "Chinese": chinese}.items():
 # falls back to bytes for any other. It is a decision of those who chose the training text.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ### Exercise 5: which is the dearest?
+# ### Exercise 6: which is the dearest?
 
 # %%
 exercises.dearest_text.ask()
@@ -688,7 +986,7 @@ expect("' Paris' after the prompt", good.exp(), 0.77, within=0.02)
 expect("'Paris' after the prompt with a space", careless.exp(), 0.77, within=0.02)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ### Exercise 6: why the space hurts
+# ### Exercise 7: why the space hurts
 
 # %%
 exercises.why_space_hurts.ask()
@@ -789,6 +1087,10 @@ widget.token_explorer(bpe, "The statement is an expression of rain. 明天 2024"
 # - Byte-level BPE starts from 256 bytes and merges the most frequent pair, again and again. The
 #   ordered list of merges is the tokenizer; encoding replays it.
 # - It can write every text. What it was trained on is short, everything else is long.
+# - The pattern that cuts words first decides what a token can be, and what a number costs. A model adds
+#   in the form in which it learned to add.
+# - WordPiece takes the longest piece, a unigram model the most probable cut; EM learns its probabilities.
+# - A real vocabulary holds tokens that the model never learned; its embedding betrays them.
 # - A larger vocabulary compresses more, with less and less gain; losses are comparable per byte,
 #   never per token.
 # - A model's probabilities are about tokens. " Paris" and "Paris" are different events; begin
@@ -802,6 +1104,10 @@ widget.token_explorer(bpe, "The statement is an expression of rain. 明天 2024"
 #   lower loss per byte than one of half its size, or a higher one.
 # - *"The model reads letters."* It reads numbers. That "strawberry" has three r's is not in them.
 # - *"Chinese is expensive by nature."* With a vocabulary trained on Chinese, English is.
+# - *"A model that adds 47 and 25 adds 047 and 025."* The digits are the same, the tokens are not, and the
+#   right sum is all but lost.
+# - *"Every token in the vocabulary means something to the model."* SmolLM2 could not repeat a single
+#   one of two dozen.
 # - *"A space at the end is nothing."* It is a token, and it changes what is asked.
 #
 # ## Further reading
@@ -809,6 +1115,13 @@ widget.token_explorer(bpe, "The statement is an expression of rain. 明天 2024"
 # - R. Sennrich, B. Haddow, A. Birch, *Neural machine translation of rare words with subword units*,
 #   ACL 2016.
 # - A. Radford et al., *Language models are unsupervised multitask learners*, OpenAI, 2019.
+# - M. Schuster, K. Nakajima, *Japanese and Korean voice search*, ICASSP 2012 (WordPiece).
+# - T. Kudo, *Subword regularization: improving neural network translation models with multiple subword
+#   candidates*, ACL 2018 (the unigram model).
+# - A. K. Singh, D. J. Strouse, *Tokenization counts: the impact of tokenization on arithmetic in frontier
+#   LLMs*, arXiv:2402.14903, 2024.
+# - S. Land, M. Bartolo, *Fishing for Magikarp: automatically detecting under-trained tokens in large
+#   language models*, EMNLP 2024.
 # - A. Petrov, E. La Malfa, P. H. S. Torr, A. Bibi, *Language model tokenizers introduce unfairness
 #   between languages*, NeurIPS 2023.
 # - K. Cao, L. Rimell, *You should evaluate your language model on marginal likelihood over

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from coursekit.exercises.engine import ChoiceExercise, FunctionExercise, Mistake
 from coursekit.lm.tokenization import ByteLevelBPE, merge
+from coursekit.lm.unigram import UnigramLM
 
 # Three questions about what came before.
 
@@ -315,6 +316,107 @@ replay_merges = FunctionExercise(
             return tokens
     """,
     insight="Nothing is counted in the new text: the order of the merges is all there is.",
+)
+
+
+def _word_and_pieces(rng):
+    """Return a word and pieces of which neither the longest nor the fewest are the best cut."""
+    a, b, c, d = rng.permutation(list("abcdefgh"))[:4].tolist()
+    log_probs = {letter: float(rng.uniform(-4.5, -4)) for letter in (a, b, c, d)}
+    log_probs |= {a + b: -2.0, c + d: -2.1, a + b + c: -2.2, b + c: float(rng.uniform(-3, -2.5))}
+    log_probs |= {a + b + c + d: float(rng.uniform(-6, -5))}
+    return "".join([a, b, c, d, b, c, a]), log_probs
+
+
+def _best_cut(word, log_probs):
+    return UnigramLM(log_probs).segment(word) if word else []
+
+
+def _fewest_pieces(word, log_probs):
+    return _best_cut(word, dict.fromkeys(log_probs, -1.0))
+
+
+def _longest_piece(word, log_probs):
+    tokens = []
+    while word:
+        end = max(i for i in range(1, len(word) + 1) if word[:i] in log_probs)
+        tokens.append(word[:end])
+        word = word[end:]
+    return tokens
+
+
+def _most_probable_piece(word, log_probs):
+    tokens = []
+    while word:
+        starts = [word[:i] for i in range(1, len(word) + 1) if word[:i] in log_probs]
+        tokens.append(max(starts, key=log_probs.__getitem__))
+        word = word[len(tokens[-1]) :]
+    return tokens
+
+
+best_cut = FunctionExercise(
+    name="best_cut",
+    title="The most probable cut of a word (Viterbi)",
+    reference=_best_cut,
+    inputs=_word_and_pieces,
+    edges=[
+        ("", {"a": -1.0}),
+        ("a", {"a": -1.0}),
+        ("aaaa", {"a": -2.0, "aa": -2.5, "aaa": -4.0}),
+        ("abc", {"a": -1.0, "b": -1.0, "c": -1.0, "abc": -4.0}),  # the whole word is not the best
+        ("abc", {"a": -1.0, "b": -1.0, "c": -1.0, "bc": -5.0}),
+        ("ab", {"a": -1.2, "b": -1.2, "ab": -2.0}),
+        ("abcde", dict.fromkeys("abcde", -1.0) | {"abc": -4.0, "de": -3.0, "cde": -9.0}),
+        ("abcd", {"a": -9.0, "b": -9.0, "c": -9.0, "d": -9.0, "ab": -1.0, "cd": -1.0, "abc": -0.5}),
+    ],
+    mistakes=[
+        Mistake(
+            name="longest piece",
+            wrong=_longest_piece,
+            message="You took the longest piece from the left: that is WordPiece. Here the product "
+            "of all probabilities decides, and a shorter first piece can leave a better rest.",
+        ),
+        Mistake(
+            name="most probable piece",
+            wrong=_most_probable_piece,
+            message="You took the most probable piece at each place, and never looked back. What "
+            "counts is the product over the whole word.",
+        ),
+        Mistake(
+            name="fewest pieces",
+            wrong=_fewest_pieces,
+            message="That is the cut with the fewest pieces. Two likely pieces can beat one "
+            "unlikely one: add up the logarithms.",
+        ),
+        Mistake(
+            name="smallest product",
+            wrong=lambda word, log_probs: _best_cut(word, {x: -p for x, p in log_probs.items()}),
+            message="You found the least probable cut. Logarithms of probabilities are negative: "
+            "the best sum is the one nearest to 0, the largest.",
+        ),
+    ],
+    hints=[
+        "Keep pairs (score, pieces): best[0] = (0, []), and best[j] for the first j letters.",
+        "best[j] is the largest of best[i] + ln p of word[i:j], over all i < j with such a piece.",
+    ],
+    stub="""
+        def my_best_cut(word, log_probs):
+            \"\"\"Return the most probable pieces (a list); log_probs maps pieces to ln p.\"\"\"
+            ...
+    """,
+    solution="""
+        def my_best_cut(word, log_probs):
+            best = [(0.0, [])]
+            for j in range(1, len(word) + 1):
+                found = [
+                    (best[i][0] + log_probs[word[i:j]], [*best[i][1], word[i:j]])
+                    for i in range(j)
+                    if word[i:j] in log_probs and best[i] is not None
+                ]
+                best.append(max(found, default=None))
+            return best[-1][1]
+    """,
+    insight="2^(n - 1) cuts, and only n times n / 2 pieces were looked at.",
 )
 
 bits_per_byte = FunctionExercise(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
+from functools import cache
 from itertools import groupby, pairwise
 
 import numpy as np
@@ -135,6 +136,74 @@ def again_until_nothing_changes(word, merges):
     return tokens
 
 
+def cuts(word, log_probs):
+    if not word:
+        yield []
+    for end in range(1, len(word) + 1):
+        if word[:end] in log_probs:
+            yield from ([word[:end], *rest] for rest in cuts(word[end:], log_probs))
+
+
+def by_score(score):
+    def best(word, log_probs):
+        return max(cuts(word, log_probs), key=lambda pieces: score(pieces, log_probs))
+
+    return best
+
+
+def total(pieces, log_probs):
+    return sum(log_probs[piece] for piece in pieces)
+
+
+def mean(pieces, log_probs):
+    return total(pieces, log_probs) / max(1, len(pieces))
+
+
+def product(pieces, log_probs):
+    return math.prod(log_probs[piece] for piece in pieces)
+
+
+def viterbi(word, log_probs):
+    score, start = [0.0] + [-math.inf] * len(word), [0] * (len(word) + 1)
+    for i in range(len(word)):
+        for j in range(i + 1, len(word) + 1):
+            value = score[i] + log_probs.get(word[i:j], -math.inf)
+            if value > score[j]:
+                score[j], start[j] = value, i
+    pieces, end = [], len(word)
+    while end:
+        pieces, end = [word[start[end] : end], *pieces], start[end]
+    return pieces
+
+
+def memoised(word, log_probs):
+    @cache
+    def rest(i):
+        if i == len(word):
+            return 0.0, ()
+        found = []
+        for j in range(i + 1, len(word) + 1):
+            if word[i:j] in log_probs:
+                value, pieces = rest(j)
+                found.append((value + log_probs[word[i:j]], (word[i:j], *pieces)))
+        return max(found, default=(-math.inf, ()))
+
+    return list(rest(0)[1])
+
+
+def two_pieces_at_most(word, log_probs):
+    few = [pieces for pieces in cuts(word, log_probs) if len(pieces) <= 2]
+    return max(few, key=lambda pieces: total(pieces, log_probs), default=[word])
+
+
+def from_the_right(word, log_probs):
+    pieces = []
+    while word:
+        start = min(i for i in range(len(word)) if word[i:] in log_probs)
+        pieces, word = [word[start:], *pieces], word[:start]
+    return pieces
+
+
 WRONG = {
     "apply_merge": {
         "either order": either_order,
@@ -169,6 +238,17 @@ WRONG = {
         "oldest merge only": lambda word, merges: replay(word, merges[:1]),
         "letters": lambda word, merges: list(word),
     },
+    "best_cut": {
+        "mean": by_score(mean),
+        "product of logarithms": by_score(product),
+        "longest from the right": from_the_right,
+        "two pieces at most": two_pieces_at_most,
+        "letters": lambda word, log_probs: list(word),
+        "most pieces of the best": lambda w, lp: by_score(lambda p, lp: len(p) + total(p, lp))(
+            w, lp
+        ),
+        "last piece lost": lambda word, log_probs: viterbi(word, log_probs)[:-1],
+    },
     "bits_per_byte": {
         "bits of a byte": lambda nats, tokens, size: nats * tokens / math.log(2) / (8 * size),
         "times ln 2": lambda nats, tokens, size: nats * tokens * math.log(2) / size,
@@ -200,6 +280,13 @@ RIGHT = {
         "until nothing changes": again_until_nothing_changes,
         "tuple": lambda word, merges: tuple(replay(word, merges)),
         "text": (lambda word, merges: " ".join(replay(word, merges)), "found a str"),
+    },
+    "best_cut": {
+        "Viterbi": viterbi,
+        "from the right, remembered": memoised,
+        "every cut": by_score(total),
+        "by probabilities": by_score(lambda ps, lp: math.prod(math.exp(lp[p]) for p in ps)),
+        "tuple": lambda word, log_probs: tuple(viterbi(word, log_probs)),
     },
     "bits_per_byte": {
         "log2": lambda nats, tokens, size: tokens * math.log2(math.exp(nats)) / size,
