@@ -299,6 +299,7 @@ def n_tokens(text, merges, cut):
     return total
 
 
+# %%
 cuts = {name: pattern.findall for name, pattern in patterns.items()}
 cuts["lines only"] = lambda text: text.splitlines(keepends=True)
 texts = {
