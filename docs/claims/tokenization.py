@@ -53,7 +53,7 @@ LEDGER.proved(
 )
 LEDGER.proved(
     "A unigram model takes the cut with the largest product; Viterbi finds it.",
-    stands=("a unigram model the most probable cut", "The best cut of the first"),
+    stands=("a unigram model the most probable cut", "You need not try them: the best cut"),
     proof="Pieces are those of another library, and of trying every cut.",
     test="tests/lm/test_unigram.py::test_segments_are_those_of_tokenizers",
 )
@@ -70,10 +70,21 @@ LEDGER.cited(
 )
 LEDGER.cited(
     "Rows near those that cannot have been learned belong to tokens that were hardly seen.",
-    stands="A token that is hardly in the second is never learned",
+    stands=(
+        "A token that is hardly in the second is never learned",
+        "start from rows of the embedding that cannot have been learned",
+    ),
     source="land2024fishing",
 )
 LEDGER.passing(
+    "From the right it always counts ones, thousands or millions",
+    "one by one, each digit costs a token",
+    "It is not the cut alone",
+    "SmolLM2, with no token of three digits, cannot be asked",
+    why="places of digits, seen in the outputs above",
+)
+LEDGER.passing(
+    "find tokens of a real model that it never learned",
     "measure why some languages cost more tokens",
     "on documents that it never saw",
     why="what the reader will do, and which documents are held out",

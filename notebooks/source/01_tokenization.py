@@ -705,11 +705,11 @@ plots.show(
 )
 
 # %% [markdown]
-# With spaces next to nothing is left, and with a zero in front, where no digit was moved from
-# its neighbour. With commas it is somewhat more. So it is not the cut alone: **the model adds in the form in
-# which it learned to add.** To pull apart the signs, with no change of the text, makes no difference here
-# that chance could not make; with other examples and questions it took up to half, or nothing. Threes from the right
-# against the left cannot be tried: SmolLM2 has no token of three digits, and hardly adds longer numbers at all.
+# With spaces between the digits next to nothing is left; with a zero in front as well, where no digit
+# was parted from its neighbour. (Commas cost less here.) It is not the cut alone: **the model adds in
+# the form in which it learned to add.** To pull apart the signs, with no change of the text, does
+# nothing here that chance could not do. And threes from the right against the left? SmolLM2, with no
+# token of three digits, cannot be asked.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Tokens that nobody taught
