@@ -49,6 +49,7 @@ from coursekit.llm.self_evaluation import (
     parse_confidence,
     read_confidences,
 )
+from coursekit.llm.silencing import losses_without_each_head
 from coursekit.llm.spellings import score_spellings
 
 __all__ = [
@@ -81,6 +82,7 @@ __all__ = [
     "lettered",
     "lettered_prompts",
     "load",
+    "losses_without_each_head",
     "meaning_by_embedding",
     "meaning_by_question",
     "meaning_by_ratio",

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coursekit._checks import as_count
-from coursekit.lm.positional import alibi_bias, apply_rotary, rotary_angles
+from coursekit.lm.positional import alibi_bias, apply_rotary, relative_buckets, rotary_angles
 
 
 def causal_mask(length: int, *, start: int = 0, device: torch.device | str | None = None) -> Tensor:
@@ -186,7 +186,10 @@ class CausalSelfAttention(nn.Module):
         n_heads: Number of heads; each has width d = width / n_heads.
         context: The largest number of tokens it will see.
         dropout: Probability of dropping an attention weight or an output, in training.
-        positions: What the heads know about order: "none", "rotary" or "alibi".
+        positions: What the heads know about order: "none", "rotary", "alibi" or "relative", a
+            learned bias for each head and bucket of distances, all zero at first.
+        buckets: With "relative", how many buckets, and the distance from which on all share the
+            last, as `relative_buckets` takes them.
 
     Raises:
         TypeError: If a size is no whole number.
@@ -201,6 +204,7 @@ class CausalSelfAttention(nn.Module):
 
     cos: Tensor
     sin: Tensor
+    bucket: Tensor
 
     def __init__(
         self,
@@ -208,11 +212,13 @@ class CausalSelfAttention(nn.Module):
         n_heads: int,
         context: int,
         dropout: float = 0.0,
-        positions: Literal["none", "rotary", "alibi"] = "none",
+        positions: Literal["none", "rotary", "alibi", "relative"] = "none",
+        buckets: tuple[int, int] = (32, 128),
     ) -> None:
         super().__init__()
-        if positions not in ("none", "rotary", "alibi"):
-            raise ValueError(f"positions must be 'none', 'rotary' or 'alibi', found {positions!r}.")
+        known = ("none", "rotary", "alibi", "relative")
+        if positions not in known:
+            raise ValueError(f"positions must be one of {known}, found {positions!r}.")
         check_heads(width, n_heads, rotary=positions == "rotary")
         self.n_heads, self.positions = n_heads, positions
         self.context = as_count(context, "context")
@@ -223,6 +229,10 @@ class CausalSelfAttention(nn.Module):
             cos, sin = rotary_angles(context, width // n_heads)
             self.register_buffer("cos", cos, persistent=False)
             self.register_buffer("sin", sin, persistent=False)
+        if positions == "relative":
+            bucket = relative_buckets(torch.arange(self.context), *buckets)
+            self.register_buffer("bucket", bucket, persistent=False)  # of each distance
+            self.relative_bias = nn.Parameter(torch.zeros(n_heads, buckets[0]))
 
     def forward(
         self, x: Tensor, cache: KeyValueCache | None = None, return_weights: bool = False
@@ -259,6 +269,10 @@ class CausalSelfAttention(nn.Module):
         bias = None
         if self.positions == "alibi":
             bias = alibi_bias(start + length, self.n_heads, start=start, device=x.device)
+        if self.positions == "relative":
+            place = torch.arange(start + length, device=x.device)
+            distance = (place[start:, None] - place).clamp(min=0)  # the mask hides the future
+            bias = self.relative_bias[:, self.bucket[distance]]
         dropout = self.dropout.p if self.training else 0.0
         if return_weights:
             mixed, weights = scaled_dot_product_attention(query, key, value, True, bias, dropout)

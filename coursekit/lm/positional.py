@@ -1,23 +1,31 @@
 r"""Positions: how a model that looks at all tokens at once learns which came first.
 
 Attention compares every token with every other and has no notion of order: shuffle its input and
-its output is shuffled alike. Four ways to tell it where a token stands, for position $t$, pair of
+its output is shuffled alike. Five ways to tell it where a token stands, for position $t$, pair of
 coordinates $i$ and width $d$, with the angles $\theta_{t,i} = t \, / \, 10000^{2i/d}$:
 
 * sinusoidal, added to the embedding: $p_{t,2i} = \sin\theta_{t,i}, p_{t,2i+1} = \cos\theta_{t,i}$;
 * learned, added to the embedding: a table of parameters (`torch.nn.Embedding`, see `gpt.py`);
 * rotary: turn each pair of coordinates of query and key by $\theta_{t,i}$;
-* ALiBi: subtract $m_h \, |t - s|$ from the attention score of tokens $t$ and $s$ in head $h$.
+* ALiBi: subtract $m_h \, |t - s|$ from the attention score of tokens $t$ and $s$ in head $h$;
+* relative bias: add a learned number $b_{h,\,\mathrm{bucket}(t - s)}$ to that score (T5).
 
-In the first and the last two, a dot product or score sees positions through $t - s$ alone.
+In all but the learned table, a dot product or score sees positions through $t - s$ alone.
+
+For texts longer than any in training, `extended_rotary` slows rotary's angles down.
 """
 
 from __future__ import annotations
+
+import math
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from coursekit._checks import as_count
+
+Extension = Literal["interpolation", "ntk", "yarn"]
 
 
 def sinusoidal(length: int, width: int, base: float = 10000.0) -> Tensor:
@@ -173,6 +181,109 @@ def alibi_bias(
     start = as_count(start, "start", least=0, most=length - 1)
     distance = (key[start:, None] - key).abs()
     return -alibi_slopes(n_heads, device)[:, None, None] * distance
+
+
+def relative_buckets(
+    distance: Tensor, n_buckets: int = 32, farthest: int = 128, *, both_ways: bool = False
+) -> Tensor:
+    """Return which of T5's learned biases each distance gets: near ones their own, far ones shared.
+
+    Half of the buckets hold one distance each, 0 to n_buckets / 2 - 1. The others grow with the
+    distance, each by the same factor; the last holds everything from about `farthest` on.
+
+    Args:
+        distance: Query's position minus key's, whole numbers of any shape.
+        n_buckets: Number of biases a head has.
+        farthest: From here on, all distances share the last bucket.
+        both_ways: Whether the future has buckets of its own, the upper half. Otherwise (a causal
+            model) it falls in bucket 0, and the mask hides it.
+
+    Returns:
+        Buckets from 0 to n_buckets - 1, in the shape of `distance`.
+
+    Raises:
+        ValueError: If there are too few buckets, or `farthest` is not beyond those of one distance.
+
+    Reference:
+        Raffel et al. 2020, Exploring the limits of transfer learning with a unified text-to-text
+        transformer, section 2.1, and its published code.
+
+    Example:
+        >>> relative_buckets(torch.tensor([0, 1, 2, 3, 4, 5, 6, 8, 16, 99]), 8, farthest=16)
+        tensor([0, 1, 2, 3, 4, 4, 5, 6, 7, 7])
+    """
+    n_buckets = as_count(n_buckets, "n_buckets", least=4 if both_ways else 2)
+    if both_ways:
+        n_buckets //= 2
+        future = n_buckets * (distance < 0)
+        return future + relative_buckets(distance.abs(), n_buckets, farthest)
+    alone = n_buckets // 2
+    farthest = as_count(farthest, "farthest", least=alone + 1)
+    distance = distance.clamp(min=0)
+    # float32 as in T5: at the edge of a bucket, rounding decides.
+    growth = torch.log(distance.float() / alone) / math.log(farthest / alone)
+    shared = alone + (growth.clamp(min=0) * (n_buckets - alone)).long()
+    return distance.where(distance < alone, shared.clamp(max=n_buckets - 1))
+
+
+def extended_rotary(
+    scheme: Extension, factor: float, width: int, base: float = 10000.0, *, trained: int
+) -> tuple[Tensor, float]:
+    """Return rotary's angles a token, slowed down for texts `factor` times as long as trained.
+
+    * "interpolation": every pair turns `factor` times slower, so that no angle is new.
+    * "ntk": a larger base: the fastest pair as before, the slowest `factor` times slower.
+    * "yarn": pairs that come round often in training as before, those that never come round
+      `factor` times slower, a ramp between; and sharper attention.
+
+    Args:
+        scheme: Which of the three.
+        factor: How many times longer, at least 1.
+        width: Width of one head, even, at least 4.
+        base: Of the trained model.
+        trained: Number of tokens it was trained on; only YaRN asks.
+
+    Returns:
+        The angles `(width / 2,)` in radians a token, float32, and by how much cosine and sine are
+        multiplied: 1 but for YaRN, where scores grow by its square.
+
+    Raises:
+        ValueError: If the scheme is unknown, the factor below 1, or a size out of range.
+
+    Reference:
+        S. Chen et al. 2023, Extending context window of large language models via positional
+        interpolation; B. Peng et al. 2023, YaRN, sections 3.1 (NTK-aware) and 3.2 to 3.4. YaRN's
+        ramp is linear in the pair's number, as in its authors' code and in transformers.
+
+    Example:
+        >>> extended_rotary("interpolation", 4, width=8, base=100, trained=16)[0]
+        tensor([0.2500, 0.0791, 0.0250, 0.0079])
+        >>> extended_rotary("yarn", 4, width=8, base=100, trained=16)[0]
+        tensor([1.0000, 0.0791, 0.0250, 0.0079])
+    """
+    if scheme not in get_args(Extension):
+        raise ValueError(f"scheme must be one of {get_args(Extension)}, found {scheme!r}.")
+    if not (math.isfinite(factor) and factor >= 1):
+        raise ValueError(f"factor must be a finite number of at least 1, found {factor}.")
+    if as_count(width, "width", least=4) % 2:
+        raise ValueError(f"width must be even, found {width}. Coordinates come in pairs.")
+    pair = torch.arange(width // 2)
+    if scheme == "ntk":
+        base = base * factor ** (width / (width - 2))
+    angle = 1.0 / base ** (2 * pair / width)
+    if scheme == "interpolation":
+        return angle / factor, 1.0
+    if scheme == "ntk":
+        return angle, 1.0
+
+    def with_turns(turns: float) -> float:
+        """Return the number of the pair, not a whole one, that turns so often in training."""
+        tokens = as_count(trained, "trained") / (turns * math.tau)
+        return width * math.log(tokens) / (2 * math.log(base))
+
+    often, once = max(math.floor(with_turns(32)), 0), min(math.ceil(with_turns(1)), width - 1)
+    slowed = ((pair - often) / max(once - often, 0.001)).clamp(0, 1)
+    return angle * (1 - slowed) + angle / factor * slowed, 0.1 * math.log(factor) + 1
 
 
 def _angles(positions: Tensor, width: int, base: float) -> Tensor:

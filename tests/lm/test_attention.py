@@ -15,7 +15,7 @@ from coursekit.lm.attention import (
 )
 from coursekit.lm.positional import alibi_bias
 
-POSITIONS = ["none", "rotary", "alibi"]
+POSITIONS = ["none", "rotary", "alibi", "relative"]
 sizes = st.integers(1, 9)
 
 
@@ -110,6 +110,7 @@ def test_without_positions_attention_is_blind_to_order():
         layer = CausalSelfAttention(8, 2, context=6, positions=positions)
         moved[positions] = (layer(x)[:, -1] - layer(x[:, order])[:, -1]).abs().max().item()
     assert moved["none"] < 1e-6
+    assert moved["relative"] < 1e-6  # not yet: its biases begin at zero
     assert moved["rotary"] > 1e-3
     assert moved["alibi"] > 1e-3
 
@@ -242,6 +243,22 @@ def test_a_cache_says_what_is_wrong():
     with pytest.raises(RuntimeError, match=r"torch.no_grad"):
         CausalSelfAttention(8, 2, 8)(torch.ones(1, 3, 8), KeyValueCache(8))
     assert cache.length == 2
+
+
+def test_relative_biases_can_say_what_alibi_says():
+    """While each distance has a bucket of its own, as up to 15 of 32."""
+    torch.manual_seed(0)
+    relative, alibi = (
+        CausalSelfAttention(8, 2, context=16, positions=name) for name in ("relative", "alibi")
+    )
+    relative.load_state_dict(alibi.state_dict(), strict=False)
+    with torch.no_grad():
+        relative.relative_bias[:, :16] = alibi_bias(16, 2)[:, -1].flip(-1)
+    x = normal(2, 16, 8)
+    torch.testing.assert_close(relative(x), alibi(x), rtol=0, atol=1e-6)
+    relative(x).sum().backward()
+    assert (relative.relative_bias.grad[:, :16] != 0).all()
+    assert (relative.relative_bias.grad[:, 16:] == 0).all()  # no text reached those buckets
 
 
 def test_alibi_prefers_the_near():

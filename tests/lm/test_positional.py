@@ -8,13 +8,17 @@ import pytest
 import torch
 from hypothesis import given, strategies as st
 from transformers import LlamaConfig
+from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 from transformers.models.bloom.modeling_bloom import build_alibi_tensor
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding, apply_rotary_pos_emb
+from transformers.models.t5.modeling_t5 import T5Attention
 
 from coursekit.lm.positional import (
     alibi_bias,
     alibi_slopes,
     apply_rotary,
+    extended_rotary,
+    relative_buckets,
     rotary_angles,
     sinusoidal,
 )
@@ -42,6 +46,17 @@ def test_sinusoidal_dot_products_depend_on_distance_alone(width, t, shift, dista
     here = table[t] @ table[t + distance]
     there = table[t + shift] @ table[t + shift + distance]
     torch.testing.assert_close(here, there, rtol=0, atol=1e-5)
+
+
+@given(even_widths, st.integers(1, 200), st.integers(0, 500))
+def test_a_step_of_the_waves_is_one_matrix(width, k, t):
+    """Blocks of cosine and sine of k times the frequency take place t to t + k."""
+    angle = k * 10000.0 ** (-torch.arange(0, width, 2, dtype=torch.float64) / width)
+    cos, sin = angle.cos(), angle.sin()
+    blocks = torch.stack((cos, sin, -sin, cos), dim=-1).view(-1, 2, 2)
+    table = sinusoidal(t + k + 1, width).double()
+    step = torch.block_diag(*blocks)
+    torch.testing.assert_close(step @ table[t], table[t + k], rtol=0, atol=1e-5)
 
 
 @given(st.integers(1, 80), even_widths, st.sampled_from([100.0, 10000.0, 500000.0]))
@@ -159,5 +174,69 @@ def test_alibi_bias_by_hand():
     ],
 )
 def test_bad_input_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+@given(st.sampled_from([(32, 128), (32, 20), (8, 16), (64, 500)]), st.booleans())
+def test_buckets_are_those_of_t5(sizes, both_ways):
+    n_buckets, farthest = sizes
+    distance = torch.arange(-1000, 1001).view(3, 667)
+    theirs = T5Attention._relative_position_bucket(-distance, both_ways, n_buckets, farthest)
+    assert torch.equal(relative_buckets(distance, n_buckets, farthest, both_ways=both_ways), theirs)
+
+
+@pytest.mark.parametrize(("scheme", "theirs"), [("interpolation", "linear"), ("yarn", "yarn")])
+@given(
+    st.sampled_from([8, 16, 64, 128]),
+    st.sampled_from([1e3, 1e4, 1e5, 5e5]),
+    st.sampled_from([1, 1.5, 4, 32]),
+    st.sampled_from([16, 512, 2048, 8192]),
+)
+def test_extended_rotary_is_that_of_transformers(scheme, theirs, width, base, factor, trained):
+    angles, sharper = extended_rotary(scheme, factor, width, base, trained=trained)
+    expected, their_sharper = rope_in_transformers(theirs, factor, width, base, trained)
+    torch.testing.assert_close(angles, expected, rtol=1e-5, atol=0)
+    assert sharper == pytest.approx(their_sharper)
+
+
+@given(st.sampled_from([8, 64]), st.sampled_from([1e4, 1e5]), st.sampled_from([2, 4, 16]))
+def test_ntk_is_the_dynamic_one_of_transformers_at_its_length(width, base, factor):
+    """Theirs, with a factor of 1, takes as its own the text's length over the trained one."""
+    angles, sharper = extended_rotary("ntk", factor, width, base, trained=512)
+    length = 512 * factor
+    expected, _ = rope_in_transformers("dynamic", 1.0, width, base, 512, seq_len=length)
+    torch.testing.assert_close(angles, expected, rtol=1e-5, atol=0)
+    assert sharper == 1.0
+
+
+def rope_in_transformers(rope_type, factor, width, base, trained, **length):
+    config = LlamaConfig(
+        hidden_size=width,
+        num_attention_heads=1,
+        max_position_embeddings=trained,
+        rope_parameters={
+            "rope_type": rope_type,
+            "rope_theta": base,
+            "factor": factor,
+            "original_max_position_embeddings": trained,
+        },
+    )
+    return ROPE_INIT_FUNCTIONS[rope_type](config, torch.device("cpu"), **length)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: relative_buckets(torch.arange(3), 1), "n_buckets must be .* found 1"),
+        (lambda: relative_buckets(torch.arange(3), 8, 4), "farthest must be .* found 4"),
+        (lambda: extended_rotary("ropes", 2, 8, trained=8), "scheme must be .* found 'ropes'"),
+        (lambda: extended_rotary("ntk", 0.5, 8, trained=8), "factor must be .* found 0.5"),
+        (lambda: extended_rotary("ntk", math.inf, 8, trained=8), "factor must be .* found inf"),
+        (lambda: extended_rotary("ntk", 2, 7, trained=8), "width must be even, found 7"),
+        (lambda: extended_rotary("yarn", 2, 8, trained=0), "trained must be .* found 0"),
+    ],
+)
+def test_bad_extensions_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()

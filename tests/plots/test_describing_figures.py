@@ -303,7 +303,7 @@ CASES = {
         ["up to position 2: rotary 0.75", "never trained: rotary 0.2", "Guessing: 0.1"],
     ),
     "positional_encoding.loss_against_gap": (
-        lambda f, k: f([1, 10], {"tale": [0.5, 4 * k]}, 8192, "T"),
+        lambda f, k: f([1, 10], {"tale": k * tensor([0.5, 3], [0.5, 5])}, 3.5, 8192, "T"),
         ["tale: 0.5 at 1, 4 at 10", "context, 8,192 tokens"],
     ),
     "safety.secret_ranks": (
@@ -333,6 +333,15 @@ CASES = {
     "self_attention.multiply_add_curves": (
         lambda f, k: f([1, 2], {"cache": [1000, 3_000_000 * k]}, "T"),
         ["cache: 1,000 at 1, 3 million at 2"],
+    ),
+    "self_attention.phase_change": (
+        lambda f, k: f(
+            [0, 10],
+            {"two layers": tensor([3, 3], [1, 2 * k])},
+            {"previous": tensor([0.1, 0.1], [0.9, 0.9])},
+            "T",
+        ),
+        ["two layers, mean of 2 seeds: 3 at 0, 1.5 at 10", "previous, mean of 2 seeds: 0.1 at 0"],
     ),
     "tokenization.token_strips": (
         lambda f, k: f({"bytes": [b"a", b" b"][: int(2 * k)]}, "T"),

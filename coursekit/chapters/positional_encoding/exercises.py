@@ -303,6 +303,86 @@ alibi_weights = FunctionExercise(
 )
 
 
+def _slow(frequency, factor, slowed):
+    return torch.where(slowed, frequency / factor, frequency)
+
+
+slow_the_guilty = FunctionExercise(
+    name="slow_the_guilty",
+    title="Slow the hands that never come round in training, and leave the others",
+    reference=lambda frequency, factor, trained: torch.stack(
+        [w / factor if trained * w < math.tau else w for w in frequency]
+    ),
+    inputs=lambda rng: (
+        10.0 ** torch.tensor(rng.uniform(-4.5, 0, size=6)).sort(descending=True).values,
+        int(rng.integers(2, 9)),
+        int(rng.integers(10, 2000)),
+    ),
+    edges=[
+        (torch.tensor([1.0, 0.1, 0.01, 0.001]), 4, 16),
+        (torch.tensor([0.5, 0.05]), 2, 3),
+        (torch.tensor([1.0, 0.9]), 8, 100),
+        (torch.tensor([1.0, 0.02, 0.007]), 3, 300),
+    ],
+    mistakes=[
+        Mistake(
+            name="one radian",
+            wrong=lambda frequency, factor, trained: _slow(
+                frequency, factor, trained * frequency < 1
+            ),
+            message="You left alone each hand that turns by one radian. It comes round when it "
+            "has turned by 2 pi.",
+        ),
+        Mistake(
+            name="all of them",
+            wrong=lambda frequency, factor, trained: frequency / factor,
+            message="All hands are slower: that is interpolation. The fast ones know exact "
+            "distances, and lose them.",
+        ),
+        Mistake(
+            name="the innocent",
+            wrong=lambda frequency, factor, trained: _slow(
+                frequency, factor, trained * frequency >= math.tau
+            ),
+            message="You slowed the hands that do come round. They have seen all their angles; "
+            "the others have not.",
+        ),
+        Mistake(
+            name="faster",
+            wrong=lambda frequency, factor, trained: _slow(
+                frequency, 1 / factor, trained * frequency < math.tau
+            ),
+            message="The right hands, but they turn faster now. Divide by the factor: a text "
+            "`factor` times as long should end at the angles that training ended at.",
+        ),
+        Mistake(
+            name="in the longer text",
+            wrong=lambda frequency, factor, trained: _slow(
+                frequency, factor, factor * trained * frequency < math.tau
+            ),
+            message="You asked which hands come round in the longer text. What counts is what "
+            "training has shown: `trained` tokens.",
+        ),
+    ],
+    hints=[
+        "In training a hand turns by trained * frequency radians. Once round is 2 pi.",
+        "`torch.where(condition, frequency / factor, frequency)` chooses for each hand.",
+    ],
+    stub="""
+        def my_slowed(frequency, factor, trained):
+            \"\"\"Return frequencies (d / 2,), radians a token, slowed where they need it.\"\"\"
+            ...
+    """,
+    solution="""
+        def my_slowed(frequency, factor, trained):
+            never = trained * frequency < 2 * math.pi
+            return torch.where(never, frequency / factor, frequency)
+    """,
+    insight="For the small models this is YaRN to the letter, but for its sharper attention: its "
+    "ramp has no hand between.",
+)
+
+
 def _full_turns(base, turn, context=8192, width=64):
     return sum(turn * base ** (2 * i / width) <= context for i in range(width // 2))
 

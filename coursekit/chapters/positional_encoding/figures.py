@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from coursekit.plots.checks import require_few, require_values
+from coursekit.plots.checks import require_few
 from coursekit.plots.describing import counted, describe, number, series
 from coursekit.plots.heatmap import heatmap
 from coursekit.plots.style import COLORS, GRAY, new_axes, style
@@ -19,6 +19,7 @@ _SCHEMES = {
     "sinusoidal": ("purple", "--", "s"),
     "rotary": ("green", "-.", "^"),
     "alibi": ("orange", "-", "D"),
+    "relative": ("vermillion", "--", "v"),
     "none": ("black", ":", "x"),
 }
 
@@ -249,32 +250,46 @@ def accuracy_by_position(
 
 
 def loss_against_gap(
-    gaps: Sequence[int], lines: Mapping[str, Sequence[float]], context: int, title: str
+    gaps: Sequence[int],
+    schemes: Mapping[str, Tensor],
+    first: float | Tensor,
+    context: int,
+    title: str,
 ) -> Axes:
     """Draw the loss on a repeated passage against the gap of positions before it.
 
     Args:
         gaps: Positions skipped between the two copies `(K,)`, at least 1.
-        lines: For each passage, its loss in nats a token `(K,)`; at most four.
+        schemes: For each way to turn, at most four, the loss of each passage in nats a token
+            `(P, K)`. Lines are means over the passages, bands reach from lowest to highest.
+        first: Mean loss at first reading, in nats a token.
         context: The longest distance the model was configured for, marked by a line.
         title: Title of the figure.
 
     Raises:
-        ValueError: If there are no lines or more than four, or one has another length.
+        ValueError: If there are no schemes or more than four, or one has another shape.
     """
-    looks = ("o-", "s--", "^-.", "D:")
-    require_few(lines, len(looks), "lines")
-    require_values(lines, len(gaps), "lines", each="gap")
-    ax = new_axes(7.8, 4.6)
+    looks = (("black", "o-"), ("purple", "s--"), ("green", "^-."), ("orange", "D-"))
+    require_few(schemes, len(looks), "schemes")
+    for name, losses in schemes.items():
+        if losses.ndim != 2 or losses.shape[1] != len(gaps):
+            raise ValueError(
+                f"schemes must have shape (passages, {len(gaps)}), a column for each gap, found "
+                f"{tuple(losses.shape)} for {name!r}."
+            )
+    ax = new_axes(8.2, 4.8)
     with style():
-        for (name, values), marker in zip(lines.items(), looks, strict=False):
-            ax.plot(gaps, values, marker, label=name)
+        for (name, losses), (color, marker) in zip(schemes.items(), looks, strict=False):
+            ax.plot(gaps, losses.mean(dim=0).tolist(), marker, color=COLORS[color], label=name)
+            low, high = losses.amin(dim=0).tolist(), losses.amax(dim=0).tolist()
+            ax.fill_between(gaps, low, high, color=COLORS[color], alpha=0.12, linewidth=0)
+        ax.axhline(float(first), color=GRAY, linestyle="--", linewidth=1.2, label="first reading")
         ax.axvline(context, color=GRAY, linestyle=":", label=f"context, {context:,} tokens")
         ax.set(
-            xscale="log",
+            xlim=(0, None),
             xlabel="gap between the two copies (positions skipped)",
             ylabel="loss on the second copy\n(nats a token)",
             title=title,
         )
-        ax.legend()
+        ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return ax

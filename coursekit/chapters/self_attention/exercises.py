@@ -389,6 +389,72 @@ find_previous_token_head = FunctionExercise(
     insight="Try it on the weights of SmolLM2.",
 )
 
+
+def _causal_weights_and_period(rng):
+    length = int(rng.integers(6, 10))
+    scores = torch.tensor(rng.normal(size=(length, length)))
+    scores = scores.masked_fill(torch.ones_like(scores, dtype=torch.bool).triu(1), -math.inf)
+    return scores.softmax(dim=-1), int(rng.integers(2, length - 2))
+
+
+def _follower_by_loop(weights, period):
+    rows = range(period, len(weights))
+    return sum(float(weights[t, t - period + 1]) for t in rows) / len(rows)
+
+
+induction_score = FunctionExercise(
+    name="induction_score",
+    title="How much weight goes to the token that followed last time",
+    reference=_follower_by_loop,
+    inputs=_causal_weights_and_period,
+    edges=[
+        (_fixed(5, 5).tril() / _fixed(5, 5).tril().sum(1, keepdim=True), 2),
+        (_fixed(6, 6).tril() / _fixed(6, 6).tril().sum(1, keepdim=True), 5),
+        (_fixed(4, 4).tril() / _fixed(4, 4).tril().sum(1, keepdim=True), 1),
+    ],
+    mistakes=[
+        Mistake(
+            name="the copy itself",
+            wrong=lambda weights, period: weights.diagonal(-period).mean(),
+            message="You measured weights[t, t - period]: the earlier copy of the token itself. "
+            "What followed it stands one place to the right, at t - period + 1.",
+        ),
+        Mistake(
+            name="one row too many",
+            wrong=lambda weights, period: weights.diagonal(1 - period).mean(),
+            message="The diagonal begins in row period - 1. That token has no earlier copy yet: "
+            "leave its row out.",
+        ),
+        Mistake(
+            name="the wrong side",
+            wrong=lambda weights, period: weights.diagonal(-period - 1).mean(),
+            message="You measured weights[t, t - period - 1], the token *before* the earlier copy. "
+            "The follower is on its other side, t - period + 1.",
+        ),
+        Mistake(
+            name="sum",
+            wrong=lambda weights, period: weights.diagonal(1 - period)[1:].sum(),
+            message="You added the weights up. Take their mean: a score between 0 and 1.",
+        ),
+    ],
+    hints=[
+        "In row t the token stood before at t - period; the follower is at t - period + 1.",
+        "`weights.diagonal(-k)` holds weights[t, t - k] from row k on. Here k is period - 1, and "
+        "the first row counts only from t = period.",
+    ],
+    stub="""
+        def my_induction_score(weights, period):
+            \"\"\"Return the mean weight (T, T) on the follower, over rows `period` to T - 1.\"\"\"
+            ...
+    """,
+    solution="""
+        def my_induction_score(weights, period):
+            return weights.diagonal(1 - period)[1:].mean()
+    """,
+    insight="An induction head scores high here; a head that looks at the earlier copy itself "
+    "scores low, and is called a duplicate-token head.",
+)
+
 what_a_map_shows = ChoiceExercise(
     name="what_a_map_shows",
     question="In some model a head puts 0.9 of the weight of the answer's token on the word "

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from coursekit.plots.checks import require_shape, require_values
+from coursekit.plots.checks import require_few, require_shape, require_values
 from coursekit.plots.describing import describe, named, number
 from coursekit.plots.heatmap import heatmap
 from coursekit.plots.style import COLORS, GRAY, new_axes, style
@@ -167,6 +167,49 @@ def multiply_add_curves(
         ax.set_title(title)
         ax.legend()
     return ax
+
+
+def phase_change(
+    steps: Sequence[int], losses: Mapping[str, Tensor], scores: Mapping[str, Tensor], title: str
+) -> Axes:
+    """Draw the loss of models while they learn, and beside it what their heads look at.
+
+    Args:
+        steps: Of training `(K,)`.
+        losses: For each kind of model, the loss of each seed in nats a token `(K, S)`.
+        scores: For each kind of head, its mean weight on what it is to find `(K, S)`.
+        title: Title of the left panel.
+
+    Returns:
+        The left panel's axes.
+
+    Raises:
+        ValueError: If there are more than four kinds, or one has no row for each step.
+    """
+    panels = new_axes(12.0, 4.6, ncols=2)
+    both = ((losses, "loss on what repeats (nats a token)"), (scores, "mean weight there"))
+    for ax, (kinds, label) in zip(panels, both, strict=True):
+        require_few(kinds, len(_MARKERS), "kinds")
+        said = []
+        looks = zip(("blue", "orange", "green", "black"), _MARKERS, strict=True)
+        for (name, values), (color, marker) in zip(kinds.items(), looks, strict=False):
+            require_shape(values, (len(steps), "seeds"), "values", "a row for each step")
+            with style():
+                ax.plot(steps, values, color=COLORS[color], alpha=0.3, linewidth=1)
+                look = {"marker": marker, "markevery": 8, "color": COLORS[color]}
+                ax.plot(steps, values.mean(dim=1), label=name, **look)
+            mean = values.double().mean(dim=1)
+            places = range(0, len(steps), max(1, (len(steps) - 1) // 5))
+            course = ", ".join(f"{number(mean[i].item())} at {steps[i]}" for i in places)
+            said.append(f"{name}, mean of {values.shape[1]} seeds: {course}.")
+        with style():
+            ax.set(xlabel="training steps", ylabel=label, ylim=(0, None))
+            ax.legend()
+        describe(ax, " ".join(said))
+    with style():
+        panels[0].set_title(title)
+        panels[1].set_title("Where the heads look")
+    return panels[0]
 
 
 def _curves(

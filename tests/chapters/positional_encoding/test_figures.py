@@ -127,16 +127,22 @@ def test_every_scheme_looks_different_without_colour():
 
 
 @pytest.mark.parametrize("n", [0, 5])
-def test_no_passage_is_left_out_without_a_word(n):
+def test_no_scheme_is_left_out_without_a_word(n):
     with pytest.raises(ValueError, match=f"found {n}"):
-        loss_against_gap([1], {str(i): [1.0] for i in range(n)}, context=5, title="gap")
+        loss_against_gap([1], {str(i): torch.ones(2, 1) for i in range(n)}, 4.0, 5, title="gap")
 
 
-def test_loss_against_gap_marks_the_context():
-    ax = loss_against_gap([1, 100], {"prose": [0.2, 4.0]}, context=50, title="gap")
-    line, context = ax.lines
-    assert (list(line.get_xdata()), list(line.get_ydata())) == ([1, 100], [0.2, 4.0])
-    assert context.get_xdata()[0] == 50
-    assert ax.get_xscale() == "log"
+def test_loss_against_gap_wants_a_column_for_each_gap():
+    with pytest.raises(ValueError, match=r"schemes must have shape \(passages, 2\), .*\(2, 3\)"):
+        loss_against_gap([1, 9], {"yarn": torch.ones(2, 3)}, 4.0, 5, title="gap")
+
+
+def test_loss_against_gap_draws_means_and_marks_first_reading_and_context():
+    losses = torch.tensor([[0.2, 4.0], [0.4, 2.0]])
+    ax = loss_against_gap([1, 100], {"prose": losses}, first=3.5, context=50, title="gap")
+    line, first, context = ax.lines
+    assert list(line.get_xdata()) == [1, 100]
+    assert list(line.get_ydata()) == pytest.approx([0.3, 3.0])
+    assert (first.get_ydata()[0], context.get_xdata()[0]) == (3.5, 50)
     assert "nats" in ax.get_ylabel()
     assert title(ax) == "gap"

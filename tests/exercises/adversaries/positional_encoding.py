@@ -105,6 +105,17 @@ WRONG = {
         "slopes turned": lambda s, m: alibi(s, m.flip(0)),
         "two heads": lambda s, m: alibi(s, m)[:2],
     },
+    "slow_the_guilty": {
+        "base ten turns": lambda w, s, n: torch.where(n * w < 10 * math.tau, w / s, w),
+        "half a turn": lambda w, s, n: torch.where(n * w < math.pi, w / s, w),
+        "stopped": lambda w, s, n: torch.where(n * w < math.tau, 0, w),
+        "slower half": lambda w, s, n: torch.cat((w[: len(w) // 2], w[len(w) // 2 :] / s)),
+        "slowed twice": lambda w, s, n: torch.where(n * w < math.tau, w / s**2, w),
+        "at most once round": lambda w, s, n: torch.where(
+            n * w < math.tau, w / s, w.clamp(max=math.tau / n)
+        ),
+        "new base": lambda w, s, n: w * float(s) ** (-torch.arange(len(w)) / max(len(w) - 1, 1)),
+    },
 }
 RIGHT = {
     "sinusoidal_table": {
@@ -132,5 +143,13 @@ RIGHT = {
             ]
         ),
         "numpy": lambda s, m: alibi(s, m).numpy(),
+    },
+    "slow_the_guilty": {
+        "divisor": lambda w, s, n: w / torch.where(n * w < math.tau, s, 1),
+        "wavelength": lambda w, s, n: torch.tensor(
+            [x / s if 2 * math.pi / x > n else x for x in w.tolist()]
+        ),
+        "numpy": lambda w, s, n: np.where(w.numpy() * n < 2 * np.pi, w.numpy() / s, w.numpy()),
+        "mask": lambda w, s, n: w * (n * w >= math.tau) + w / s * (n * w < math.tau),
     },
 }

@@ -108,6 +108,14 @@ WRONG = {
             previous(w).mean(0).argmax().item(),
         ),
     },
+    "induction_score": {
+        "all but the first row": lambda w, p: w.diagonal(1 - p).sum() / (len(w) - p),
+        "last row": lambda w, p: w[-1, len(w) - p],
+        "over all rows": lambda w, p: w.diagonal(1 - p)[1:].sum() / len(w),
+        "previous token": lambda w, p: w.diagonal(-1).mean(),
+        "transposed": lambda w, p: w.diagonal(p - 1)[1:].mean(),
+        "largest": lambda w, p: w.diagonal(1 - p)[1:].max(),
+    },
 }
 RIGHT = {
     "attend": {
@@ -157,5 +165,11 @@ RIGHT = {
         "numpy": lambda w: np.unravel_index(previous(w).numpy().argmax(), w.shape[:2]),
         "tensor": lambda w: torch.tensor(by_two_loops(w)),
         "tensors": lambda w: torch.unravel_index(previous(w).argmax(), w.shape[:2]),
+    },
+    "induction_score": {
+        "rows": lambda w, p: torch.stack([w[t, t - p + 1] for t in range(p, len(w))]).mean(),
+        "index": lambda w, p: w[torch.arange(p, len(w)), torch.arange(p, len(w)) - p + 1].mean(),
+        "diagonal of the lower rows": lambda w, p: w[p:, 1:].diagonal().mean(),
+        "float": lambda w, p: float(w.diagonal(1 - p)[1:].sum()) / (len(w) - p),
     },
 }
