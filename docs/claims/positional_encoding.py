@@ -399,8 +399,8 @@ def alibi_is_slow(seed: int, length: int = 16, steps: int = 200) -> tuple[bool, 
 
 
 @LEDGER.measured(
-    "Relative biases hold in longer texts as far as training used their last bucket: with one for "
-    "each distance they fall.",
+    "Trained on 16 tokens, relative biases hold in longer texts as far as training used their last "
+    "bucket: with one for each distance they fall.",
     stands=(
         "**Relative** depends on its buckets",
         'which says "far is as good as near"',
@@ -408,11 +408,14 @@ def alibi_is_slow(seed: int, length: int = 16, steps: int = 200) -> tuple[bool, 
         "| relative | added to scores | one a bucket | which near distance | in part: bucket "
         "trained |",
     ),
-    refuted_by="on *two back*, over the last quarter of the text, a lead with few buckets that "
-    "is not at least "
-    "0.2 above that with many",
-    variations={name: setting for name, setting in _SETTINGS.items() if name != "trained on 32"}
+    refuted_by="on *two back*, over the last quarter of the text, a lead with few buckets that is "
+    "not at least 0.2 above that with many",
+    variations={
+        name: setting for name, setting in _SETTINGS.items() if not name.startswith("trained")
+    }
     | {"400 steps": {"seed": 0, "steps": 400}, "latest small": {"seed": 3, "task": "latest small"}},
+    was="The same after training on any length: after 8 tokens, with 4 buckets, the lead is 0.45, "
+    "and 0.28 with 32.",
     quick=IN_NOTEBOOK,
 )
 def buckets_must_be_trained(
