@@ -1,8 +1,9 @@
-"""Claims of notebook 04: what additions are for, and what a GPT says before and after training."""
+"""Claims of notebook 04: what additions are for, which errors are silent, and what a lens shows."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
@@ -13,7 +14,15 @@ from torch import Tensor, nn
 from coursekit import calibration as cal, llm
 from coursekit.data import dataset_descriptions, reference_documents
 from coursekit.data.corpora import source_documents
-from coursekit.lm import GPT, Block, CausalSelfAttention, GPTConfig, next_token_loss
+from coursekit.lm import (
+    GPT,
+    Block,
+    CausalSelfAttention,
+    GPTConfig,
+    Llama,
+    next_token_loss,
+    rotary_angles,
+)
 from docs.claims.ledger import IN_NOTEBOOK, Ledger
 from docs.claims.subjects import TEXTS, lm
 
@@ -27,10 +36,22 @@ LEDGER.proved(
     stands=(
         "A block is attention and an MLP; each reads a normalised copy",
         '*"Each layer turns one representation into the next."*',
-        "Our few hundred lines are GPT-2: the same weights, the same logits, both ways.",
+        "Your few dozen lines are GPT-2: the same weights, the same logits.",
     ),
     proof="So does the library's GPT-2: the same weights give the same logits.",
     test="tests/lm/test_gpt.py::test_logits_of_transformers_both_ways_with_cache_and_without",
+)
+LEDGER.proved(
+    "With four parts exchanged the same model is a Llama, and with SmolLM2's weights SmolLM2.",
+    stands="With four parts exchanged they are a Llama",
+    proof="The package's Llama, of the same parts, gives the logits of transformers.",
+    test="tests/lm/test_llama.py::test_smollm2_in_our_llama_is_smollm2",
+)
+LEDGER.proved(
+    "A gated MLP of 8/3 of the width has as many weights as one of four times the width.",
+    stands='*"A gated MLP is larger."*',
+    proof="3 d (8 d / 3) = 2 d (4 d) = 8 d^2; counted in the notebook for SmolLM2.",
+    test="tests/lm/test_llama.py::test_smollm2_in_our_llama_is_smollm2",
 )
 LEDGER.proved(
     "Parameters follow from width, blocks, vocabulary and context; heads do not count.",
@@ -69,13 +90,9 @@ LEDGER.cited(
     source="sun2024massive",
 )
 LEDGER.cited(
-    "A translator trained for each depth reads much more than the model's own head.",
+    "What stands in the middle of the stream is in another form than the head reads.",
     stands="which the head was never meant to read",
     source="belrose2023eliciting",
-)
-LEDGER.passing(
-    "so even a large model costs no memory",
-    why="the definition of PyTorch's meta device",
 )
 
 
@@ -108,7 +125,7 @@ def only_attention_mixes(positions: str, seed: int) -> tuple[bool, str]:
 
 @LEDGER.measured(
     "A square matrix loads the wrong way round without an error, and the logits are wrong.",
-    stands='*"It loads, so it is right."*',
+    stands="All shapes fit, so all of them load SmolLM2's weights",
     refuted_by="an error, or logits that differ by less than 0.01",
     variations={f"seed {seed}": {"seed": seed} for seed in range(3)}
     | {
@@ -135,7 +152,7 @@ def transposed_loads(seed: int, width: int = 48, n_layers: int = 3) -> tuple[boo
 
 @LEDGER.measured(
     "The error of GELU's approximation, small in one place, shows in the logits.",
-    stands="Small, yet the logits show it",
+    stands="approximation is small, yet the logits show it",
     refuted_by="logits that differ by less than ten times the 0.00001 within which weights carried "
     "over exactly agree",
     was="Small, yet it adds up over layers. (In one of six networks twelve blocks differed by less "
@@ -164,11 +181,10 @@ def gelu_shows(seed: int, width: int = 48, n_layers: int = 12) -> tuple[bool, st
 
 
 class Wiring(NamedTuple):
-    """Which of a block's additions are kept, and whether it normalises what it reads."""
+    """Which of a block's additions are kept."""
 
     around_attention: bool
     around_mlp: bool
-    norms: bool = True
 
 
 BOTH, ATTENTION, MLP, NONE = (
@@ -177,7 +193,6 @@ BOTH, ATTENTION, MLP, NONE = (
     Wiring(False, True),
     Wiring(False, False),
 )
-BARE = Wiring(False, False, norms=False)
 
 
 class _Rewired(Block):
@@ -186,9 +201,9 @@ class _Rewired(Block):
     wiring = BOTH
 
     def forward(self, x: Tensor, cache=None) -> Tensor:
-        around_attention, around_mlp, norms = self.wiring
-        x = around_attention * x + self.attention(self.attention_norm(x) if norms else x, cache)
-        return around_mlp * x + self.mlp(self.mlp_norm(x) if norms else x)
+        around_attention, around_mlp = self.wiring
+        x = around_attention * x + self.attention(self.attention_norm(x), cache)
+        return around_mlp * x + self.mlp(self.mlp_norm(x))
 
 
 def _network(
@@ -197,21 +212,17 @@ def _network(
     seed: int,
     width: int = 64,
     n_heads: int = 4,
-    initial: str = "PyTorch",
-    times: float = 1.0,
+    initial: str = "GPT-2",
 ) -> GPT:
-    """Return a small GPT of such blocks, with initial matrices `times` as large as usual."""
+    """Return a small GPT of such blocks, with GPT-2's initial weights or PyTorch's usual ones."""
     torch.manual_seed(seed)
     gpt = GPT(GPTConfig(8, 16, width, n_layers, n_heads))
     blocks = nn.ModuleList(_Rewired(gpt.config) for _ in range(n_layers))
     if initial == "GPT-2":
         blocks.load_state_dict(gpt.blocks.state_dict())
     gpt.blocks = blocks
-    with torch.no_grad():
-        for block in blocks:
-            block.wiring = wiring
-            for parameter in block.parameters():
-                parameter.mul_(times if parameter.ndim == 2 else 1)
+    for block in blocks:
+        block.wiring = wiring
     return gpt
 
 
@@ -250,6 +261,11 @@ def _at_birth(
     return Newborn(mlp, first, last, apart)
 
 
+def _times(more: float, less: float) -> float:
+    """Return by which factor one gradient is larger; the smaller one may have vanished."""
+    return more / max(less, 1e-30)
+
+
 _BIRTHS = {f"seed {seed}": {"seed": seed, "n_layers": 16} for seed in range(5, 9)} | {
     "12 blocks": {"seed": 5, "n_layers": 12},
     "24 blocks": {"seed": 5, "n_layers": 24},
@@ -257,7 +273,7 @@ _BIRTHS = {f"seed {seed}": {"seed": seed, "n_layers": 16} for seed in range(5, 9
     "width 128": {"seed": 5, "n_layers": 16, "width": 128},
     "one head": {"seed": 5, "n_layers": 16, "n_heads": 1},
     "16 tokens": {"seed": 5, "n_layers": 16, "length": 16},
-    "GPT-2's initial weights": {"seed": 5, "n_layers": 16, "initial": "GPT-2"},
+    "PyTorch's initial weights": {"seed": 5, "n_layers": 16, "initial": "PyTorch"},
 }
 
 
@@ -277,7 +293,7 @@ def tokens_become_alike(**network: int | str) -> tuple[bool, str]:
     "in the first block and in the last.",
     stands=(
         "and the weights that decide where to look lose their gradient",
-        "that of queries and keys did, and with it the difference between tokens",
+        "that of queries did, and with it the difference between tokens",
         "all but lose their gradient, the more the",
     ),
     refuted_by="a gradient of queries and keys less than ten times smaller in first or last block",
@@ -285,7 +301,7 @@ def tokens_become_alike(**network: int | str) -> tuple[bool, str]:
 )
 def queries_and_keys_die(**network: int | str) -> tuple[bool, str]:
     both, none = _at_birth(BOTH, **network), _at_birth(NONE, **network)
-    first, last = both.first / none.first, both.last / none.last
+    first, last = _times(both.first, none.first), _times(both.last, none.last)
     return min(first, last) > 10, f"{first:.2g} times smaller in the first, {last:.2g} in the last"
 
 
@@ -299,21 +315,8 @@ def queries_and_keys_die(**network: int | str) -> tuple[bool, str]:
     variations=_BIRTHS,
 )
 def the_mlp_lives(**network: int | str) -> tuple[bool, str]:
-    ratio = _at_birth(BOTH, **network).mlp / _at_birth(NONE, **network).mlp
+    ratio = _times(_at_birth(BOTH, **network).mlp, _at_birth(NONE, **network).mlp)
     return ratio < 10, f"{ratio:.2g} times smaller"
-
-
-@LEDGER.measured(
-    "Without norms, and with PyTorch's initial weights, the MLP's gradient dies, too.",
-    stands="Without them, and with these\ninitial weights, it dies as in",
-    was="Without them, too, it dies. (With weights three times as large it explodes instead.)",
-    refuted_by="a gradient of the MLP less than a thousand times smaller without the norms",
-    variations=_BIRTHS
-    | {"weights three times as large": {"seed": 5, "n_layers": 16, "times": 3.0}},
-)
-def norms_keep_it_alive(**network: int | str | float) -> tuple[bool, str]:
-    normed, bare = _at_birth(NONE, **network).mlp, _at_birth(BARE, **network).mlp
-    return bare < normed / 1000, f"gradient {normed:.0e} with norms, {bare:.0e} without"
 
 
 @LEDGER.measured(
@@ -386,7 +389,7 @@ _LESSONS = {f"seed {seed}": {"seed": seed} for seed in range(3, 6)} | {
     "12 blocks": {"seed": 0, "n_layers": 12},
     "half the learning rate": {"seed": 0, "lr": 1e-3, "steps": 150},
     "width 32": {"seed": 0, "width": 32, "steps": 150},
-    "GPT-2's initial weights": {"seed": 0, "initial": "GPT-2"},
+    "PyTorch's initial weights": {"seed": 0, "initial": "PyTorch"},
 }
 
 
@@ -526,7 +529,7 @@ def calibrated_and_useless(
 @LEDGER.measured(
     "What a newborn gets right on real text is an echo: the token it has just read comes again; "
     "with a head of its own it has no echo.",
-    stands="No: an echo.",
+    stands="No knowledge: an echo.",
     refuted_by="less than 90 % of right answers that repeat the last token; or, with a head of "
     "its own, more than ten times chance right",
     variations={f"seed {seed}": {"seed": seed} for seed in (1, 2)}
@@ -649,8 +652,8 @@ def _by_depth(kind: str, context: int, chat: bool) -> dict[int, tuple[float, flo
     "Read through the model's own head, the middle of SmolLM2 is surer than its end and hardly "
     "ever right; its loss there is worse than that of an even guess.",
     stands=(
-        "The middle of a trained one is very sure and wrong",
-        '*"The model knows it halfway up, and grows surer."*',
+        "the middle of a trained one is very sure and wrong",
+        "Halfway the lens is surer than at the end, and hardly ever",
     ),
     refuted_by="halfway: a confidence not above that at the end, an accuracy above a quarter of "
     "that at the end, or a loss below ln 49,152",
@@ -673,3 +676,210 @@ def sure_and_wrong_halfway(
     held = sure > end_sure and right < end_right / 4 and nats > math.log(49_152)
     found = f"halfway {sure:.2f} sure, {right:.2f} right; end {end_sure:.2f}, {end_right:.2f}"
     return held, f"{found}; {nats:.0f} nats halfway"
+
+
+# Which errors are silent
+
+
+class _WithMean(nn.RMSNorm):
+    """The norm that takes the mean away, as GPT-2's does, with weights that expect it to stay."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x - x.mean(dim=-1, keepdim=True))
+
+
+@torch.no_grad()
+def _broken(part: str, block: int = 15) -> Llama:
+    """Return SmolLM2 in our Llama with one part wrong."""
+    model = Llama.from_transformers(lm().model)
+    config = model.config
+    head_width = config.width // config.n_heads
+    if part == "base of 10,000":
+        model.cos, model.sin = rotary_angles(config.context, head_width, 10_000.0)
+    if part == "one matrix transposed":
+        weight = model.blocks[block].attention.projection.weight
+        weight.copy_(weight.T.clone())
+    tiled = (
+        torch.arange(config.n_heads).view(-1, config.n_kv_heads).T.flatten()
+    )  # 0 3 6 1 4 7 2 5 8
+    for layer in model.blocks:
+        if part == "heads tiled":  # moves the queries instead of the keys, and their outputs back
+            query, projection = layer.attention.query.weight, layer.attention.projection.weight
+            query.copy_(query.view(-1, head_width, config.width)[tiled].flatten(0, 1))
+            moved = projection.view(config.width, -1, head_width)[:, tiled]
+            projection.copy_(moved.flatten(1))
+        if part == "mean taken away":
+            for norm in (layer.attention_norm, layer.mlp_norm):
+                norm.__class__ = _WithMean
+    return model
+
+
+def _cost(part: str, kind: str, block: int = 15) -> tuple[float, float]:
+    """Return by how many nats a token the loss rises, and the largest difference of a logit."""
+    ids = _windows(kind, 48)[:12]
+    with torch.inference_mode():
+        right = lm().model(ids[:, :-1]).logits
+        wrong = _broken(part, block)(ids[:, :-1])
+    rise = next_token_loss(wrong, ids[:, 1:]) - next_token_loss(right, ids[:, 1:])
+    return rise.item(), (wrong - right).abs().max().item()
+
+
+@LEDGER.measured(
+    "A base from another model, a norm that takes the mean away or one transposed matrix costs "
+    "SmolLM2 less than half a nat a token, although logits are off by more than one.",
+    stands=(
+        "or the wrong norm raise the loss by about a tenth of a nat",
+        '*"It loads, it runs, it writes English: so it is right."*',
+        "A model with one wrong part may load, run and write English",
+    ),
+    refuted_by="a rise outside 0 to 0.5 nats, or a largest difference of a logit below one",
+    variations={
+        f"{part}, {kind}": {"part": part, "kind": kind}
+        for part in ("base of 10,000", "mean taken away", "one matrix transposed")
+        for kind in ("prose, later", "code")
+    }
+    | {
+        f"block {block} transposed": {
+            "part": "one matrix transposed",
+            "kind": "prose",
+            "block": block,
+        }
+        for block in (5, 25)
+    },
+    quick=IN_NOTEBOOK,
+)
+def silent_errors(part: str, kind: str, block: int = 15) -> tuple[bool, str]:
+    rise, off = _cost(part, kind, block)
+    return 0 < rise < 0.5 and off > 1, f"{rise:+.2f} nats, logits off by up to {off:.1f}"
+
+
+@LEDGER.measured(
+    "With heads of keys and values laid side by side the wrong way, SmolLM2 writes nonsense.",
+    stands="Tiled heads write nonsense",
+    refuted_by="a rise of less than 4 nats a token",
+    variations={kind: {"kind": kind} for kind in ("prose", "prose, later", "code")},
+    quick=IN_NOTEBOOK,
+)
+def tiled_heads(kind: str) -> tuple[bool, str]:
+    rise, _ = _cost("heads tiled", kind)
+    return rise > 4, f"{rise:+.2f} nats"
+
+
+# Reading the middle with a translator
+
+
+class Reading(NamedTuple):
+    """Mean KL from the model's own answer (nats), mean confidence and share right, of a lens."""
+
+    kl: float
+    sure: float
+    right: float
+
+
+def _translator(x: Tensor, y: Tensor, ridge: float) -> Callable[[Tensor], Tensor]:
+    """Return the affine map from x (N, d) to y (N, d) of the least squared error, with a ridge."""
+    mean, spread = x.mean(dim=0), x.std(dim=0)
+    X, Y = (x - mean) / spread, y - y.mean(dim=0)
+    A = torch.linalg.solve(X.T @ X + ridge * len(X) * torch.eye(X.shape[1]), X.T @ Y)
+    return lambda states: (states - mean) / spread @ A + y.mean(dim=0)
+
+
+@cache
+@torch.inference_mode()
+def _states(kind: str, parity: int, per_text: int = 3) -> tuple[Tensor, Tensor]:
+    """Return the stream (31, W, 96, width) of every second text of a kind, and its ids (W, 97)."""
+    if kind == "prose":
+        texts = [d.text for d in reference_documents(stable=True) + dataset_descriptions()]
+    else:
+        texts = [d.text[2000:] for d in source_documents()]
+    ids = llm.token_windows(lm(), texts[parity::2], context=96, per_text=per_text)[0]
+    return _stream(ids[:, :-1]), ids
+
+
+@cache
+@torch.inference_mode()
+def _lenses(
+    depth: int,
+    learn: str = "prose",
+    measure: str = "prose",
+    parity: int = 0,
+    per_text: int = 3,
+    ridge: float = 0.1,
+    shuffled: bool = False,
+) -> tuple[Reading, Reading, Reading]:
+    """Return what logit lens and translator read at a depth, and the model itself at its end."""
+    head, norm = lm().model.lm_head, lm().model.model.norm
+    notes = _states(learn, parity, per_text)[0][:, :, 1:].flatten(1, 2)
+    end = norm(notes[-1])
+    if shuffled:
+        end = end[torch.randperm(len(end), generator=torch.Generator().manual_seed(0))]
+    translate = _translator(notes[depth], end, ridge)
+    stream, ids = _states(measure, 1 - parity, 2)
+    states, came = stream[:, :, 5::12].flatten(1, 2), ids[:, 6::12].flatten()
+    final = head(norm(states[-1])).log_softmax(dim=-1)
+
+    def read(log_probs: Tensor) -> Reading:
+        confidence, best = log_probs.exp().max(dim=-1)
+        kl = (final.exp() * (final - log_probs)).sum(dim=-1).mean().item()
+        return Reading(kl, confidence.mean().item(), (best == came).double().mean().item())
+
+    logit = head(norm(states[depth])).log_softmax(dim=-1)
+    tuned = head(translate(states[depth])).log_softmax(dim=-1)
+    return read(logit), read(tuned), read(final)
+
+
+_READINGS = {
+    "halves of the texts exchanged": {"depth": 15, "parity": 1},
+    "block 10": {"depth": 10},
+    "block 20": {"depth": 20},
+    "block 24": {"depth": 24},
+    "a third of the ridge": {"depth": 15, "ridge": 0.03},
+    "a third of the windows": {"depth": 15, "per_text": 1},
+    "measured on code": {"depth": 15, "measure": "code"},
+    "all on code": {"depth": 15, "learn": "code", "measure": "code"},
+}
+
+
+@LEDGER.measured(
+    "An affine translator, fitted by least squares on other texts, loses less than a third of what "
+    "the logit lens loses in the middle; one of shuffled tokens loses more than it.",
+    stands=("a sixth or less of what the logit lens loses",),
+    refuted_by="a KL above a third of the logit lens's; or, as a control, one of shuffled tokens "
+    "that is not above that of the translator",
+    variations=_READINGS,
+    quick=IN_NOTEBOOK,
+)
+def a_translator_reads_more(depth: int, **options: str | float) -> tuple[bool, str]:
+    logit, tuned, _ = _lenses(depth, **options)
+    control = _lenses(depth, shuffled=True, **options)[1]
+    held = tuned.kl < logit.kl / 3 and control.kl > tuned.kl
+    return (
+        held,
+        f"KL logit lens {logit.kl:.2f}, translator {tuned.kl:.2f}, shuffled {control.kl:.2f}",
+    )
+
+
+@LEDGER.measured(
+    "Read by a translator the middle is less sure than the end, where the logit lens reads a "
+    "middle that is surer.",
+    stands=(
+        "grows surer with depth, and righter",
+        '*"The model is sure of itself halfway up."*',
+    ),
+    refuted_by="a translator that is at least as sure or as often right as the end, or a logit "
+    "lens that is less sure than the end",
+    variations=_READINGS,
+    quick=IN_NOTEBOOK,
+)
+def surer_with_depth(depth: int, **options: str | float) -> tuple[bool, str]:
+    logit, tuned, end = _lenses(depth, **options)
+    held = tuned.sure < end.sure < logit.sure and tuned.right < end.right
+    found = f"sure: translator {tuned.sure:.2f}, end {end.sure:.2f}, logit lens {logit.sure:.2f}"
+    return held, f"{found}; right {tuned.right:.2f}, {end.right:.2f}"
+
+
+LEDGER.withdrawn(
+    "Read by a translator, the answer leads earlier than through the logit lens.",
+    found="So it does after *The capital of France is*, from block 26 on, and for Japan, Germany and "
+    "Egypt. For Italy, Russia and Spain it leads only after the last block, for both.",
+)

@@ -443,6 +443,87 @@ query_weight = FunctionExercise(
     """,
 )
 
+
+def _shared_by_index(x, n_heads):
+    """Head h of the queries looks into head h // group, whatever `repeat_interleave` is."""
+    group = n_heads // len(x)
+    return torch.stack([x[head // group] for head in range(n_heads)])
+
+
+def _kept_heads(rng, n_kv_heads, length=3, width=2):
+    return torch.tensor(rng.normal(size=(n_kv_heads, length, width)))
+
+
+shared_heads = FunctionExercise(
+    name="shared_heads",
+    title="Heads of keys and values, shared by groups of query heads",
+    reference=_shared_by_index,
+    inputs=lambda rng: (_kept_heads(rng, kept := int(rng.integers(2, 4))), 3 * kept),
+    edges=[
+        (torch.arange(8.0).view(2, 2, 2), 4),
+        (torch.arange(12.0).view(3, 2, 2), 3),  # nothing is shared
+        (torch.arange(6.0).view(1, 3, 2), 4),  # one head for all
+    ],
+    mistakes=[
+        Mistake(
+            name="tiled",
+            wrong=lambda x, n_heads: x.repeat(n_heads // len(x), 1, 1),
+            message="You laid the heads side by side again and again: 0, 1, 2, 0, 1, 2, ... The "
+            "shape is right, and no error will come, but query heads 0, 1, 2 must all look into "
+            "head 0: 0, 0, 0, 1, 1, 1, ... That is `repeat_interleave`, not `repeat`.",
+        ),
+        Mistake(
+            name="tokens repeated",
+            wrong=lambda x, n_heads: x.repeat_interleave(n_heads // len(x), dim=1).reshape(
+                n_heads, *x.shape[1:]
+            ),
+            message="You repeated along the tokens and reshaped. The shape is right, but a head "
+            "now holds its first tokens several times, and its last ones went to another head. "
+            "Repeat along the heads: dim=0 here.",
+        ),
+        Mistake(
+            name="coordinates repeated",
+            wrong=lambda x, n_heads: x.repeat_interleave(n_heads // len(x), dim=-1).reshape(
+                n_heads, *x.shape[1:]
+            ),
+            message="You repeated the coordinates and reshaped. Whole heads are shared: repeat "
+            "along the first dimension.",
+        ),
+        Mistake(
+            name="n_heads copies of each",
+            wrong=lambda x, n_heads: x.repeat_interleave(n_heads, dim=0),
+            message="You made n_heads copies of each head. Together they should be n_heads: each "
+            "is needed n_heads // n_kv_heads times.",
+        ),
+        Mistake(
+            name="one for all",
+            wrong=lambda x, n_heads: x.mean(dim=0, keepdim=True).expand(n_heads, -1, -1),
+            message="You gave the mean head to all. Each group has a head of its own.",
+        ),
+        Mistake(
+            name="mirrored groups",
+            wrong=lambda x, n_heads: _shared_by_index(x.flip(0), n_heads),
+            message="Your groups are in the wrong order: the first group of query heads looks "
+            "into head 0.",
+        ),
+    ],
+    hints=[
+        "With 9 heads of queries and 3 of keys, the heads looked into are 0, 0, 0, 1, 1, 1, 2, 2, "
+        "2: query head h looks into head h // 3.",
+        "`repeat_interleave` along dim=0, n_heads // n_kv_heads times.",
+    ],
+    stub="""
+        def my_shared_heads(x, n_heads):
+            \"\"\"Return x (n_kv_heads, T, d) as (n_heads, T, d): a head for each query head.\"\"\"
+            ...
+    """,
+    solution="""
+        def my_shared_heads(x, n_heads):
+            return x.repeat_interleave(n_heads // len(x), dim=0)
+    """,
+    insight="Copied only for attention: the cache holds each shared head once, which is the point.",
+)
+
 which_lens = ChoiceExercise(
     name="which_lens",
     question="Read after block 15, the lens says ' the' at 0.9, and is wrong. What does that show?",
@@ -455,7 +536,7 @@ which_lens = ChoiceExercise(
     correct="b",
     explanations={
         "a": "The training only ever judged what comes out at the end. In the middle the stream "
-        "may be written in a form that the head cannot read yet.",
+        "is written in a form that the head cannot read: a translator reads there something else.",
         "b": "Calibration belongs to a forecast and what it was trained for. A probability read "
         "off where no loss looked has no reason to be calibrated.",
         "c": "Its task is to be useful to later blocks, not to be read by the head.",

@@ -108,6 +108,19 @@ WRONG = {
         "few layers": lambda v, d, n, t: flops(v, d, min(n, 5), t),
         "trained": lambda v, d, n, t: 3 * flops(v, d, n, t),
     },
+    "shared_heads": {
+        "as it was": lambda x, n: x,
+        "groups of two": lambda x, n: x.repeat_interleave(2, dim=0),
+        "groups of three": lambda x, n: x.repeat_interleave(3, dim=0),
+        "first head for all": lambda x, n: x[:1].expand(n, -1, -1),
+        "divided": lambda x, n: x.repeat_interleave(n // len(x), dim=0) / (n // len(x)),
+        "filled with zeros": lambda x, n: torch.cat([x, x.new_zeros(n - len(x), *x.shape[1:])]),
+        "last head for the rest": lambda x, n: x[[min(i, len(x) - 1) for i in range(n)]],
+        "of the first token": lambda x, n: x.repeat_interleave(n // len(x), 0)[:, :1].expand(
+            n, x.shape[1], x.shape[2]
+        ),
+        "mirrored in the group": lambda x, n: x.repeat(n // len(x), 1, 1).flip(0),
+    },
     "query_weight": {
         "width of four": lambda w: w[:, :4].T,
         "the keys": lambda w: w[:, len(w) : 2 * len(w)].T,
@@ -146,6 +159,14 @@ RIGHT = {
         "product by product": flops_by_product,
         "float": lambda v, d, n, t: float(flops(v, d, n, t)),
         "tensor": lambda v, d, n, t: torch.tensor(flops(v, d, n, t)),
+    },
+    "shared_heads": {
+        "expanded": lambda x, n: (
+            x[:, None].expand(-1, n // len(x), -1, -1).reshape(n, *x.shape[1:])
+        ),
+        "by index": lambda x, n: x[torch.arange(n) // (n // len(x))],
+        "loop": lambda x, n: torch.stack([head for head in x for _ in range(n // len(x))]),
+        "numpy": lambda x, n_heads: np.repeat(x.numpy(), n_heads // x.shape[0], axis=0),
     },
     "query_weight": {
         "chunk": lambda w: w.chunk(3, dim=1)[0].T.contiguous(),
