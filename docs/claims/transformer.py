@@ -880,6 +880,6 @@ def surer_with_depth(depth: int, **options: str | float) -> tuple[bool, str]:
 
 LEDGER.withdrawn(
     "Read by a translator, the answer leads earlier than through the logit lens.",
-    found="So it does after *The capital of France is*, from block 26 on, and for Japan, Germany and "
-    "Egypt. For Italy, Russia and Spain it leads only after the last block, for both.",
+    found="So it does after *The capital of France is*, from block 26 on, and for Japan, Germany "
+    "and Egypt. For Italy, Russia and Spain it leads only after the last block, for both.",
 )
