@@ -17,7 +17,7 @@ Multiple Subword Candidates". (His training also drops pieces, step by step; our
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 
 from tokenizers import Tokenizer, models
@@ -128,7 +128,7 @@ class UnigramLM:
         Raises:
             TypeError, ValueError: As `segment`.
         """
-        total = Counter[str]()
+        total = defaultdict[str, float](float)
         for word, n in word_counts.items():
             for piece, count in self.expected_counts(word).items():
                 total[piece] += n * count

@@ -53,6 +53,16 @@ LEDGER.proved(
     test="tests/calibration/test_scores.py::test_the_truth_minimises_every_proper_score",
 )
 LEDGER.proved(
+    "The slope of the loss in a logit is what was stated minus what came.",
+    stands=(
+        "The gradient is what was stated minus what came",
+        "What the model said, minus what came",
+    ),
+    proof="The slope of the logarithm of a sum of exponentials is the softmax; automatic "
+    "differentiation and differences agree.",
+    test="tests/exercises/test_adversaries.py::test_a_right_function_passes_or_is_told_why_not",
+)
+LEDGER.proved(
     "A resumed training is the same training, bit for bit.",
     stands="A resumed training is the same training, bit for bit",
     proof="Weights, averages and step are kept, and the order of the words follows from the step.",
@@ -443,3 +453,97 @@ def right_at_home(**reader: int | str) -> tuple[bool, str]:
 def half_as_wide_hardly(seed: int) -> tuple[bool, str]:
     loss = _reads_pages(seed, width=32).loss
     return loss[-1] - min(loss) < 0.3, f"loss {loss[-1] - min(loss):+.2f} nats"
+
+
+# A model that cannot say the truth
+
+_TRUTHS = {
+    "either, not both": (0.20, 0.75, 0.60, 0.50),
+    "neither or both": (0.80, 0.35, 0.30, 0.60),
+    "one alone": (0.40, 0.45, 0.80, 0.35),
+}
+
+
+def _stated(frequency: Tensor, interaction: bool) -> Tensor:
+    """Return what the likeliest logistic model states on the four kinds of day (4,)."""
+    first, second = torch.tensor([[0.0, 0, 1, 1], [0, 1, 0, 1]]).double()
+    columns = [torch.ones(4).double(), first, second, first * second][: 3 + interaction]
+    inputs = torch.stack(columns, dim=1)
+    weights = torch.zeros(len(columns), dtype=torch.float64, requires_grad=True)
+    fitting = torch.optim.LBFGS(
+        [weights], max_iter=200, tolerance_grad=1e-10, line_search_fn="strong_wolfe"
+    )
+
+    def loss() -> Tensor:
+        fitting.zero_grad()
+        nats = F.binary_cross_entropy_with_logits(inputs @ weights, frequency)
+        nats.backward()
+        return nats
+
+    fitting.step(loss)
+    return (inputs @ weights).sigmoid().detach()
+
+
+@LEDGER.measured(
+    "Where a weight is lacking, maximum likelihood is calibrated over all days and for each sign, "
+    "and on no kind of day, with endless data.",
+    stands=(
+        "Maximum likelihood makes calibrated what the model has a weight for",
+        "In none of the four kinds of day is it so",
+        "At the best, both add up alike wherever the model has a weight to turn",
+        '*"Maximum likelihood calibrates, given enough data."*',
+        "at the best, what is stated adds up to what came",
+    ),
+    refuted_by="a gap above 1e-4 over all days or with either sign, one below 0.05 on a kind of "
+    "day, or any above 1e-4 for the model with the interaction",
+    variations={name: {"truth": truth} for name, truth in _TRUTHS.items()},
+    quick="neither or both",
+)
+def calibrated_where_it_has_a_weight(truth: tuple[float, ...]) -> tuple[bool, str]:
+    true = torch.tensor(truth).double()
+    lacking, complete = (_stated(true, interaction) for interaction in (False, True))
+    gap = lacking - true
+    sums = max(gap[of].mean().abs().item() for of in ([0, 1, 2, 3], [2, 3], [1, 3]))
+    least, rival = gap.abs().min().item(), (complete - true).abs().max().item()
+    held = sums < 1e-4 and least > 0.05 and rival < 1e-4
+    return held, f"sums {sums:.0e}, least gap on a kind of day {least:.2f}, rival's {rival:.0e}"
+
+
+@LEDGER.measured(
+    "With more data the model that can say the truth comes near it as m / (2N); the one that lacks "
+    "a weight stops at a floor, and is calibrated over all days.",
+    stands=(
+        "A model that can say the truth comes near it as m / (2N); one that lacks a weight stops",
+        "which more data mend, and a missing weight, which they do not",
+        "stops at a floor of both, with every amount of data",
+        "its divergence falls as $1/N$, where the rule says",
+    ),
+    refuted_by="a mean divergence outside 0.7 to 1.4 times m / (2N) at 2,000 or 20,000 days, a "
+    "model without that keeps less than half of its error, or over all days more than a tenth",
+    variations={
+        f"{name}, seed {seed}": {"truth": truth, "seed": seed}
+        for seed, (name, truth) in enumerate(_TRUTHS.items(), start=1)
+    },
+    quick="one alone, seed 3",
+)
+def more_data_mend_one_of_two(truth: tuple[float, ...], seed: int) -> tuple[bool, str]:
+    true, held, found = torch.tensor(truth).double(), True, []
+    chance, first_error = torch.Generator().manual_seed(seed), None
+    for n in (2000, 20_000):
+        ratios, errors, overall = [], [], []
+        for _ in range(60):
+            p = torch.full((4,), n / 4).double()
+            frequency = torch.binomial(p, true, generator=chance) / (n / 4)
+            q = _stated(frequency, True)
+            kl = true * (true / q).log() + (1 - true) * ((1 - true) / (1 - q)).log()
+            ratios.append(kl.mean() * n / 2)
+            gap = _stated(frequency, False) - true
+            errors.append(gap.abs().mean())
+            overall.append(gap.mean().abs())
+        ratio, error, whole = (torch.stack(x).mean().item() for x in (ratios, errors, overall))
+        first_error = first_error or error
+        held &= 0.7 < ratio < 1.4 and error > first_error / 2 and whole < error / 10
+        found.append(
+            f"{n:,}: {ratio:.2f} times m / (2N); without {error:.3f}, all days {whole:.4f}"
+        )
+    return held, "; ".join(found)

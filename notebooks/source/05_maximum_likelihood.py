@@ -21,11 +21,12 @@
 # **You will be able to**
 # - write down the likelihood of a text, and say why everybody works with its logarithm;
 # - show that counting maximises it, and that gradient descent finds the same numbers;
+# - derive the gradient, *stated minus what came*, and say what it makes calibrated and what not;
 # - split a loss into entropy and divergence, and say where a perfect model's loss stops;
 # - train a GPT until its probabilities are the true ones, to one hundredth of a nat;
 # - recognise overfitting, and what it does to calibration; stop and resume a training exactly.
 #
-# **Time:** about 75 minutes; all cells together run in about a minute on two processor cores.
+# **Time:** about 90 minutes; all cells together run in about a minute on two processor cores.
 #
 # **On the map:** Part I, a language model from scratch. Before it: the transformer. After it: text
 # that the model writes.
@@ -283,6 +284,120 @@ def my_bigram(words, vocab_size):
 exercises.bigram_by_counting.check(my_bigram)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
+# ## The gradient: stated minus what came
+#
+# What pulls at the logits? For one place with logits $z$, stated law $p = \text{softmax}(z)$ and the
+# word $w$ that came, the loss is $-\ln p_w = \ln \sum_k e^{z_k} - z_w$. Take its slope in each logit:
+#
+# $$\frac{\partial\, \text{loss}}{\partial z_k} = \frac{e^{z_k}}{\sum_j e^{z_j}} - y_k = p_k - y_k,
+# \qquad y_k = 1 \text{ if } k = w, \text{ else } 0.$$
+#
+# **What the model said, minus what came.** Each word is pushed down by its stated probability, and the
+# word that came is pushed up by one.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 3: the gradient by hand
+
+
+# %%
+def my_gradient(logits, words):
+    """Return the slope of the mean loss in each logit (N, V); words (N,) came."""
+    ...
+
+
+exercises.gradient_of_the_loss.check(my_gradient)
+
+# %% [markdown]
+# **Check** by automatic differentiation, on the truth's own text with a table of logits half learned.
+
+# %%
+z, what_came = (logits.detach()[test[:20, :-1]] / 2).flatten(0, 1), came[:20].flatten()
+z.requires_grad_(True)
+F.cross_entropy(z, what_came).backward()
+by_hand = (z.detach().softmax(dim=-1) - F.one_hot(what_came, V)) / len(z)
+expect("stated minus what came, against autograd", (z.grad - by_hand).abs().max(), 0, within=1e-12)
+
+# %% [markdown]
+# At the best weights the slope is 0. If a weight $b$ is added to a logit at every place, its slope is the
+# sum of $p - y$ over all places, so **at the best, what is stated adds up to what came**. If a weight
+# counts only where some input $x$ is 1, the sums agree over those places. For each weight there is one
+# such equation, and for nothing else.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## When the model cannot say the truth
+#
+# So what is calibrated depends on which weights there are. Let rain depend on two signs: wind from the
+# west, and falling pressure. We know the truth (made up), which is no sum of two effects: either sign
+# makes rain likelier, but both together less likely than either alone. A *logistic model* states
+# $\sigma(b + w_1 x_1 + w_2 x_2)$, with $\sigma(z) = 1 / (1 + e^{-z})$; its rival has one weight more,
+# for both signs at once: the *interaction* $x_1 x_2$. Both are fitted to endless data, by Newton's
+# method with the gradient above.
+#
+# **Predict first.**
+
+# %%
+my_probability = ...
+guess = predict(
+    "misspecified-not-calibrated",
+    "With endless data, the best model without the interaction is calibrated: where it says p, "
+    "it rains with probability p, within 0.05.",
+    my_probability,
+)
+
+# %%
+west, falling = torch.tensor([[0.0, 0, 1, 1], [0, 1, 0, 1]]).double()
+true_rain = torch.tensor([0.20, 0.75, 0.60, 0.50]).double()  # neither, falling, west, both
+without = torch.stack([torch.ones(4).double(), west, falling], dim=1)  # (4, 3)
+with_interaction = torch.cat([without, (west * falling)[:, None]], dim=1)
+
+
+def best_logistic(inputs, frequency):
+    """The stated probabilities (4,) that make the frequencies of four equal groups likeliest."""
+    weights = torch.zeros(inputs.shape[1]).double()
+    for _ in range(20):
+        p = (inputs @ weights).sigmoid()
+        curvature = inputs.T @ ((p * (1 - p))[:, None] * inputs)
+        weights -= torch.linalg.solve(curvature, inputs.T @ (p - frequency))
+    return (inputs @ weights).sigmoid()
+
+
+lacking, complete = (best_logistic(x, true_rain) for x in (without, with_interaction))
+
+# %%
+groups = {
+    "all days": [0, 1, 2, 3],
+    "wind from the west": [2, 3],
+    "pressure falling": [1, 3],
+    "neither": [0],
+    "falling alone": [1],
+    "west alone": [2],
+    "both": [3],
+}
+print(f"{'':20}{'true':>6}{'without':>9}{'with interaction':>18}")
+for name, of in groups.items():
+    print(
+        f"{name:20}"
+        + "{:6.2f}{:9.2f}{:18.2f}".format(*(p[of].mean() for p in (true_rain, lacking, complete)))
+    )
+wrong = (lacking - true_rain).abs()
+guess.resolve(wrong.max().item() <= 0.05)
+residual = without.T @ (lacking - true_rain)  # one sum of p - y for each of its three weights
+expect("its three sums of stated minus true", residual.abs().max(), 0, within=1e-12)
+expect("calibration error without the interaction", wrong.mean(), 0.162, within=0.002)
+expect("with it", (complete - true_rain).abs().mean(), 0, within=1e-9)
+
+# %% [markdown]
+# Three weights, three equations, and all three hold: over all days, with wind from the west, and with
+# falling pressure, what is stated is what happens. (So it is without each sign: the difference of two
+# that agree.) In none of the four kinds of day is it so, and each kind is told another number: when
+# this model says 0.36, it rains with 0.20. The four gaps have one size, with signs that cancel wherever a weight
+# adds two of them: the one pattern that the three sums cannot see.
+#
+# **Maximum likelihood makes calibrated what the model has a weight for.** Endless data do not help: a
+# weight is lacking. A language model has a bias for each word and millions of weights; whether it has
+# those that your question needs, its loss does not say.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Where a loss comes from: entropy plus divergence
 #
 # What is the smallest loss there is? Suppose the truth says $p$ and the model $q$ about the next
@@ -319,7 +434,7 @@ expect("smallest divergence at any place", divergence.min(), at_least=-1e-9)
 # asks for knowledge, and it knows only the text it was given. Both will matter below.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ### Exercise 3: the divergence
+# ### Exercise 4: the divergence
 #
 # It has a direction. Who chooses the words that are averaged over?
 
@@ -331,6 +446,100 @@ def my_kl(p, q):
 
 
 exercises.kl_from_the_truth.check(my_kl)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## How much data?
+#
+# Both models again, now with $N$ days, a quarter of each kind, and 100 draws for each $N$; intervals
+# are of the mean over draws. What is to be expected? For a model that can say the truth and has $m$
+# free parameters there is an old rule for large $N$:
+#
+# $$\text{average } D(p \,\|\, q) \approx \frac{m}{2N}.$$
+#
+# (For one law over $k$ words $m = k - 1$, as the last probability follows from the others.) Here $m = 4$.
+
+# %%
+sizes = [160, 640, 2560, 10_240, 40_960]
+chance = torch.Generator().manual_seed(0)
+found = {
+    name: []
+    for name in (
+        "lacks it: KL",
+        "has it: KL",
+        "lacks it: error",
+        "has it: error",
+        "lacks it: all days",
+    )
+}
+for n in sizes:
+    rows = []
+    for _ in range(100):
+        rained = torch.binomial(torch.full((4,), n / 4).double(), true_rain, generator=chance)
+        two = [best_logistic(x, rained / (n / 4)) for x in (without, with_interaction)]
+        laws = torch.stack([torch.stack([q, 1 - q], dim=-1) for q in (true_rain, *two)])
+        kl = (laws[0] * (laws[0] / laws[1:]).log()).sum(-1).mean(-1)  # of each model
+        error = (laws[1:, :, 0] - true_rain).abs().mean(-1)
+        rows.append([*kl, *error, (two[0] - true_rain).mean().abs()])
+    for name, values in zip(found, torch.tensor(rows).double().T, strict=True):
+        found[name].append(cal.bootstrap_interval(torch.mean, values, method="t"))
+
+# %%
+axes = plots.new_axes(11, 4.8, ncols=2)
+names = [f"{n:,}" for n in sizes]
+plots.lines_with_intervals(
+    names,
+    {
+        "without": found["lacks it: KL"],
+        "with interaction": found["has it: KL"],
+        "4 / (2N)": [2 / n for n in sizes],
+    },
+    "N, days of data",
+    "divergence from the truth (nats a day)",
+    "Knowledge",
+    ax=axes[0],
+)
+plots.lines_with_intervals(
+    names,
+    {
+        "without": found["lacks it: error"],
+        "with": found["has it: error"],
+        "without, over all days": found["lacks it: all days"],
+    },
+    "N, days of data",
+    "stated minus true (probability)",
+    "Calibration",
+    ax=axes[1],
+)
+for ax in axes:
+    ax.set_yscale("log")
+plots.show(axes[0])
+
+# %%
+floor = (
+    true_rain * (true_rain / lacking).log()
+    + (1 - true_rain) * ((1 - true_rain) / (1 - lacking)).log()
+).mean()
+ends = {name: intervals[-1] for name, intervals in found.items()}
+expect(
+    "without: divergence at the end over its floor",
+    ends["lacks it: KL"].estimate / floor,
+    1,
+    within=0.01,
+)
+for n, interval in zip(sizes[1:], found["has it: KL"][1:], strict=True):
+    expect(f"with, N = {n:,}: divergence over 4 / (2N)", interval.estimate * n / 2, 1, within=0.3)
+falls = found["has it: error"][0].estimate / ends["has it: error"].estimate
+expect("with: error falls by a factor of (256 times the data)", falls, 16, within=6)
+expect("without: error at the end", ends["lacks it: error"].estimate, 0.162, within=0.003)
+expect("without: error over all days", ends["lacks it: all days"].estimate, at_most=0.005)
+
+# %% [markdown]
+# The model that can say the truth becomes it: its divergence falls as $1/N$, where the rule says; its
+# calibration error as $1/\sqrt N$. (A divergence is about the square of a distance.) The one that lacks
+# a weight stops at a floor of both, with every amount of data, while over all days it is as well
+# calibrated as its rival. So there are two ways to be badly calibrated by maximum likelihood: **too
+# little data, which more data mend, and a missing weight, which they do not.** Below, a GPT shows the
+# first.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## How the truth is computed: forward filtering
@@ -380,7 +589,7 @@ expect("one word a day", (laws - year.next_token_probs(ids)).abs().max(), 0, wit
 expect("the diary", (full - diary.next_token_probs(test[0])).abs().max(), 0, within=1e-12)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ### Exercise 4: one day of filtering
+# ### Exercise 5: one day of filtering
 
 
 # %%
@@ -406,7 +615,7 @@ for order, nats in best_ngram.items():
     print(f"words seen: {order}, loss at best {nats:.3f}, divergence {nats - rate.value:.3f}")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ### Exercise 5: as unsure as among how many?
+# ### Exercise 6: as unsure as among how many?
 #
 # A choice among $n$ equally likely words has an entropy of $\ln n$. The diary's entropy rate is 0.97
 # nats. So the next word of the diary is as uncertain as one of how many equally likely words? (This
@@ -917,7 +1126,7 @@ expect(
 # Notebook 10 takes an overfit model like this one as its patient.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ### Exercise 6: which loss goes into the report?
+# ### Exercise 7: which loss goes into the report?
 
 # %%
 exercises.which_loss_to_report.ask()
@@ -1006,6 +1215,9 @@ expect("all words that cannot follow, together", stated[allowed == 0].sum(), at_
 # - The likelihood of a text is the product of its words' probabilities; its logarithm, averaged,
 #   is the loss.
 # - The probability that maximises it is the frequency: counting and gradient descent agree.
+# - The gradient is what was stated minus what came. At the best, both add up alike wherever the model
+#   has a weight to turn, and only there is calibration promised.
+# - A model that can say the truth comes near it as m / (2N); one that lacks a weight stops short.
 # - Loss = entropy + divergence. The entropy rate is the floor. A model at the floor has the true
 #   probabilities, and is calibrated without having been asked.
 # - On the known language a small GPT got there, within 0.01 nats, in three of three runs.
@@ -1020,6 +1232,9 @@ expect("all words that cannot follow, together", stated[allowed == 0].sum(), at_
 # - *"A low loss means true sentences."* It means sentences like those that were read.
 # - *"Maximum likelihood makes models overconfident."* With enough text it made one calibrated. With
 #   10,000 words of the same language, and nothing else changed, it made an overconfident one.
+# - *"Maximum likelihood calibrates, given enough data."* Only what the model has a weight for. Without
+#   one that the truth needs it stayed 0.16 from the truth with endless data, and was calibrated over
+#   all days.
 # - *"Accuracy still rises, so training still helps."* The probabilities got worse all the while.
 # - *"A flat loss means that training is over."* Ours slowed down at the bigram before it fell again.
 # - *"Loss 0.97 is better than loss 4.4."* Not across languages: each has its own floor.
@@ -1036,6 +1251,7 @@ expect("all words that cannot follow, together", stated[allowed == 0].sum(), at_
 #   22, 1951.
 # - L. R. Rabiner, *A tutorial on hidden Markov models and selected applications in speech
 #   recognition*, Proceedings of the IEEE 77, 1989 (forward filtering).
+# - H. White, *Maximum likelihood estimation of misspecified models*, Econometrica 50, 1982.
 # - T. M. Cover, J. A. Thomas, *Elements of information theory*, 2nd edition, Wiley 2006.
 # - I. Loshchilov, F. Hutter, *Decoupled weight decay regularization*, ICLR 2019 (AdamW); by the
 #   same, *SGDR: stochastic gradient descent with warm restarts*, ICLR 2017 (cosine).

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 
 from coursekit.exercises.engine import ChoiceExercise, FunctionExercise, Mistake, ValueExercise
 
@@ -224,6 +225,88 @@ bigram_by_counting = FunctionExercise(
 def _two_laws(rng):
     p, q = (torch.tensor(rng.dirichlet([0.8] * 4, size=3)) for _ in range(2))
     return p, q
+
+
+def _logits_and_words(rng):
+    """Logits of 6 places over 4 words, and the words that came."""
+    return torch.tensor(rng.normal(scale=1.5, size=(6, 4))), torch.tensor(rng.integers(4, size=6))
+
+
+def _came(logits, words):
+    return F.one_hot(words, logits.shape[-1]).to(logits)
+
+
+def _stated_minus_came(logits, words):
+    return logits.softmax(-1) - _came(logits, words)
+
+
+def _squared_error_slope(logits, words):
+    p, residual = logits.softmax(-1), _stated_minus_came(logits, words)
+    return 2 * p * (residual - (p * residual).sum(-1, keepdim=True)) / len(words)
+
+
+gradient_of_the_loss = FunctionExercise(
+    name="gradient_of_the_loss",
+    title="The gradient of the mean loss: stated minus what came",
+    reference=lambda logits, words: _stated_minus_came(logits, words) / len(words),
+    inputs=_logits_and_words,
+    edges=[
+        (torch.zeros(1, 3), torch.tensor([2])),  # an even guess
+        (torch.tensor([[9.0, -9.0], [-9.0, 9.0]]), torch.tensor([0, 0])),  # sure: right, then wrong
+        (torch.tensor([[0.5, 0.0, -1.0], [2.0, 1.0, 0.0]]), torch.tensor([1, 1])),
+    ],
+    mistakes=[
+        Mistake(
+            name="not divided",
+            wrong=_stated_minus_came,
+            message="That is the slope of the sum of the losses. The loss is their mean: divide by "
+            "the number of places.",
+        ),
+        Mistake(
+            name="uphill",
+            wrong=lambda logits, words: -_stated_minus_came(logits, words) / len(words),
+            message="The sign is turned: you have what came minus what was stated. That way the "
+            "likelihood grows, but the loss falls; asked for is the slope of the loss.",
+        ),
+        Mistake(
+            name="word that came alone",
+            wrong=lambda logits, words: (
+                _came(logits, words) * _stated_minus_came(logits, words) / len(words)
+            ),
+            message="You moved the word that came alone. The others are in the sum under the "
+            "softmax, so each has a slope too: its stated probability.",
+        ),
+        Mistake(
+            name="slope in the probability",
+            wrong=lambda logits, words: -_came(logits, words) / logits.softmax(-1) / len(words),
+            message="That is the slope in the probability, -1/p. Asked for is the slope in the "
+            "logit, so the softmax must be differentiated too.",
+        ),
+        Mistake(
+            name="squared error",
+            wrong=_squared_error_slope,
+            message="That is the slope of the Brier score. The logarithm cancels the factor p in "
+            "it, and only stated minus what came is left.",
+        ),
+    ],
+    hints=[
+        "softmax(-1) is what was stated. F.one_hot(words, V) is 1 at the word that came, else 0.",
+        "Subtract them, and divide by N, since the loss is a mean over N places.",
+    ],
+    stub="""
+        def my_gradient(logits, words):
+            \"\"\"Return the slope of the mean loss in each logit (N, V); words (N,) came.\"\"\"
+            ...
+    """,
+    solution="""
+        import torch.nn.functional as F
+
+        def my_gradient(logits, words):
+            came = F.one_hot(words, logits.shape[-1])
+            return (logits.softmax(dim=-1) - came) / len(words)
+    """,
+    insight="Each row sums to 0: what one word gains, others lose.",
+)
 
 
 kl_from_the_truth = FunctionExercise(

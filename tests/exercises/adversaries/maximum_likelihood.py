@@ -52,6 +52,36 @@ def updated_by_loops(belief, move, speak, word):
     return torch.tensor([x / sum(joint) for x in joint])
 
 
+def residual(x, w):
+    return x.softmax(-1) - F.one_hot(w, x.shape[-1])
+
+
+def by_autograd(x, w):
+    z = x.clone().requires_grad_(True)
+    F.cross_entropy(z, w).backward()
+    return z.grad
+
+
+def place_by_place(x, w):
+    rows = []
+    for row, word in zip(x.tolist(), w.tolist()):
+        total = sum(math.exp(z) for z in row)
+        rows.append([(math.exp(z) / total - (k == word)) / len(w) for k, z in enumerate(row)])
+    return torch.tensor(rows)
+
+
+def by_differences(x, w, step=1e-5):
+    x = x.double()
+    slopes = torch.zeros_like(x)
+    for i in range(len(x)):
+        for k in range(x.shape[1]):
+            ahead, behind = x.clone(), x.clone()
+            ahead[i, k] += step
+            behind[i, k] -= step
+            slopes[i, k] = (F.cross_entropy(ahead, w) - F.cross_entropy(behind, w)) / (2 * step)
+    return slopes
+
+
 WRONG = {
     "loss_of_a_text": {
         "backwards": lambda x, i: F.cross_entropy(x[:, 1:].flatten(0, 1), i[:, :-1].flatten()),
@@ -90,6 +120,16 @@ WRONG = {
         "a word is not itself": lambda w, v: (
             (t := counted(w, v) * (1 - torch.eye(v))) / t.sum(1, keepdim=True)
         ),
+    },
+    "gradient_of_the_loss": {
+        "over all numbers": lambda x, w: residual(x, w) / x.numel(),
+        "of six": lambda x, w: residual(x, w) / 6,
+        "softmax over places": lambda x, w: (x.softmax(0) - F.one_hot(w, x.shape[-1])) / len(w),
+        "logits": lambda x, w: (x - F.one_hot(w, x.shape[-1])) / len(w),
+        "mean over places": lambda x, w: residual(x, w).mean(0).expand(x.shape),
+        "stated alone": lambda x, w: x.softmax(-1) / len(w),
+        "size alone": lambda x, w: residual(x, w).abs() / len(w),
+        "best guess": lambda x, w: residual(x, x.argmax(-1)) / len(w),
     },
     "kl_from_the_truth": {
         "sum": lambda p, q: kl(p, q).sum(),
@@ -141,6 +181,12 @@ RIGHT = {
             / t.sum(1, keepdim=True)
         ),
         "lists": (lambda w, v: bigram_by_counter(w, v).tolist(), "found a list"),
+    },
+    "gradient_of_the_loss": {
+        "by hand": lambda x, w: residual(x, w) / len(w),
+        "autograd": by_autograd,
+        "place by place": place_by_place,
+        "differences": by_differences,
     },
     "kl_from_the_truth": {
         "loop": lambda p, q: (
