@@ -490,6 +490,8 @@ def _stated(frequency: Tensor, interaction: bool) -> Tensor:
     stands=(
         "Maximum likelihood makes calibrated what the model has a weight for",
         "In none of the four kinds of day is it so",
+        "When the model cannot say the truth",
+        "the one pattern that the three sums cannot see",
         "At the best, both add up alike wherever the model has a weight to turn",
         '*"Maximum likelihood calibrates, given enough data."*',
         "at the best, what is stated adds up to what came",
