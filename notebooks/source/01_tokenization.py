@@ -376,10 +376,10 @@ expect("decoding gives the text back", bpe.decode(ours) == test_text, True)
 #
 # BPE needs its list in order. Two other rules in wide use do not.
 #
-# - **WordPiece** (Schuster and Nakajima 2012; in BERT) needs only the set of pieces: from the left, always the longest.
-#   A piece inside a word is marked `##`.
-# - **The unigram model** (Kudo 2018; in T5 and many others) gives each piece a probability $p(x)$, and takes the cut with
-#   the largest product $\prod_i p(x_i)$: it looks at the word as a whole.
+# - **WordPiece** (Schuster and Nakajima 2012; in BERT) needs only the set of pieces: from the left,
+#   always the longest. A piece inside a word is marked `##`.
+# - **The unigram model** (Kudo 2018; in T5 and many others) gives each piece a probability $p(x)$,
+#   and takes the cut with the largest product $\prod_i p(x_i)$: it looks at the word as a whole.
 #
 # We give all three the same pieces, those of 100 merges, and the same words.
 
@@ -403,7 +403,8 @@ for name, rule in rules.items():
     print(f"{name:10}", "   ".join("|".join(rule(w)) for w in ("interesting", "underscore")))
 
 # %% [markdown]
-# Same pieces, three cuts. **Check:** the `tokenizers` library, with the same vocabulary, on every word of the new text.
+# Same pieces, three cuts. **Check:** the `tokenizers` library, with the same vocabulary, on every
+# word of the new text.
 
 # %%
 new_words = Counter(regex.findall(lower_case, test_text[:20_000]))
@@ -444,9 +445,10 @@ exercises.best_cut.check(my_best_cut)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Where the probabilities come from: one step of EM
 #
-# We took the counts of BPE's pieces, but the model would cut some words otherwise. *Expectation-maximisation* mends
-# that: count each piece over **all** cuts, each weighed by its probability under the model (E); the shares of
-# these counts are the new probabilities (M). No step can lower the likelihood of the text.
+# We took the counts of BPE's pieces, but the model would cut some words otherwise.
+# *Expectation-maximisation* mends that: count each piece over **all** cuts, each weighed by its
+# probability under the model (E); the shares of these counts are the new probabilities (M). No step
+# can lower the likelihood of the text.
 #
 # For short words one can simply list the cuts.
 
@@ -474,8 +476,8 @@ worst = max(abs(by_hand.log_probs[p] - v) for p, v in packaged_step.log_probs.it
 expect("our step and the package's differ by", worst, 0, within=1e-9)
 
 # %% [markdown]
-# The package does not list cuts: it sums them as Viterbi takes their largest, from both ends (*forward-backward*).
-# So it can take all words, and repeat.
+# The package does not list cuts: it sums them as Viterbi takes their largest, from both ends
+# (*forward-backward*). So it can take all words, and repeat.
 
 # %%
 model, learning = unigram, []
@@ -741,8 +743,9 @@ print("smallest:", ", ".join(names[i].strip() for i in smallest))
 # The nearest look like pieces of computer code of one project each. (The *length* of a row, which
 # serves in other models, finds nothing here: the shortest rows are first names.)
 #
-# **Predict first.** Land and Bartolo then ask the model to repeat the token. As a control we take, for each
-# suspect, another token of letters, of the same length as far as there is one, drawn by chance.
+# **Predict first.** Land and Bartolo then ask the model to repeat the token. As a control we take,
+# for each suspect, another token of letters, of the same length as far as there is one, drawn by
+# chance.
 
 # %%
 my_probability = ...
@@ -781,8 +784,8 @@ apart = cal.bootstrap_interval(torch.mean, of_suspects - of_matched, method="t")
 expect("log-probability, suspect minus matched: upper end", apart.high, at_most=-2)
 
 # %% [markdown]
-# It repeats none of them, and about half of the matched tokens. Is the distance a scale of how well *any* token
-# is known? Take a hundred tokens of letters by chance.
+# It repeats none of them, and about half of the matched tokens. Is the distance a scale of how well
+# *any* token is known? Take a hundred tokens of letters by chance.
 
 # %%
 some = random.Random(1).sample(plain, 100)
@@ -797,9 +800,10 @@ expect("rank correlation", rank_correlation.estimate, 0.3, within=0.25)
 expect("its lower end", rank_correlation.low, at_least=0)
 
 # %% [markdown]
-# A weak one. At its near end the distance finds what is not known; among ordinary tokens it says little. (The weights here are
-# rounded to four bits, which blurs small distances.) For calibration it means: a vocabulary holds tokens
-# of which the model knows nothing, and states a probability for each of them all the same.
+# A weak one. At its near end the distance finds what is not known; among ordinary tokens it says
+# little. (The weights here are rounded to four bits, which blurs small distances.) For calibration
+# it means: a vocabulary holds tokens of which the model knows nothing, and states a probability for
+# each of them all the same.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Same meaning, different price
@@ -1090,7 +1094,8 @@ widget.token_explorer(bpe, "The statement is an expression of rain. 明天 2024"
 # - It can write every text. What it was trained on is short, everything else is long.
 # - The pattern that cuts words first decides what a token can be, and what a number costs. A model adds
 #   in the form in which it learned to add.
-# - WordPiece takes the longest piece, a unigram model the most probable cut; EM learns its probabilities.
+# - WordPiece takes the longest piece, a unigram model the most probable cut; EM learns its
+#   probabilities.
 # - A real vocabulary holds tokens that the model never learned; its embedding betrays them.
 # - A larger vocabulary compresses more, with less and less gain; losses are comparable per byte,
 #   never per token.
@@ -1105,8 +1110,8 @@ widget.token_explorer(bpe, "The statement is an expression of rain. 明天 2024"
 #   lower loss per byte than one of half its size, or a higher one.
 # - *"The model reads letters."* It reads numbers. That "strawberry" has three r's is not in them.
 # - *"Chinese is expensive by nature."* With a vocabulary trained on Chinese, English is.
-# - *"A model that adds 47 and 25 adds 047 and 025."* The digits are the same, the tokens are not, and the
-#   right sum is all but lost.
+# - *"A model that adds 47 and 25 adds 047 and 025."* The digits are the same, the tokens are not,
+#   and the right sum is all but lost.
 # - *"Every token in the vocabulary means something to the model."* SmolLM2 could not repeat a single
 #   one of two dozen.
 # - *"A space at the end is nothing."* It is a token, and it changes what is asked.
@@ -1119,8 +1124,8 @@ widget.token_explorer(bpe, "The statement is an expression of rain. 明天 2024"
 # - M. Schuster, K. Nakajima, *Japanese and Korean voice search*, ICASSP 2012 (WordPiece).
 # - T. Kudo, *Subword regularization: improving neural network translation models with multiple subword
 #   candidates*, ACL 2018 (the unigram model).
-# - A. K. Singh, D. J. Strouse, *Tokenization counts: the impact of tokenization on arithmetic in frontier
-#   LLMs*, arXiv:2402.14903, 2024.
+# - A. K. Singh, D. J. Strouse, *Tokenization counts: the impact of tokenization on arithmetic in
+#   frontier LLMs*, arXiv:2402.14903, 2024.
 # - S. Land, M. Bartolo, *Fishing for Magikarp: automatically detecting under-trained tokens in large
 #   language models*, EMNLP 2024.
 # - A. Petrov, E. La Malfa, P. H. S. Torr, A. Bibi, *Language model tokenizers introduce unfairness

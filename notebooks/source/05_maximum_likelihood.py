@@ -318,10 +318,10 @@ by_hand = (z.detach().softmax(dim=-1) - F.one_hot(what_came, V)) / len(z)
 expect("stated minus what came, against autograd", (z.grad - by_hand).abs().max(), 0, within=1e-12)
 
 # %% [markdown]
-# At the best weights the slope is 0. If a weight $b$ is added to a logit at every place, its slope is the
-# sum of $p - y$ over all places, so **at the best, what is stated adds up to what came**. If a weight
-# counts only where some input $x$ is 1, the sums agree over those places. For each weight there is one
-# such equation, and for nothing else.
+# At the best weights the slope is 0. If a weight $b$ is added to a logit at every place, its slope
+# is the sum of $p - y$ over all places, so **at the best, what is stated adds up to what came**. If
+# a weight counts only where some input $x$ is 1, the sums agree over those places. For each weight
+# there is one such equation, and for nothing else.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## When the model cannot say the truth
@@ -387,11 +387,11 @@ expect("calibration error without the interaction", wrong.mean(), 0.162, within=
 expect("with it", (complete - true_rain).abs().mean(), 0, within=1e-9)
 
 # %% [markdown]
-# Three weights, three equations, and all three hold: over all days, with wind from the west, and with
-# falling pressure, what is stated is what happens. (So it is without each sign: the difference of two
-# that agree.) In none of the four kinds of day is it so, and each kind is told another number: when
-# this model says 0.36, it rains with 0.20. The four gaps have one size, with signs that cancel wherever a weight
-# adds two of them: the one pattern that the three sums cannot see.
+# Three weights, three equations, and all three hold: over all days, with wind from the west, and
+# with falling pressure, what is stated is what happens. (So it is without each sign: the difference
+# of two that agree.) In none of the four kinds of day is it so, and each kind is told another
+# number: when this model says 0.36, it rains with 0.20. The four gaps have one size, with signs
+# that cancel wherever a weight adds two of them: the one pattern that the three sums cannot see.
 #
 # **Maximum likelihood makes calibrated what the model has a weight for.** Endless data do not help: a
 # weight is lacking. A language model has a bias for each word and millions of weights; whether it has
@@ -456,7 +456,8 @@ exercises.kl_from_the_truth.check(my_kl)
 #
 # $$\text{average } D(p \,\|\, q) \approx \frac{m}{2N}.$$
 #
-# (For one law over $k$ words $m = k - 1$, as the last probability follows from the others.) Here $m = 4$.
+# (For one law over $k$ words $m = k - 1$, as the last probability follows from the others.) Here $m
+# = 4$.
 
 # %%
 sizes = [160, 640, 2560, 10_240, 40_960]
@@ -931,8 +932,9 @@ expect("mean of the runs: upper end of its 95 % interval", ends.mean() + half, a
 # The first interval resamples whole diaries, so it speaks of the test text. (That it lies above 0
 # proves nothing: a divergence is never negative, so no such interval could hold 0. And no proof is
 # needed, for no chance is in it: a divergence computed from two laws is 0 only if they are equal.)
-# The second speaks of the training: other weights, other words. (In the package's tests the same recipe, with two blocks, reaches the floor of a harder
-# language: the grammar, with agreement and brackets.)
+# The second speaks of the training: other weights, other words. (In the package's tests the same
+# recipe, with two blocks, reaches the floor of a harder language: the grammar, with agreement and
+# brackets.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The same language, and not enough of it
@@ -982,10 +984,10 @@ expect("too little: lower end of the 95 % interval", too_few.low, at_least=0.2)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Real text, and not enough of it
 #
-# Does it happen with real text, where we know no truth? We take the pages of Python's reference that are the
-# same in every version, train our byte-pair tokenizer (notebook 01) on 14 of them, and a GPT on
-# the same 14; ten other pages are held out. Whole documents: a page's second half would help to
-# guess its first. Of the ten, five will choose a checkpoint, and the other five judge it.
+# Does it happen with real text, where we know no truth? We take the pages of Python's reference
+# that are the same in every version, train our byte-pair tokenizer (notebook 01) on 14 of them, and
+# a GPT on the same 14; ten other pages are held out. Whole documents: a page's second half would
+# help to guess its first. Of the ten, five will choose a checkpoint, and the other five judge it.
 
 # %%
 train_pages, held_out_pages = split_documents(reference_documents(stable=True), 0.6, seed=0)

@@ -8,13 +8,13 @@ from tokenizers import Tokenizer, models
 
 from coursekit.lm import word_pieces
 
-LETTERS = "abé"
+LETTERS = "aé"  # few, so that often several pieces fit
 pieces = st.builds(
-    str.__add__, st.sampled_from(["", "##"]), st.text(LETTERS, min_size=1, max_size=4)
+    str.__add__, st.sampled_from(["", "##"]), st.text(LETTERS, min_size=1, max_size=3)
 )
 
 
-@given(vocab=st.sets(pieces, max_size=14), word=st.text(LETTERS, min_size=1, max_size=10))
+@given(vocab=st.sets(pieces, min_size=4), word=st.text(LETTERS, min_size=1, max_size=10))
 def test_pieces_are_those_of_tokenizers(vocab, word):
     ids = {piece: i for i, piece in enumerate(["[UNK]", *sorted(vocab)])}
     theirs = Tokenizer(models.WordPiece(ids, unk_token="[UNK]"))
