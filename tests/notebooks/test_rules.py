@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import re
+import sys
 from pathlib import Path
 
 import nbformat
@@ -19,9 +19,8 @@ MACHINE_DEPENDENT = re.compile(
     r"/tmp/|/home/|/root/|/Users/|[A-Z]:\\|\b0x[0-9a-f]{6,}|\b20\d\d-\d\d-\d\d\b"
 )
 
-spec = importlib.util.spec_from_file_location("build", ROOT / "notebooks" / "build.py")
-build = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(build)
+sys.path.append(str(ROOT / "notebooks"))
+import build  # noqa: E402 (it stands in that folder)
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
