@@ -23,9 +23,10 @@
 # - explain the division by the square root of d, by a measurement;
 # - mask the future correctly, and prove that a wrong mask leaks;
 # - say what a key-value cache saves, by counting multiplications;
-# - read attention maps of a real model, and test by experiment what a map only suggests.
+# - read attention maps of a real model, and test by experiment what a map only suggests;
+# - watch a small model of two layers learn to copy, and say why one layer does not.
 #
-# **Time:** about 75 minutes; all cells together run in less than a minute on two processor cores.
+# **Time:** about 90 minutes; all cells together run in about a minute on two processor cores.
 #
 # **On the map:** Part I, a language model from scratch. Before it: positions, without which
 # attention sees a bag of tokens. After it: the whole transformer around it.
@@ -38,9 +39,14 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from coursekit import expect, llm, plots, predict
+from coursekit import calibration as cal, expect, llm, plots, predict
 from coursekit.chapters.self_attention import exercises, figures, widget
-from coursekit.lm import CausalSelfAttention, scaled_dot_product_attention
+from coursekit.lm import (
+    CausalSelfAttention,
+    apply_rotary,
+    rotary_angles,
+    scaled_dot_product_attention,
+)
 
 lm = llm.load()
 
@@ -799,6 +805,181 @@ expect("without (16, 1), least", found["(16, 1)"].min(), at_least=0.65)
 # connection, the first experiment showed need, and only the second showed **what for**.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
+# ### Exercise 6: an induction score
+#
+# A list repeats after `period` tokens. From row `period` on, the token has stood in the text
+# before; how much weight goes, on average, to the token that *followed* it then?
+
+
+# %%
+def my_induction_score(weights, period):
+    """Return the mean weight (T, T) on the follower, over rows `period` to T - 1."""
+    ...
+
+
+exercises.induction_score.check(my_induction_score)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Watch them grow
+#
+# Where does such a pair of heads come from? Train the smallest model that could have one: two
+# layers of one head each, nothing but attention, 16 words, lists of 24 that repeat after 6 to 12.
+# The period varies, so no *distance* to look back is right for all: the model must find the place
+# by what stands there. Five models learn side by side, each with its own weights and lists: the
+# first axis is the seed.
+
+# %%
+SEEDS, WORDS, LENGTH, WIDTH = 5, 16, 24, 32
+place = torch.arange(LENGTH)
+turn = rotary_angles(LENGTH, WIDTH)
+
+
+def repeating(generator, n=32):
+    """Lists (SEEDS, n, LENGTH) and after how many tokens each repeats (SEEDS, n, 1)."""
+    ids = torch.randint(WORDS, (SEEDS, n, LENGTH), generator=generator)
+    period = torch.randint(6, 13, (SEEDS, n, 1), generator=generator)
+    return ids.gather(-1, place % period), period
+
+
+def newborn(n_layers, generator):
+    """The matrices of a model, for all seeds: (SEEDS, rows, columns)."""
+    shapes = {"embed": (WORDS, WIDTH), "unembed": (WIDTH, WORDS)}
+    shapes |= {f"{name}{i}": (WIDTH, WIDTH) for i in range(n_layers) for name in "qkvo"}
+    part = {n: torch.randn(SEEDS, *shape, generator=generator) for n, shape in shapes.items()}
+    scale = {name: 1 if name == "embed" else 1 / math.sqrt(WIDTH) for name in part}
+    return {name: (scale[name] * matrix).requires_grad_() for name, matrix in part.items()}
+
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# The whole model: `attention` from above, with the rotary positions of notebook 02, and what each
+# layer finds is *added* to the token's vector.
+
+
+# %%
+def read(part, ids, silent=()):
+    """Logits (SEEDS, n, T, WORDS), and the weights of each layer (SEEDS, n, T, T)."""
+    x, looks = part["embed"][torch.arange(SEEDS)[:, None, None], ids], []
+    for i in range((len(part) - 2) // 4):
+        query, key, value = (x @ part[f"{name}{i}"][:, None] for name in "qkv")
+        query, key = apply_rotary(query, *turn), apply_rotary(key, *turn)
+        mixed, look = attention(query, key, value, causal=True)
+        x = x + (i not in silent) * mixed @ part[f"o{i}"][:, None]
+        looks.append(look)
+    return x @ part["unembed"][:, None], looks
+
+
+def scores(part, generator, silent=()):
+    """Of each seed (3, SEEDS): loss where the list repeats, previous-token and induction score."""
+    ids, period = repeating(generator)
+    with torch.no_grad():
+        logits, looks = read(part, ids, silent)
+    loss = F.cross_entropy(logits[..., :-1, :].movedim(-1, 1), ids[..., 1:], reduction="none")
+    known = (place[:-1] >= period).double()  # the next token has been seen
+    follower = (place[:-1] + 1 - period).clamp(min=0)[..., None]
+    induction = looks[-1][..., :-1, :].gather(-1, follower.expand(-1, -1, LENGTH - 1, 1))[..., 0]
+    previous = looks[0].diagonal(-1, -2, -1).mean(dim=(1, 2))
+    over = [(each * known).sum(dim=(1, 2)) / known.sum(dim=(1, 2)) for each in (loss, induction)]
+    return torch.stack([over[0], previous, over[1]])
+
+
+# %% [markdown]
+# **Predict first.** Will the loss fall evenly, or in a fall?
+
+# %%
+my_probability = ...
+guess = predict(
+    "one-fall",
+    "Of what the loss falls between steps 40 and 400, more than half falls within 80 steps.",
+    my_probability,
+)
+
+
+# %%
+def grow(n_layers, steps=400, every=10, seed=0):
+    """Train; return the matrices, and `scores` every ten steps (K, 3, SEEDS)."""
+    generator = torch.Generator().manual_seed(seed)
+    part, history = newborn(n_layers, generator), []
+    optimizer = torch.optim.AdamW(part.values(), lr=1e-2)
+    for step in range(steps + 1):
+        if step % every == 0:
+            history.append(scores(part, torch.Generator().manual_seed(1000 + step)))
+        ids, _ = repeating(generator)
+        logits, _ = read(part, ids)
+        loss = F.cross_entropy(logits[..., :-1, :].flatten(0, 2), ids[..., 1:].flatten())
+        optimizer.zero_grad()
+        (SEEDS * loss).backward()  # each seed its own mean
+        optimizer.step()
+    return part, torch.stack(history)
+
+
+n_threads = torch.get_num_threads()
+torch.set_num_threads(1)
+two_layers, course_of_two = grow(2)
+one_layer, course_of_one = grow(1)
+torch.set_num_threads(n_threads)
+
+# %%
+plots.show(
+    figures.phase_change(
+        list(range(0, 401, 10)),
+        {"two layers": course_of_two[:, 0], "one layer": course_of_one[:, 0]},
+        {
+            "layer 0 of two, the previous token": course_of_two[:, 1],
+            "layer 1 of two, the follower": course_of_two[:, 2],
+            "one layer, the follower": course_of_one[:, 2],
+        },
+        "Five models learn to copy",
+    )
+)
+
+# %%
+loss = course_of_two[:, 0].mean(dim=1)  # every ten steps
+fall = (loss[4:-8] - loss[12:]).max() / (loss[4] - loss[-1])
+guess.resolve(bool(fall > 0.5))
+print(f"share of that fall within the best 80 steps: {fall:.2f}")
+for name, course in {"two layers": course_of_two, "one layer": course_of_one}.items():
+    end = cal.bootstrap_interval(torch.mean, course[-1, 0], method="t")
+    print(f"{name}, loss in the end, mean of five seeds: {end:.1f}")
+expect("one layer, step 400, lowest loss of five", course_of_one[-1, 0].min(), at_least=1.8)
+expect("two layers, step 400, highest loss of five", course_of_two[-1, 0].max(), at_most=1.4)
+expect("two layers, the follower, least of five", course_of_two[-1, 2].min(), at_least=0.35)
+expect("one layer, the follower, most of five", course_of_one[-1, 2].max(), at_most=0.22)
+
+# %% [markdown]
+# At first the models learn which words there are. Then, within some 80 steps, the loss falls, and
+# both scores rise *together*: the head of layer 0 turns to the previous token, the head of layer
+# 1 to the follower. Neither is of use without the other. Olsson et al. (2022) saw such a fall in
+# language models of many sizes, and called it a *phase change*.
+#
+# **One layer never finds the follower**: it ends at 2.2 nats, which is an even guess among nine
+# words. To match "this token came after *that* one", some layer must have written down what came
+# before, and there is no layer below.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### The same experiment on the small pair
+#
+# Silence layer 0, and read where layer 1 looks: what SmolLM2 showed, in a model of which we know
+# every number.
+
+# %%
+test = {
+    name: scores(two_layers, torch.Generator().manual_seed(5), silent)
+    for name, silent in {"nobody": (), "layer 0": (0,), "layer 1": (1,)}.items()
+}
+for name, (loss, _, induction) in test.items():
+    print(
+        f"silenced {name:8} loss {loss.mean():.1f}, weight on the follower {induction.mean():.2f}"
+    )
+expect("nobody, weight on the follower, least of five", test["nobody"][2].min(), at_least=0.35)
+expect("without layer 0, most of five", test["layer 0"][2].max(), at_most=0.2)
+
+# %% [markdown]
+# Without layer 0, layer 1 no longer finds the follower, as in SmolLM2. The pair was not designed:
+# gradient descent found it, in all five models.
+#
+# **Modify:** let all lists repeat after exactly 8 tokens. Does one layer manage now? Why?
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Attention is not explanation
 #
 # Back to the cat. In layer 13, head 8, " it" puts 0.80 of its weight on " cat". It is tempting to
@@ -853,7 +1034,7 @@ expect("the head that hardly looks matters more", effect[1, 3] > 5 * effect[13, 
 # the model in a state it never met in training, and other heads may stand in for it.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ### Exercise 6: what may you conclude?
+# ### Exercise 7: what may you conclude?
 
 # %%
 exercises.what_a_map_shows.ask()
@@ -883,6 +1064,8 @@ widget.attention_explorer(weights, tokens, layer=13, head=8, token=it)
 # - In SmolLM2 almost half of all weight was parked on the first token of our sentence; one head
 #   that looks one place back is needed to repeat a list, and without it the induction heads do not
 #   find the place.
+# - Two layers of attention learn to copy a list in a few hundred steps, most of it in a short
+#   fall in which both heads form; one layer does not.
 #
 # ## Common misconceptions
 #
@@ -892,6 +1075,8 @@ widget.attention_explorer(weights, tokens, layer=13, head=8, token=it)
 # - *"A mask may be applied anywhere."* After the softmax it leaks the future through the
 #   denominator.
 # - *"More heads, more parameters."* The same matrices, cut differently.
+# - *"A head can do any job if it is trained long enough."* Finding the follower took two heads, one
+#   above the other.
 # - *"The cache stores the answers."* It stores keys and values; every new token still looks at all.
 #
 # ## Further reading

@@ -13,6 +13,7 @@ from coursekit.chapters.self_attention.figures import (
     entropy_curves,
     head_grid,
     multiply_add_curves,
+    phase_change,
 )
 
 WEIGHTS = torch.tensor([[1.0, 0.0], [0.25, 0.75]])
@@ -87,3 +88,18 @@ def test_a_curve_of_another_length_is_refused():
         multiply_add_curves([1, 2], {"again": [1, 2], "cache": [1]}, "cost")
     with pytest.raises(ValueError, match=r"curves\['divided'\] must have 2 values, found 3"):
         entropy_curves([1, 2], {"divided": [1, 2, 3]}, 1.0, "spread")
+
+
+def test_phase_change_draws_each_seed_and_the_mean():
+    losses, scores = torch.tensor([[3.0, 2.0], [1.0, 2.0]]), torch.tensor([[0.1, 0.1], [0.9, 0.5]])
+    left = phase_change([0, 10], {"two layers": losses}, {"previous": scores}, "a fall")
+    right = left.figure.axes[1]
+    assert [list(line.get_ydata()) for line in left.lines] == [[3, 1], [2, 2], [2.5, 1.5]]
+    assert list(right.lines[-1].get_ydata()) == pytest.approx([0.1, 0.7])
+    assert left.get_title(loc="left") == "a fall"
+    assert "nats" in left.get_ylabel()
+
+
+def test_phase_change_wants_a_row_for_each_step():
+    with pytest.raises(ValueError, match="values must have shape"):
+        phase_change([0, 10], {"two": torch.ones(3, 5)}, {"previous": torch.ones(2, 5)}, "T")
