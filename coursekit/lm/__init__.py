@@ -47,6 +47,12 @@ if TYPE_CHECKING:
     )
     from coursekit.lm.ngram import NGram
     from coursekit.lm.optimization import TrainingConfig, adamw, learning_rate_at
+    from coursekit.lm.policy import (
+        expected_reward,
+        policy_divergence,
+        regularised_optimum,
+        train_policy,
+    )
     from coursekit.lm.positional import (
         alibi_bias,
         alibi_slopes,
@@ -97,6 +103,7 @@ _HOMES = {
     "causal_mask": "attention",
     "chance_exposure": "memorization",
     "evaluate_loss": "prediction",
+    "expected_reward": "policy",
     "exposure": "memorization",
     "extended_rotary": "positional",
     "forward_flops": "gpt",
@@ -111,8 +118,10 @@ _HOMES = {
     "next_token_loss": "gpt",
     "parameter_count": "gpt",
     "per_example_gradients": "privacy",
+    "policy_divergence": "policy",
     "privacy_spent": "privacy",
     "private_gradient": "privacy",
+    "regularised_optimum": "policy",
     "relative_buckets": "positional",
     "rotary_angles": "positional",
     "sample": "generation",
@@ -123,6 +132,7 @@ _HOMES = {
     "speculate": "speculative",
     "split_words": "tokenization",
     "train": "training",
+    "train_policy": "policy",
     "train_privately": "privacy",
     "without_duplicates": "memorization",
     "word_pieces": "wordpiece",
@@ -155,6 +165,7 @@ __all__ = [
     "causal_mask",
     "chance_exposure",
     "evaluate_loss",
+    "expected_reward",
     "exposure",
     "extended_rotary",
     "forward_flops",
@@ -169,8 +180,10 @@ __all__ = [
     "next_token_loss",
     "parameter_count",
     "per_example_gradients",
+    "policy_divergence",
     "privacy_spent",
     "private_gradient",
+    "regularised_optimum",
     "relative_buckets",
     "rotary_angles",
     "sample",
@@ -181,6 +194,7 @@ __all__ = [
     "speculate",
     "split_words",
     "train",
+    "train_policy",
     "train_privately",
     "without_duplicates",
     "word_pieces",

@@ -1,0 +1,1 @@
+"""Notebook 18 Training for calibration: what it checks, draws and trains."""
