@@ -32,9 +32,7 @@ SHARE_UNKNOWN = 0.1  #: of the forecasts in the reading
 Rule = Callable[[Tensor, Tensor], Tensor]
 
 
-def short_diary(
-    *, season_lasts: float = 0.95, weather_lasts: float = 0.2
-) -> HiddenMarkovLanguage:
+def short_diary(*, season_lasts: float = 0.95, weather_lasts: float = 0.2) -> HiddenMarkovLanguage:
     """Return the diary: a word a day, with the climate of the course's weather language.
 
     Args:
@@ -205,7 +203,8 @@ class Spoken:
 
     Attributes:
         answer_probs: Probability of each weather, `(N, 4)`, and of "unknown" where it may be said.
-        stated: The confidence that it states after each weather, on average `(N, 4)`.
+        stated: Probability of each level of confidence, given the weather that was named
+            `(N, 4, 10)`.
         truth: `(N, 4)`.
         weights: How often each question comes `(N,)`; the sum is 1.
 
@@ -226,7 +225,7 @@ class Spoken:
         """Read a table of log-probabilities `(N, answers, 10)`."""
         law = says.detach().exp()
         answer = law.sum(dim=-1)
-        stated = (law[:, :N_WORDS] * LEVELS).sum(dim=-1) / answer[:, :N_WORDS]
+        stated = law[:, :N_WORDS] / answer[:, :N_WORDS, None]
         return cls(answer, stated, truth, weights / weights.sum())
 
     def mean(self, values: Tensor) -> float:
@@ -245,8 +244,12 @@ class Spoken:
 
     @property
     def stated_confidence(self) -> Tensor:
-        """What the model says about its most probable weather `(N,)`."""
-        return self.stated.gather(1, self.top)[:, 0]
+        """The confidence that it states in its most probable weather, on average `(N,)`."""
+        return self._stated_of_top @ LEVELS
+
+    @property
+    def _stated_of_top(self) -> Tensor:
+        return self.stated[torch.arange(len(self.stated)), self.top[:, 0]]
 
     @property
     def true_probability(self) -> Tensor:
@@ -275,8 +278,9 @@ class Spoken:
 
     @property
     def stated_distance(self) -> float:
-        """Mean distance of the stated confidence from the true probability."""
-        return self.mean((self.stated_confidence - self.true_probability).abs())
+        """Mean distance of each level that it may state from the true probability."""
+        off = (LEVELS - self.true_probability[:, None]).abs()
+        return self.mean((self._stated_of_top * off).sum(dim=1))
 
 
 def examined(world: World, model: GPT, *, unknown: bool = False) -> Spoken:
