@@ -37,7 +37,7 @@ LEDGER.proved(
     "Right or wrong brings the same at each stated confidence; the Brier score and the point for "
     "being right make a more probable answer worth more; Brier alone and the log score do not.",
     stands=(
-        "*Brier alone* pays as much for a surely wrong answer at confidence 0 as for a surely right",
+        "*Brier alone* pays as much for a surely wrong answer at confidence 0",
         "The log score has no lower bound, and beats the point for being right",
         "Right or wrong has no opinion about the stated confidence.",
     ),
@@ -179,7 +179,7 @@ def after_reading(**of: float) -> tuple[bool, str]:
     "Right or wrong makes accuracy rise to nearly the best and the token probability go to 1; the "
     "stated confidence stays as far from the truth as it was.",
     stands=(
-        "**Accuracy** of a drawn answer rises from below 0.4 to nearly what the best forecaster has.",
+        "of a drawn answer rises from below 0.4 to nearly what the best forecaster has.",
         "Trained for right or wrong, the model gave its most probable answer always",
         "It sharpens the token probability.",
     ),
@@ -309,8 +309,8 @@ def temperature_undoes(**of: float) -> tuple[bool, str]:
         'Under a penalty with "unknown" allowed, training without a leash ended too silent',
         'With "unknown" allowed it was not.',
     ),
-    refuted_by="without a leash a silence less than 0.05 above the best one's, or an agreement with "
-    "the best rule that a leash of 0.05 does not raise",
+    refuted_by="without a leash a silence less than 0.05 above the best one's, or an agreement "
+    "with the best rule that a leash of 0.05 does not raise",
     variations=VARIATIONS,
     quick=IN_NOTEBOOK,
 )

@@ -29,8 +29,8 @@
 # **Time:** about 90 minutes; all cells together run in about two and a half minutes on two processor
 # cores.
 #
-# **On the map:** Part III, a real LLM. Before it: safety (16). After it: the audit of a model of
-# your choice (20).
+# **On the map:** Part III, a real LLM. Before it: safety (16). After it: training for calibration
+# (18).
 
 # %%
 import os
@@ -742,4 +742,5 @@ plots.my_predictions()
 progress()
 
 # %% [markdown]
-# **Next:** [20 Audit your model](20_audit_your_model.ipynb), where all of this becomes one command.
+# **Next:** [18 Training for calibration](18_training_for_calibration.ipynb): what a reward does to a
+# model's confidence.

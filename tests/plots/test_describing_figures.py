@@ -318,6 +318,14 @@ CASES = {
         lambda f, k: f([10, 100], {"GPT": [4, 2 * k]}, "tokens", "nats", "T"),
         ["GPT: 4 at 10, 2 at 100", "nats, logarithmic against tokens, logarithmic"],
     ),
+    "training_for_calibration.curves": (
+        lambda f, k: f([1, 100], {"a": [[0, 1.5 * k], [0, 2.5 * k]]}, "steps", "nats", "T"),
+        ["Over steps from 1 to 100, nats: a from 0 to 2"],
+    ),
+    "training_for_calibration.against_truth": (
+        lambda f, k: f(tensor(0.5, 0.7), {"token": tensor(0.5, 0.7) + 0.25 * k}, "T"),
+        ["2 questions. Mean distance from the truth: token 0.25"],
+    ),
     "self_attention.attention_map": (
         lambda f, k: f(attention(k), ["a", " b"], "T"),
         ["2 tokens", "none looks at a later one", "a (1) at itself, 1; ␣b (2) at itself, 0.75"],
