@@ -22,7 +22,6 @@ LEDGER.proved(
     "its advantage.",
     stands=(
         "an answer's logit rises if it is better than the average, in proportion to how often",
-        "what rises early is given often, and what is given often rises",
     ),
     proof="d/dz_k of the sum of pi_j r_j is pi_k (r_k - sum of pi_j r_j).",
     test="tests/lm/test_policy.py::test_the_gradient_is_probability_times_advantage",
@@ -57,20 +56,22 @@ LEDGER.cited(
 )
 LEDGER.passing(
     "It is *the same answers*, given always instead of often.",
+    "no answers can be learned by heart",
     "It does not say that losses never matter",
     why="what was trained and what was not; how far the conclusion reaches",
 )
 
 # The forecaster
 
+SEEDS = {f"seed {seed}": {"seed": seed} for seed in range(5)}
 VARIATIONS = {
-    **{f"seed {seed}": {"seed": seed} for seed in range(5)},
-    "weather lasts": {"seed": 5, "days_like_before": 0.4},
+    **SEEDS,
+    "other questions for practice": {"seed": 5, "half": 1},
     "shorter seasons": {"seed": 6, "season_lasts": 0.9},
-    "half the learning rate, twice the steps": {"seed": 7, "learning_rate": 2.5e-3, "steps": 200},
-    "other questions for practice": {"seed": 8, "half": 1},
-    "half the width": {"seed": 9, "width": 16},
+    "half the width": {"seed": 7, "width": 16},
 }
+ALIKE = (0.2, 0.2, 0.2, 0.2)
+DULL = {f"seed {seed}": {"seed": seed, "lasts": ALIKE} for seed in range(5)}
 
 
 def right_or_wrong(y, c):
@@ -89,8 +90,8 @@ def brier_alone(y, c):
     return -((c - y) ** 2)
 
 
-def penalised(y, c):
-    return y - (1 - y) + 0 * c
+def penalised(t):
+    return lambda y, c: y - (1 - y) * t / (1 - t) + 0 * c
 
 
 RULES = {
@@ -109,19 +110,13 @@ class Trained:
         seed: int,
         *,
         half: int = 0,
-        days_like_before: float = 0.2,
+        lasts: tuple[float, ...] = forecaster.LASTS,
         season_lasts: float = 0.95,
         width: int = 32,
-        steps: int = 100,
-        learning_rate: float = 5e-3,
     ) -> None:
-        self.world = forecaster.the_world(
-            seed=half, days_like_before=days_like_before, season_lasts=season_lasts
-        )
+        self.world = forecaster.the_world(seed=half, lasts=lasts, season_lasts=season_lasts)
         self.model = forecaster.pretrained(self.world, seed, width=width)
-        self._practised = partial(
-            practised, self.world, self.model, steps=steps, learning_rate=learning_rate
-        )
+        self._practised = partial(practised, self.world, self.model)
         rows = self.world.examination
         self.questions, self.truth = self.world.questions[rows], self.world.truth[rows]
         self.weights = self.world.weights[rows] / self.world.weights[rows].sum()
@@ -143,10 +138,13 @@ class Trained:
         return forecaster.log_policy(model, self.questions).detach()
 
     @cache  # noqa: B019
-    def silent(self, beta: float) -> Spoken:
-        """What it says after training for the penalised reward."""
-        model, _ = self._practised(penalised, beta=beta, unknown=True)
-        return examined(self.world, model, unknown=True)
+    def silence(self, t: float) -> tuple[float, float, float]:
+        """Trained with "unknown" allowed: silence, the best one's, and how often they agree."""
+        model, _ = self._practised(penalised(t), unknown=True)
+        spoken = examined(self.world, model, unknown=True)
+        should = (self.truth.max(dim=1).values <= t).float()
+        says = (spoken.answer_probs.argmax(dim=1) == forecaster.UNKNOWN).float()
+        return spoken.silence, spoken.mean(should), spoken.mean((says == should).float())
 
 
 @cache
@@ -179,12 +177,12 @@ def after_reading(**of: float) -> tuple[bool, str]:
     "Right or wrong makes accuracy rise to nearly the best and the token probability go to 1; the "
     "stated confidence stays as far from the truth as it was.",
     stands=(
-        "of a drawn answer rises from below 0.4 to nearly what the best forecaster has.",
+        "of a drawn answer rises to nearly what the best forecaster has.",
         "Trained for right or wrong, the model gave its most probable answer always",
         "It sharpens the token probability.",
     ),
     refuted_by="an accuracy more than 0.04 below the best, a mean token probability below 0.95, or "
-    "a stated distance that moved by more than 0.05",
+    "a stated distance that moved by more than 0.05, or is below that of the best constant",
     variations=VARIATIONS,
     quick=IN_NOTEBOOK,
 )
@@ -194,6 +192,7 @@ def right_or_wrong_sharpens(**of: float) -> tuple[bool, str]:
     sure = spoken.mean(spoken.token_probability)
     moved = spoken.stated_distance - this.before.stated_distance
     held = spoken.accuracy > best - 0.04 and sure > 0.95 and abs(moved) < 0.05
+    held &= spoken.stated_distance > spoken.constant_distance
     return held, (
         f"accuracy {this.before.accuracy:.2f} to {spoken.accuracy:.2f} of {best:.2f}; token "
         f"{sure:.2f}; stated off by {this.before.stated_distance:.2f}, then "
@@ -207,11 +206,11 @@ def right_or_wrong_sharpens(**of: float) -> tuple[bool, str]:
     stands=(
         "**The token probability is lost**, whatever the reward.",
         "The proper score does not prevent that: it scores the number that is *stated*.",
-        "With a proper score added, the stated confidence learned the truth.",
+        "With a proper score added, the stated confidence learned the truth, where it differs",
         "It makes that number calibrated which it scores.",
     ),
-    refuted_by="a stated distance above 0.12 or above half of that before, or a mean token "
-    "probability below 0.95",
+    refuted_by="a stated distance above 0.1, or above 0.7 of that of the best constant, or a mean "
+    "token probability below 0.95",
     variations=VARIATIONS,
     quick=IN_NOTEBOOK,
 )
@@ -220,47 +219,88 @@ def proper_score_calibrates_what_it_scores(**of: float) -> tuple[bool, str]:
     for name in ("+ Brier", "+ log score"):
         spoken = this.after(name)
         sure, off = spoken.mean(spoken.token_probability), spoken.stated_distance
-        held &= sure > 0.95 and off < min(0.12, this.before.stated_distance / 2)
-        found.append(f"{name}: token {sure:.2f}, stated off by {off:.2f}")
+        constant = spoken.constant_distance
+        held &= sure > 0.95 and off < min(0.1, 0.7 * constant)
+        found.append(f"{name}: token {sure:.2f}, stated off by {off:.3f} of {constant:.3f}")
     return held, f"{'; '.join(found)}; before {this.before.stated_distance:.2f}"
 
 
 @LEDGER.measured(
-    "The Brier score alone teaches surely wrong answers, with a low and honest confidence.",
-    stands=(
-        "It forecasts the weather that will *not* come, says that it will not",
-        "A proper score alone taught to answer wrongly on purpose and to say so",
-        "The one that was trained by the Brier score alone was, and gave wrong answers on purpose.",
-    ),
-    refuted_by="an accuracy above 0.2, or a stated distance above 0.1",
-    variations=VARIATIONS,
-    quick=IN_NOTEBOOK,
+    "In a duller diary a hundred steps teach the average confidence and hardly more.",
+    stands="a hundred steps taught it the average confidence and hardly more",
+    refuted_by="a stated distance below 0.7 of that of the best constant, or a mean stated "
+    "confidence more than 0.1 from the mean truth",
+    variations=DULL,
 )
-def brier_alone_answers_wrongly(**of: float) -> tuple[bool, str]:
-    spoken = trained(**of).after("Brier alone")
-    held = spoken.accuracy < 0.2 and spoken.stated_distance < 0.1
-    return held, f"accuracy {spoken.accuracy:.2f}, stated off by {spoken.stated_distance:.2f}"
+def dull_average(**of: float) -> tuple[bool, str]:
+    spoken = trained(**of).after("+ Brier")
+    mean = spoken.mean(spoken.stated_confidence) - spoken.mean(spoken.true_probability)
+    held = spoken.stated_distance > 0.7 * spoken.constant_distance and abs(mean) < 0.1
+    return held, (
+        f"off by {spoken.stated_distance:.3f} of {spoken.constant_distance:.3f}; mean {mean:+.2f}"
+    )
 
 
 @LEDGER.measured(
-    "With the point for being right, the log score did not lead to wrong answers here.",
-    stands="did not lead there",
-    refuted_by="an accuracy more than 0.04 below the best",
+    "The Brier score alone teaches mostly wrong answers, stated at low confidence.",
+    stands=(
+        "It forecasts weather that will *not* come, and says that it will not.",
+        "the Brier score alone mostly taught wrong ones",
+        "low confidences, and gave wrong answers",
+    ),
+    refuted_by="an accuracy above 0.35, or a mean stated confidence above 0.45",
+    variations=SEEDS,
+    quick=IN_NOTEBOOK,
+    was="It is well calibrated, whatever the seed. Seed 3 stated 0.12 too much, and other practice "
+    "or other seasons led to right answers.",
+)
+def brier_alone_answers_wrongly(**of: float) -> tuple[bool, str]:
+    spoken = trained(**of).after("Brier alone")
+    stated = spoken.mean(spoken.stated_confidence)
+    held = spoken.accuracy < 0.35 and stated < 0.45
+    return held, f"accuracy {spoken.accuracy:.2f}, stated {stated:.2f}"
+
+
+@LEDGER.measured(
+    "In two other settings the Brier score alone ended at right answers.",
+    stands=(
+        "with another half of the questions for practice, or in shorter seasons, it gave right",
+        "where training ends is an accident of where it begins",
+    ),
+    refuted_by="an accuracy below 0.6",
+    variations={
+        "other questions for practice": {"seed": 5, "half": 1},
+        "shorter seasons": {"seed": 6, "season_lasts": 0.9},
+    },
+)
+def brier_alone_may_stay_right(**of: float) -> tuple[bool, str]:
+    accuracy = trained(**of).after("Brier alone").accuracy
+    return accuracy > 0.6, f"accuracy {accuracy:.2f}"
+
+
+@LEDGER.measured(
+    "Where the log score's optimum is a wrong answer, training did not give it.",
+    stands=(
+        "It did not. Training climbs from where it begins",
+        "optimum was here and there a wrong answer, and training did not give it",
+    ),
+    refuted_by="no such question, or a mean probability of that answer above 0.2 there",
     variations=VARIATIONS,
     quick=IN_NOTEBOOK,
 )
 def log_score_stays(**of: float) -> tuple[bool, str]:
     this = trained(**of)
-    best, accuracy = (
-        this.before.mean(this.truth.max(dim=1).values),
-        this.after("+ log score").accuracy,
-    )
-    return accuracy > best - 0.04, f"accuracy {accuracy:.2f}, best {best:.2f}"
+    wanted = this.world.rewards(with_log)[this.rows].max(dim=2).values.argmax(dim=1, keepdim=True)
+    tempted = this.weights * (wanted != this.truth.argmax(dim=1, keepdim=True))[:, 0]
+    gave = this.after("+ log score").answer_probs.gather(1, wanted)[:, 0]
+    share = (tempted.sum()).item()
+    mean = ((tempted * gave).sum() / tempted.sum()).item()
+    return share > 0 and mean < 0.2, f"{share:.3f} of the questions; probability {mean:.2f}"
 
 
 @LEDGER.measured(
     "On a leash of 0.2, training for right or wrong gets to the formula.",
-    stands="training found it, and one temperature undid the sharpening",
+    stands="training found it, and one temperature",
     refuted_by="answers further than 0.05 from the formula's in total variation",
     variations=VARIATIONS,
     quick=IN_NOTEBOOK,
@@ -301,34 +341,34 @@ def temperature_undoes(**of: float) -> tuple[bool, str]:
 
 
 @LEDGER.measured(
-    "Penalised for errors, without a leash it is silent about too much; on one it comes closer to "
-    "the best rule.",
+    "Penalised for errors, it learns to be silent about as the best policy is.",
     stands=(
-        "The penalty taught silence, and without a leash too much of it.",
-        "On the leash it came much closer.",
-        'Under a penalty with "unknown" allowed, training without a leash ended too silent',
-        'With "unknown" allowed it was not.',
+        "The penalty teaches silence where it pays",
+        "it learned to be silent about as the best policy is",
     ),
-    refuted_by="without a leash a silence less than 0.05 above the best one's, or an agreement "
-    "with the best rule that a leash of 0.05 does not raise",
+    refuted_by="an agreement with the best policy below 0.85, with t = 0.5 or 0.75",
     variations=VARIATIONS,
     quick=IN_NOTEBOOK,
 )
-def penalty_and_leash(**of: float) -> tuple[bool, str]:
+def learns_silence(**of: float) -> tuple[bool, str]:
     this = trained(**of)
-    should = (this.truth.max(dim=1).values <= 0.5).float()
-    needed = this.before.mean(should)
-    agreement, silence = {}, {}
-    for beta in (0.0, 0.05):
-        spoken = this.silent(beta)
-        says = (spoken.answer_probs.argmax(dim=1) == forecaster.UNKNOWN).float()
-        agreement[beta] = spoken.mean((says == should).float())
-        silence[beta] = spoken.silence
-    held = silence[0.0] > needed + 0.05 and agreement[0.05] > agreement[0.0]
-    return held, (
-        f"silent {silence[0.0]:.2f}, on a leash {silence[0.05]:.2f}, best {needed:.2f}; as the "
-        f"best {agreement[0.0]:.2f} and {agreement[0.05]:.2f}"
+    found = {t: this.silence(t) for t in (0.5, 0.75)}
+    held = min(agreed for *_, agreed in found.values()) > 0.85
+    return held, "; ".join(
+        f"t = {t}: silent {silent:.2f}, best {best:.2f}, agree {agreed:.2f}"
+        for t, (silent, best, agreed) in found.items()
     )
+
+
+@LEDGER.measured(
+    "In the duller diary training with t = 0.5 ends silent far too often.",
+    stands="training with $t = 0.5$ ended silent far too often",
+    refuted_by="a silence less than 0.1 above the best policy's",
+    variations=DULL,
+)
+def dull_silence(**of: float) -> tuple[bool, str]:
+    silent, best, agreed = trained(**of).silence(0.5)
+    return silent > best + 0.1, f"silent {silent:.2f}, best {best:.2f}, agree {agreed:.2f}"
 
 
 # SmolLM2
@@ -356,14 +396,11 @@ LOSSES = {
     "label smoothing": partial(F.cross_entropy, label_smoothing=0.1),
     "focal": focal,
 }
-SPLITS = {
-    **{f"seed {seed}": {"seed": seed} for seed in range(5)},
-    "a third of the learning rate": {"seed": 5, "learning_rate": 3e-4},
-}
+SPLITS = {f"seed {seed}": {"seed": seed} for seed in range(5)}
 
 
 @cache
-def tuned(seed: int, learning_rate: float = 1e-3) -> dict[str, tuple[float, float, float]]:
+def tuned(seed: int) -> dict[str, tuple[float, float, float]]:
     """Return (loss as it is, loss with a temperature, gap as it is) of each model on the test."""
     lm, asked = _asked()
     order = torch.randperm(600, generator=torch.Generator().manual_seed(seed))
@@ -372,7 +409,7 @@ def tuned(seed: int, learning_rate: float = 1e-3) -> dict[str, tuple[float, floa
     for name, loss in {"untrained": None, **LOSSES}.items():
         model = tuning.LastLayers(lm, seed=seed)
         if loss:
-            tuning.fine_tune(model, asked, learn, loss, seed=seed, learning_rate=learning_rate)
+            tuning.fine_tune(model, asked, learn, loss, seed=seed)
         scores, labels = model.scores(asked, test), asked.labels[test]
         scaling = cal.TemperatureScaling().fit(model.scores(asked, repair), asked.labels[repair])
         raw, mended = (

@@ -69,8 +69,8 @@ exercises.what_binary_grading_teaches.check(...)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A forecaster whose truth we know
 #
-# The diary has one word a day: sun, rain, wind or snow. A season, which nobody names, decides what
-# weather may come. A *question* is four days; the *answer* is the weather of the fifth, followed by a
+# The diary has one word a day: sun, rain, wind or snow. Sun and snow last, rain and wind pass; a season,
+# which nobody names, decides what may come. A *question* is four days; the *answer* is the weather of the fifth, followed by a
 # *confidence*, one of ten words from 5% to 95%. There are 256 questions, and for each the true
 # probability of each weather is known exactly.
 #
@@ -121,8 +121,8 @@ def over_seeds(measure, ones):
 token_off = over_seeds(lambda s: s.token_distance, spoken)
 stated_off = over_seeds(lambda s: s.stated_distance, spoken)
 print(f"distance from the truth: token probability {token_off:.3f}, stated {stated_off:.3f}")
-expect("token probability, mean distance from the truth", token_off.estimate, 0.04, within=0.015)
-expect("stated confidence, mean distance from the truth", stated_off.estimate, 0.27, within=0.03)
+expect("token probability, mean distance from the truth", token_off.estimate, 0.02, within=0.01)
+expect("stated confidence, mean distance from the truth", stated_off.estimate, 0.37, within=0.03)
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Maximum likelihood has done what notebook 05 promised: the token probabilities lie on the diagonal,
@@ -295,12 +295,14 @@ def along(column, names=("right or wrong", "+ Brier", "+ log score")):
     return {name: [history.column(column) for history in histories[name]] for name in names}
 
 
-panels = plots.new_axes(14, 10, ncols=2, nrows=2).flatten()
+panels = plots.new_axes(17, 10, ncols=3, nrows=2).flatten()
 shown = {
     "accuracy": "share right",
     "entropy": "nats",
+    "divergence": "nats, from the model before",
     "token distance": "distance from the truth",
     "stated distance": "distance from the truth",
+    "stated confidence": "mean confidence",
 }
 for ax, (column, unit) in zip(panels, shown.items(), strict=True):
     figures.curves(steps, along(column), "steps", unit, column.capitalize(), ax=ax)
@@ -313,7 +315,8 @@ plots.show(panels[0], note="Lines are means of five seeds, bands reach from lowe
 # %%
 axes = plots.new_axes(15, 5.8, ncols=3)
 for ax, name in zip(axes, ("right or wrong", "+ Brier", "+ log score"), strict=True):
-    panel(after[name][0], name.capitalize(), ax)
+    title = name[0].upper() + name[1:] if name[0] != "+" else f"Right or wrong {name}"
+    panel(after[name][0], title, ax)
 plots.show(axes[0])
 
 # %%
@@ -322,24 +325,30 @@ for name in ("right or wrong", "+ Brier", "+ log score"):
     stated = over_seeds(lambda s: s.stated_distance, after[name])
     accuracy = over_seeds(lambda s: s.accuracy, after[name])
     print(f"{name:15} accuracy {accuracy:.3f}, off: token {token:.3f}, stated {stated:.3f}")
-    expect(f"{name}: token probability, distance", token.estimate, 0.45, within=0.02)
+    expect(f"{name}: token probability, distance", token.estimate, 0.22, within=0.02)
 old = over_seeds(lambda s: s.accuracy, spoken).estimate
-expect("accuracy of drawn answers before", old, 0.385, within=0.02)
+expect("accuracy of drawn answers before", old, 0.66, within=0.02)
 best = spoken[0].mean(spoken[0].truth.max(dim=1).values)
-expect("accuracy of whoever knows the diary", best, 0.56, within=0.01)
-for name, target in (("right or wrong", 0.27), ("+ Brier", 0.08), ("+ log score", 0.08)):
+expect("accuracy of whoever knows the diary", best, 0.78, within=0.01)
+for name, target in (("right or wrong", 0.36), ("+ Brier", 0.045), ("+ log score", 0.04)):
     stated = over_seeds(lambda s: s.stated_distance, after[name]).estimate
-    expect(f"{name}: stated confidence, distance", stated, target, within=0.03)
+    expect(f"{name}: stated confidence, distance", stated, target, within=0.025)
+constant = over_seeds(lambda s: s.constant_distance, after["+ Brier"]).estimate
+expect("control: the best constant confidence, distance", constant, 0.12, within=0.015)
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Three things happened, in all five seeds:
 #
-# 1. **Accuracy** of a drawn answer rises from below 0.4 to nearly what the best forecaster has. It is
-#    *the same answers*, given always instead of often.
-# 2. **The token probability is lost**, whatever the reward. It goes to 1 for answers that are right about
-#    every second time. The proper score does not prevent that: it scores the number that is *stated*.
-# 3. **The stated confidence** learns the truth where a proper score asks for it. Right or wrong pays the
-#    same at each level, so there is no gradient on it, and it stays the noise that it was.
+# 1. **Accuracy** of a drawn answer rises to nearly what the best forecaster has. It is *the same answers*,
+#    given always instead of often.
+# 2. **The token probability is lost**, whatever the reward. It goes to 1 for answers that are right three
+#    times in four. The proper score does not prevent that: it scores the number that is *stated*.
+# 3. **The stated confidence** learns the truth where a proper score asks for it, to within the width of a
+#    level, and much nearer than any constant. Right or wrong pays the same at each level, so there is no
+#    gradient on it, and it stays the noise that it was.
+#
+# A control for the third: in a duller diary, where all weather lasts alike and the true probabilities
+# differ little, a hundred steps taught it the average confidence and hardly more.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Brier alone
@@ -351,16 +360,34 @@ wrong = after["Brier alone"]
 accuracy = over_seeds(lambda s: s.accuracy, wrong)
 stated = over_seeds(lambda s: s.mean(s.stated_confidence), wrong)
 print(f"accuracy {accuracy:.3f}, stated confidence {stated:.3f}")
-expect("Brier alone: accuracy, highest of five", max(s.accuracy for s in wrong), at_most=0.15)
-off = over_seeds(lambda s: s.stated_distance, wrong).estimate
-expect("Brier alone: stated confidence, distance", off, at_most=0.08)
+expect("Brier alone: accuracy, highest of five", max(s.accuracy for s in wrong), at_most=0.35)
+expect("Brier alone: mean accuracy", accuracy.estimate, 0.1, within=0.06)
+off = over_seeds(lambda s: s.mean(s.stated_confidence) - s.mean(s.true_probability), wrong)
+expect("Brier alone: stated confidence minus truth", off.estimate, 0, within=0.08)
 
 # %% [markdown]
-# It forecasts the weather that will *not* come, says that it will not, and is well calibrated. A guess
-# would be right one time in four.
+# It forecasts weather that will *not* come, and says that it will not. A guess would be right one time in
+# four. Nothing in this score asks for a right answer, and where training ends is an accident of where it
+# begins: with another half of the questions for practice, or in shorter seasons, it gave right ones.
 #
-# The log score, which by the figure above also tempts to wrong answers, did not lead there: the diary
-# has no answer that is surely wrong, and training starts where the right answer is the most probable.
+# By the figure above the log score tempts to wrong answers as well, even with the point for being right.
+# Where does its best answer differ from the most probable one, and did training find it?
+
+# %%
+rows = world.examination
+truth, weights = world.truth[rows], world.weights[rows] / world.weights[rows].sum()
+wanted = world.rewards(with_log)[rows].max(dim=2).values.argmax(dim=1, keepdim=True)
+tempted = weights * (wanted != truth.argmax(dim=1, keepdim=True))[:, 0]
+expect("share of the questions with a wrong answer for optimum", tempted.sum(), 0.04, within=0.01)
+gave = [
+    ((tempted * s.answer_probs.gather(1, wanted)[:, 0]).sum() / tempted.sum()).item()
+    for s in after["+ log score"]
+]
+expect("there: probability of that answer, largest of five", max(gave), at_most=0.2)
+
+# %% [markdown]
+# It did not. Training climbs from where it begins, and the right answers were the most probable there. A
+# reward says what is best, and not where a hundred steps end.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## On a leash
@@ -385,8 +412,6 @@ exercises.leashed_policy.check(my_leashed_policy)
 # No network is needed for the formula. Does training get there? Right or wrong, on two leashes:
 
 # %%
-rows = world.examination
-truth, weights = world.truth[rows], world.weights[rows] / world.weights[rows].sum()
 references = [forecaster.log_policy(model, world.questions[rows]).detach() for model in before]
 
 
@@ -431,7 +456,7 @@ for b, five in laws.items():
         max(off),
         at_most=0.05,
     )
-expect("token probability at beta 0.2", sum(map(sureness, laws[0.2])) / 5, 0.83, within=0.02)
+expect("token probability at beta 0.2", sum(map(sureness, laws[0.2])) / 5, 0.94, within=0.02)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### A temperature undoes it
@@ -481,49 +506,45 @@ expect(
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## "Unknown"
 #
-# Now it may say "unknown", which brings 0, and a wrong answer costs $t / (1 - t)$ (notebook 17), here
-# with $t = 0.5$ one point. The best policy is silent exactly where no answer has $p > 0.5$: about a third
-# of the examination. Trained without a leash, and with a long one:
+# Now it may say "unknown", which brings 0, and a wrong answer costs $t / (1 - t)$ (notebook 17). The best
+# policy is silent exactly where no answer has $p > t$. In notebook 17 a GPT with all weights free learned
+# answers, and no silence. Here the reward is an expectation: no answers can be learned by heart.
 
 # %%
 my_probability = ...
 guess = predict(
     "penalty-silence",
-    "Trained for the penalised reward without a leash, it is silent about more than half.",
+    "Trained with t = 0.75, it is silent or not as the best policy in at least 95 % of the examination.",
     my_probability,
 )
 
 
 # %%
-def penalised(y, c, t=0.5):
-    return y - (1 - y) * t / (1 - t) + 0 * c
+def penalised(t):
+    """The rule for a threshold t: 1 if right, -t / (1 - t) if wrong, whatever is stated."""
+    return lambda y, c: y - (1 - y) * t / (1 - t) + 0 * c
 
 
-should = (truth.max(dim=1).values <= 0.5).float()
-silence, agreement = {}, {}
-for beta in (0.0, 0.05):
-    ones = [
-        examined(world, practised(world, m, penalised, beta=beta, unknown=True)[0], unknown=True)
-        for m in before
-    ]
-    silence[beta] = over_seeds(lambda s: s.silence, ones)
+silent, agreed = {}, {}
+for t in (0.5, 0.75):
+    should = (truth.max(dim=1).values <= t).float()
+    models = [practised(world, m, penalised(t), unknown=True)[0] for m in before]
+    ones = [examined(world, model, unknown=True) for model in models]
+    silent[t] = over_seeds(lambda s: s.silence, ones)
     says = [(one.answer_probs.argmax(dim=1) == forecaster.UNKNOWN).float() for one in ones]
-    agreement[beta] = [(weights * (said == should)).sum().item() for said in says]
-guess.resolve(silence[0.0].estimate > 0.5)
+    agreed[t] = [(weights * (said == should)).sum().item() for said in says]
+    print(f"t = {t}: silent {silent[t]:.2f}, best {(weights * should).sum():.2f}")
 
 # %%
-needed = (weights * should).sum().item()
-for beta in silence:
-    mean = sum(agreement[beta]) / 5
-    print(f"beta {beta}: silent {silence[beta]:.2f} (best {needed:.2f}), as the best {mean:.2f}")
-expect("no leash: silence, least of what the best needs", silence[0.0].low - needed, at_least=0.05)
-expect("silent or not as the best: no leash, most of five", max(agreement[0.0]), at_most=0.75)
-expect("the same on a leash, least of five", min(agreement[0.05]), at_least=0.82)
+guess.resolve(sum(agreed[0.75]) / 5 >= 0.95)
+expect("t = 0.75: silence", silent[0.75].estimate, 0.28, within=0.03)
+expect("t = 0.75: as the best policy, least of five", min(agreed[0.75]), at_least=0.95)
+expect("t = 0.5: as the best policy, least of five", min(agreed[0.5]), at_least=0.85)
 
 # %% [markdown]
-# The penalty taught silence, and without a leash too much of it. The reward's optimum is known, and
-# training did not find it: what rises early is given often, and what is given often rises. On the leash
-# it came much closer. A reward says what is best, and not where a hundred steps end.
+# The penalty teaches silence where it pays, also about questions that were not practised. It states no
+# confidence about it: "unknown" is one bit, for one $t$. And it is not sure to work: in the duller diary,
+# where many probabilities lie close to 0.5, training with $t = 0.5$ ended silent far too often.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A real model
@@ -698,14 +719,13 @@ expect(
 #   is better than the average, in proportion to how often it is given.
 # - Trained for right or wrong, the model gave its most probable answer always: its token probability went
 #   to 1, far from the truth, and its stated confidence stayed the noise that it was.
-# - With a proper score added, the stated confidence learned the truth. The token probability was lost all
-#   the same.
-# - A proper score alone taught to answer wrongly on purpose and to say so; the point for being right
-#   prevents it, if the score is bounded.
+# - With a proper score added, the stated confidence learned the truth, where it differs enough from
+#   question to question. The token probability was lost all the same.
+# - A proper score alone does not ask for right answers: the Brier score alone mostly taught wrong ones, at
+#   low confidence. The point for being right prevents it, if the score is bounded.
 # - On a leash the best policy is the old one times exp(r / beta), training found it, and one temperature
 #   undid the sharpening.
-# - Under a penalty with "unknown" allowed, training without a leash ended too silent; on a leash it came
-#   close to the best rule.
+# - Under a penalty with "unknown" allowed, it learned to be silent about as the best policy is.
 # - On SmolLM2 none of four losses, trained on 200 questions, beat one temperature on the untrained model.
 #
 # ## Common misconceptions
@@ -713,9 +733,10 @@ expect(
 # - *"Reinforcement learning makes a model lie about its confidence."* Right or wrong has no opinion about
 #   the stated confidence. It sharpens the token probability.
 # - *"A proper score makes the model calibrated."* It makes that number calibrated which it scores.
-# - *"A model that is calibrated is a good one."* The one that was trained by the Brier score alone was, and
-#   gave wrong answers on purpose.
-# - *"What the reward wants is what training gives."* With "unknown" allowed it was not.
+# - *"A model that is calibrated is a good one."* The ones that were trained by the Brier score alone stated
+#   low confidences, and gave wrong answers.
+# - *"What the reward wants is what training gives."* The log score's optimum was here and there a wrong
+#   answer, and training did not give it.
 # - *"A better loss is the cure for overconfidence."* First try one temperature on held-out questions.
 #
 # ## Further reading

@@ -324,7 +324,7 @@ CASES = {
     ),
     "training_for_calibration.against_truth": (
         lambda f, k: f(tensor(0.5, 0.7), {"token": tensor(0.5, 0.7) + 0.25 * k}, "T"),
-        ["2 questions. Mean distance from the truth: token 0.25"],
+        ["2 questions, each once. Mean distance from the truth: token 0.25"],
     ),
     "self_attention.attention_map": (
         lambda f, k: f(attention(k), ["a", " b"], "T"),

@@ -51,11 +51,11 @@ def curves(
     said = []
     with style():
         for (name, runs), (color, _, dash) in zip(lines.items(), LOOKS, strict=False):
-            values = np.asarray(runs, dtype=float)
-            mean = values.mean(axis=0)
+            table = np.asarray(runs, dtype=float)
+            mean = table.mean(axis=0)
             ax.plot(x, mean, dash, color=COLORS[color], label=name)
-            if len(values) > 1:
-                low, high = values.min(axis=0), values.max(axis=0)
+            if len(table) > 1:
+                low, high = table.min(axis=0), table.max(axis=0)
                 ax.fill_between(x, low, high, color=COLORS[color], alpha=0.18, linewidth=0)
             said.append(f"{name} from {number(mean[0])} to {number(mean[-1])}")
         for i, (name, (places, values)) in enumerate((points or {}).items()):
@@ -108,5 +108,5 @@ def against_truth(
         ax.set(xlabel="true probability of the answer", ylabel="confidence")
         title_above_legend(ax, title, columns=1, rows=1 + len(confidence))
     off = {name: (values - truth).abs().mean().item() for name, values in confidence.items()}
-    describe(ax, f"{len(truth)} questions. Mean distance from the truth: {named(off)}.")
+    describe(ax, f"{len(truth)} questions, each once. Mean distance from the truth: {named(off)}.")
     return ax

@@ -8,7 +8,7 @@ ten levels of confidence: all expectations are sums.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -27,30 +27,34 @@ UNKNOWN = N_WORDS  #: the id of "unknown"
 LEVELS = torch.arange(5, 100, 10) / 100  #: of confidence; their ids follow
 VOCABULARY = (*WEATHERS, "unknown", *(f"{level:.0%}" for level in LEVELS.tolist()))
 SHARE_UNKNOWN = 0.1  #: of the forecasts in the reading
+#: Probability that the weather stays, by weather: sun and snow last, rain and wind pass.
+LASTS = (0.8, 0.3, 0.0, 0.8)
 
 #: What an answer of truth 1 or 0 brings that was given at a confidence.
 Rule = Callable[[Tensor, Tensor], Tensor]
 
 
-def short_diary(*, season_lasts: float = 0.95, weather_lasts: float = 0.2) -> HiddenMarkovLanguage:
+def short_diary(
+    *, season_lasts: float = 0.95, lasts: Sequence[float] = LASTS
+) -> HiddenMarkovLanguage:
     """Return the diary: a word a day, with the climate of the course's weather language.
 
     Args:
         season_lasts: Probability that the season stays for another day.
-        weather_lasts: Probability that the weather stays; otherwise the season's climate decides.
+        lasts: Probability that each weather stays `(4,)`; otherwise the season's climate decides.
 
     Example:
         >>> diary = short_diary()
         >>> diary.tokenizer.decode(diary.sample(1, seed=0, length=5)[0])
-        'snow snow sun sun sun'
+        'snow snow rain sun sun'
     """
     stay = torch.eye(N_WORDS, dtype=torch.float64)
     climate = [[CLIMATE[s][w] / 100 for w in WEATHERS] for s in SEASONS]
+    same = torch.tensor(lasts, dtype=torch.float64)[:, None]
     seasons = torch.eye(len(SEASONS), dtype=torch.float64)
     seasons = season_lasts * seasons + (1 - season_lasts) * seasons.roll(1, dims=1)
-    weather = (1 - weather_lasts) * torch.tensor(climate, dtype=torch.float64)
     # From (season, weather) to (season, weather): the new season decides what may follow.
-    move = weather[:, None, :] + weather_lasts * stay
+    move = (1 - same) * torch.tensor(climate, dtype=torch.float64)[:, None] + same * stay
     transition = (seasons[:, None, :, None] * move.transpose(0, 1)[None]).flatten(2).flatten(0, 1)
     emission = stay.repeat(len(SEASONS), 1)
     return HiddenMarkovLanguage(WEATHERS, stationary_law(transition), transition, emission)
@@ -138,19 +142,21 @@ class World:
         return table
 
 
-def the_world(*, seed: int = 0, days_like_before: float = 0.2, season_lasts: float = 0.95) -> World:
+def the_world(
+    *, seed: int = 0, lasts: Sequence[float] = LASTS, season_lasts: float = 0.95
+) -> World:
     """Return a world, half of whose questions are for practice.
 
     Args:
         seed: Which half.
-        days_like_before: Probability that the weather stays.
+        lasts: Probability that each weather stays `(4,)`.
         season_lasts: Probability that the season stays.
 
     Example:
         >>> len(the_world().examination)
         128
     """
-    diary = short_diary(season_lasts=season_lasts, weather_lasts=days_like_before)
+    diary = short_diary(season_lasts=season_lasts, lasts=lasts)
     order = torch.randperm(N_WORDS**DAYS, generator=torch.Generator().manual_seed(seed))
     return World(diary, order[: len(order) // 2])
 
@@ -270,6 +276,12 @@ class Spoken:
     def silence(self) -> float:
         """How often it says "unknown"."""
         return self.mean(self.answer_probs[:, N_WORDS:].sum(dim=1))
+
+    @property
+    def constant_distance(self) -> float:
+        """The least distance that one level, stated always, would have."""
+        off = (LEVELS - self.true_probability[:, None]).abs()
+        return (self.weights @ off).min().item()
 
     @property
     def token_distance(self) -> float:

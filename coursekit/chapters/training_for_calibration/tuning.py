@@ -89,10 +89,6 @@ def ask(
         questions: With four options each.
         layers: How many stay above.
         batch: Questions at a time.
-
-    Example:
-        >>> from coursekit.llm import load  # doctest: +SKIP
-        >>> asked = ask(load(), short_questions(load(), 40))  # doctest: +SKIP
     """
     ids = [_prompt(lm, question) for question in questions]
     tokens = max(map(len, ids))
@@ -145,7 +141,8 @@ class LastLayers(nn.Module):
         if rank:
             top = _adapted(top, rank, seed)
         self.top = top
-        self.register_buffer("head", lm.model.get_output_embeddings().weight.detach().cpu())
+        head: Tensor = lm.model.get_output_embeddings().weight
+        self.head = head.detach().cpu()
 
     def forward(self, asked: Asked, rows: Tensor) -> Tensor:
         """Return the scores `(n, 4)` of the options of some questions, in nats up to a constant."""
