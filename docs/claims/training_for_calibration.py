@@ -56,7 +56,6 @@ LEDGER.cited(
 )
 LEDGER.passing(
     "It is *the same answers*, given always instead of often.",
-    "no answers can be learned by heart",
     "It does not say that losses never matter",
     why="what was trained and what was not; how far the conclusion reaches",
 )

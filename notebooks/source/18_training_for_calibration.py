@@ -347,7 +347,8 @@ expect("control: the best constant confidence, distance", constant, 0.12, within
 #    level, and much nearer than any constant. Right or wrong pays the same at each level, so there is no
 #    gradient on it, and it stays the noise that it was.
 #
-# A control for the third: in a duller diary, where all weather lasts alike and the true probabilities
+# In the figure the third is a staircase: one level for each group of questions that are alike, and little
+# or nothing within a group. A control: in a duller diary, where all weather lasts alike and the true probabilities
 # differ little, a hundred steps taught it the average confidence and hardly more.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -508,7 +509,7 @@ expect(
 #
 # Now it may say "unknown", which brings 0, and a wrong answer costs $t / (1 - t)$ (notebook 17). The best
 # policy is silent exactly where no answer has $p > t$. In notebook 17 a GPT with all weights free learned
-# answers, and no silence. Here the reward is an expectation: no answers can be learned by heart.
+# answers, and no silence. Here the reward is an expectation: there are no single answers to learn by heart.
 
 # %%
 my_probability = ...
