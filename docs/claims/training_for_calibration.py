@@ -57,7 +57,8 @@ LEDGER.cited(
 LEDGER.passing(
     "It is *the same answers*, given always instead of often.",
     "It does not say that losses never matter",
-    why="what was trained and what was not; how far the conclusion reaches",
+    'Now it may say "unknown", which brings 0, and a wrong answer costs $t / (1 - t)$',
+    why="what was trained and by which rule; how far the conclusion reaches",
 )
 
 # The forecaster
