@@ -18,7 +18,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["LANGUAGES", "TRANSLATIONS", "language", "tr", "tr_filled", "wrapped"]
+__all__ = [
+    "LANGUAGES",
+    "TRANSLATIONS",
+    "columns",
+    "language",
+    "tr",
+    "tr_filled",
+    "translation",
+    "wrapped",
+]
 
 LANGUAGES = ("en", "zh")
 TRANSLATIONS = Path(__file__).parent / "translations"
@@ -71,8 +80,13 @@ def tr(message: str, /, **values: Any) -> str:
         >>> tr("{answer} is too small.", answer=3)
         '3 is too small.'
     """
-    found = _catalogue(language()).get(message, message)
+    found = translation(message, language())
     return found.format(**values) if values else found
+
+
+def translation(message: str, language: str) -> str:
+    """Return the message in a language; in English where it has no translation."""
+    return _catalogue(language).get(message, message)
 
 
 def tr_filled(text: str) -> str:
@@ -146,7 +160,7 @@ def wrapped(text: str, width: int, indent: str = "") -> str:
         return textwrap.fill(text, width, subsequent_indent=indent, break_long_words=False)
     lines, line = [], ""
     for piece in _pieces(text):
-        if _columns(line + piece.rstrip()) > width and line.strip() and piece not in CLOSING:
+        if columns(line + piece.rstrip()) > width and line.strip() and piece not in CLOSING:
             lines.append(line.rstrip())
             line = indent + piece.lstrip()
         else:
@@ -174,5 +188,11 @@ def _is_wide(sign: str) -> bool:
     return unicodedata.east_asian_width(sign) in "WF"
 
 
-def _columns(text: str) -> int:
+def columns(text: str) -> int:
+    """Return how many columns a text takes in type of one width: a Chinese sign takes two.
+
+    Example:
+        >>> columns("ECE 校准")
+        8
+    """
     return sum(2 if _is_wide(sign) else 1 for sign in text)

@@ -2,7 +2,7 @@
 
 Install `docs/requirements.txt` on top of the course's own requirements first. Nothing is executed
 and nothing is fetched: pages and decks show the outputs that are committed in the notebooks.
-`--site` or `--slides` makes only one of the two.
+`--site` or `--slides` makes only one of the two. The folder `zh` holds what there is in Chinese.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ sys.path[:0] = [str(DOCS), str(DOCS.parent)]  # our modules, and docs.claims
 import extras  # noqa: E402
 import pages  # noqa: E402
 from slides import decks  # noqa: E402
+from wording import CHINESE, ENGLISH, Words  # noqa: E402
 
 NOTEBOOKS = DOCS.parent / "notebooks"
 
@@ -33,24 +34,46 @@ def notebooks(prefixes: list[str]) -> list[Path]:
     return [path for path in everything if not prefixes or path.name.startswith(tuple(prefixes))]
 
 
-def build_site(chosen: list[Path], output: Path) -> int:
-    """Write the site into `output`; a warning is an error. Return the exit code of Sphinx."""
-    from sphinx.cmd.build import main as sphinx
+def translated(chosen: list[Path], words: Words) -> list[Path]:
+    """Those of the notebooks that there are in a language."""
+    paths = [path.parent / words.code / path.name for path in chosen]
+    return [path for path in paths if path.exists()]
 
+
+def build_site(chosen: list[Path], output: Path) -> int:
+    """Write the site into `output`, the Chinese one into its folder `zh`.
+
+    A warning is an error. Return the exit code of Sphinx.
+    """
+    in_chinese = translated(chosen, CHINESE)
+    both = [*pages.translated_pages(DOCS, CHINESE.code), "search"]
+    both += [f"notebooks/{path.stem}" for path in in_chinese]
     with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / "source"
+        source = Path(folder) / ENGLISH.code
         pages.stage(DOCS, chosen, source)
         extras.draw_card(source / extras.CARD)
         written = sorted(path for path in source.glob("*.md") if path.stem != "index")
         listed = extras.llms(chosen, written)
-        # The page of a notebook that is left out is missing on purpose, and so are links to it.
         partial = len(chosen) < len(notebooks([]))
-        quiet = ["-D", "suppress_warnings=myst.xref_missing"] if partial else []
-        options = ["--fail-on-warning", "--keep-going", "--quiet", *quiet]
-        code = sphinx([*options, "-b", "html", str(source), str(output)])
+        code = run_sphinx(source, output, both, partial=partial)
+
+        source = Path(folder) / CHINESE.code
+        pages.stage(DOCS, in_chinese, source, CHINESE)
+        partial = len(in_chinese) < len(notebooks([]))
+        code += run_sphinx(source, output / CHINESE.code, both, "-t", CHINESE.code, partial=partial)
     (output / "llms.txt").write_text(listed, encoding="utf-8")
     extras.write_redirects(output, "notebooks")
     return code
+
+
+def run_sphinx(source: Path, output: Path, both: list[str], *options: str, partial: bool) -> int:
+    """Make one site; `both` names the pages that the site of the other language has as well."""
+    from sphinx.cmd.build import main as sphinx
+
+    # The page of a notebook that is left out is missing on purpose, and so are links to it.
+    quiet = ["-D", "suppress_warnings=myst.xref_missing"] if partial else []
+    strict = ["--fail-on-warning", "--keep-going", "--quiet", "-D", f"in_both={','.join(both)}"]
+    return sphinx([*strict, *quiet, *options, "-b", "html", str(source), str(output)])
 
 
 def main(arguments: list[str]) -> int:
@@ -67,8 +90,12 @@ def main(arguments: list[str]) -> int:
     if options.output.exists():
         shutil.rmtree(options.output)
     if not options.site:
-        decks.write(chosen, options.output / "slides")
+        in_chinese = translated(chosen, CHINESE)
+        decks.write(chosen, options.output / "slides", ENGLISH, "../zh/slides/index.html")
         extras.write_redirects(options.output, "slides")
+        decks.write(
+            in_chinese, options.output / "zh" / "slides", CHINESE, "../../slides/index.html"
+        )
     return 0 if options.slides else build_site(chosen, options.output)
 
 

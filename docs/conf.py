@@ -11,12 +11,16 @@ from sphinx.application import Sphinx
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import extras
+import in_languages
 import pages
+from wording import CHINESE, ENGLISH
 
-project = "Large language model calibration"
-author = "the contributors"
-copyright = "the contributors; text and figures CC BY 4.0, code MIT"
-language = "en"
+#: `sphinx -t zh` makes the site of that language.
+words = CHINESE if tags.has(CHINESE.code) else ENGLISH  # noqa: F821  Sphinx defines it
+project = words.title
+author = words.authors
+copyright = f"{words.authors}{words.licence}"
+language = words.sphinx
 
 extensions = [
     "myst_nb",
@@ -27,6 +31,7 @@ extensions = [
     "sphinxcontrib.bibtex",
 ]
 exclude_patterns = ["requirements.txt"]
+templates_path = ["_templates"]
 bibtex_bibfiles = ["references.bib"]
 bibtex_default_style = "alpha"
 
@@ -53,20 +58,21 @@ html_theme = "sphinx_book_theme"
 html_title = project
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = [("language.js", {"defer": "defer"})]
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
     "navbar_persistent": [],
     "show_toc_level": 2,
+    "article_header_end": ["language.html", "article-header-buttons.html"],
     "use_download_button": False,
     "use_fullscreen_button": False,
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
 #: What a chat or a feed shows of a link to the site.
-summary = "From a string of text to a probability you can trust: notebooks that run on your laptop."
 myst_html_meta = {
-    "description": summary,
+    "description": words.summary,
     "property=og:site_name": project,
     "property=og:type": "website",
     "twitter:card": "summary_large_image",
@@ -89,6 +95,7 @@ mathjax_path = "tex-svg.js"
 
 def setup(app: Sphinx) -> None:
     """Read docstrings as this project writes them, and name many authors as people do."""
+    in_languages.setup(app, words)
 
     def reformat(app, what, name, thing, options, lines):
         lines[:] = pages.restructured(lines)

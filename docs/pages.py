@@ -2,7 +2,8 @@
 
 A notebook is shown as it was executed. Its page adds what a web page needs: links that open the
 notebook in Colab and Binder, the alternative text of each figure where the page's builder looks for
-it, and a word where a widget would be.
+it, and a word where a widget would be. The site of another language has the pages that are written
+in it, `docs/zh`, and the notebooks; for the rest it leads to the English site.
 """
 
 from __future__ import annotations
@@ -18,42 +19,63 @@ from types import ModuleType
 
 import nbformat
 from nbformat import NotebookNode
+from wording import ENGLISH, Words, words_of
 
 from docs.claims.page import markdown as page_of_claims
+from notebooks import translations
 
 #: The one place that says where the repository lives; GitHub's own runners set the variable.
 REPOSITORY = os.environ.get("GITHUB_REPOSITORY", "")
 BRANCH = os.environ.get("GITHUB_REF_NAME") or "main"
 
-PARTS = {
-    "": "Start",
-    "I": "Part I: a language model from scratch",
-    "II": "Part II: calibration",
-    "III": "Part III: a real language model",
-}
+#: What stands in `docs` and is no page.
+NO_PAGES = ("slides", "claims", "zh", "__pycache__", "*.png", "build.py")
+#: A link to a page that is in English only, from a page of another language.
+TO_ENGLISH = re.compile(r"\[([^\]]+)\]\(\.\./([\w/]+)\.(md|ipynb)\)")
 
 
-def stage(docs: Path, notebooks: list[Path], target: Path) -> None:
+def stage(docs: Path, notebooks: list[Path], target: Path, words: Words = ENGLISH) -> None:
     """Write into `target` all that Sphinx needs to build the site of these notebooks."""
-    ignored = shutil.ignore_patterns("slides", "claims", "__pycache__", "*.png", "build.py")
-    shutil.copytree(docs, target, ignore=ignored)
-    (target / "claims.md").write_text(page_of_claims(), encoding="utf-8")
-    changes = (docs.parent / "CHANGELOG.md").read_text(encoding="utf-8")
-    (target / "changelog.md").write_text(as_page(changes), encoding="utf-8")
-    contents: dict[str, list[str]] = {title: [] for title in PARTS.values()}
+    shutil.copytree(docs, target, ignore=shutil.ignore_patterns(*NO_PAGES))
+    if words is ENGLISH:
+        (target / "claims.md").write_text(page_of_claims(), encoding="utf-8")
+        changes = (docs.parent / "CHANGELOG.md").read_text(encoding="utf-8")
+        (target / "changelog.md").write_text(as_page(changes), encoding="utf-8")
+        rooms = [write_reference(room, target / "reference") for room in rooms_of("coursekit")]
+    else:
+        write_translated(docs, target, words)
+        rooms = []
+    contents: dict[str, list[str]] = {title: [] for title in words.parts.values()}
     (target / "notebooks").mkdir()
     for path in notebooks:
         notebook = nbformat.read(path, as_version=4)
-        contents[PARTS[part_of(notebook)]].append(f"notebooks/{path.stem}")
+        contents[words.parts[part_of(notebook)]].append(f"notebooks/{path.stem}")
         nbformat.write(page_of(notebook, path.name), target / "notebooks" / path.name)
-    (target / "reference").mkdir()
-    rooms = [write_reference(room, target / "reference") for room in rooms_of("coursekit")]
     more = sorted(f"{path.stem}" for path in target.glob("*.md") if path.stem != "index")
     index = target / "index.md"
     trees = [toctree(title, entries) for title, entries in contents.items() if entries]
-    trees.append(toctree("For teachers and readers", more))
-    trees.append(toctree("The package", [f"reference/{room}" for room in rooms]))
+    trees.append(toctree(words.more, more))
+    trees += [toctree(words.package, [f"reference/{room}" for room in rooms])] if rooms else []
     index.write_text(index.read_text(encoding="utf-8") + "\n".join(trees), encoding="utf-8")
+
+
+def translated_pages(docs: Path, language: str) -> dict[str, str]:
+    """The pages beside the notebooks that a language has, by their names."""
+    pages = {path.stem: translations.read(path) for path in sorted((docs / language).glob("*.md"))}
+    return {name: "\n\n".join(parts.values()) + "\n" for name, parts in pages.items()}
+
+
+def write_translated(docs: Path, target: Path, words: Words) -> None:
+    """Put the pages of a language in place of the English ones, in the folder of its site."""
+    glossary = (target / "glossary.md").read_text(encoding="utf-8")
+    for path in target.glob("*.md"):
+        path.unlink()
+    for name, text in translated_pages(docs, words.code).items():
+        text = TO_ENGLISH.sub(r'<a href="../\2.html" hreflang="en">\1</a>', text)
+        (target / f"{name}.md").write_text(text, encoding="utf-8")
+    # The entries have both languages.
+    with (target / "glossary.md").open("a", encoding="utf-8") as file:
+        file.write("\n" + glossary[glossary.index("```{glossary}") :])
 
 
 def as_page(text: str) -> str:
@@ -69,27 +91,28 @@ def toctree(caption: str, entries: list[str]) -> str:
 
 def part_of(notebook: NotebookNode) -> str:
     """The Roman number of the part, read off "On the map"; empty for the notebook before them."""
-    on_the_map = notebook.cells[0].source.partition("**On the map")[2]
-    found = re.search(r"\bPart (I+)\b", on_the_map)
-    if found and found[1] not in PARTS:
-        raise ValueError(f"'On the map' names Part {found[1]}; the course has {list(PARTS)[1:]}.")
-    return found[1] if found else ""
+    words = words_of(notebook)
+    found = re.search(words.part_pattern, notebook.cells[0].source.partition(words.map_mark)[2])
+    if found and found[1] not in words.numerals:
+        known = [*words.numerals]
+        raise ValueError(f"'On the map' names Part {found[1]}; the course has {known}.")
+    return words.numerals[found[1]] if found else ""
 
 
 def page_of(notebook: NotebookNode, name: str) -> NotebookNode:
     """The notebook as its page shows it: new metadata, and a few words more."""
-    page = nbformat.v4.new_notebook(metadata=notebook.metadata)
+    page, words = nbformat.v4.new_notebook(metadata=notebook.metadata), words_of(notebook)
     first, *others = notebook.cells
     title, _, rest = first.source.partition("\n")
-    page.cells.append(_markdown(f"{title}\n\n{run_it(name)}\n{rest}"))
+    page.cells.append(_markdown(f"{title}\n\n{run_it(name, words)}\n{rest}"))
     for cell in others:
         if cell.cell_type != "code":
-            page.cells.append(_markdown(cell.source))
+            to_english = r'<a href="../../notebooks/\2.html" hreflang="en">\1</a>'
+            page.cells.append(_markdown(TO_ENGLISH.sub(to_english, cell.source)))
             continue
         page.cells.extend(_with_alt_text(cell))
         if shows_widget(cell):
-            note = "The widget of this cell moves when you run the notebook."
-            page.cells.append(_markdown(f"```{{note}}\n{note}\n```"))
+            page.cells.append(_markdown(f"```{{note}}\n{words.widget}\n```"))
     return page
 
 
@@ -98,20 +121,21 @@ def shows_widget(cell: NotebookNode) -> bool:
     return "nbval-ignore-output" in cell.metadata.get("tags", []) and not cell.outputs
 
 
-def run_it(name: str) -> str:
+def run_it(name: str, words: Words = ENGLISH) -> str:
     """A line of links that open the notebook where it runs: Colab, Binder, one's own machine."""
-    here = f'<a href="../slides/{name.removesuffix(".ipynb")}.html">slides</a>'
+    slides = f'<a href="../slides/{name.removesuffix(".ipynb")}.html">{words.slides}</a>'
     if not REPOSITORY:
-        return f"*Read it here, see its {here}, or run it on your own machine.*\n"
-    path = f"notebooks/{name}"
+        return f"{words.read.format(slides=slides)}\n"
+    folder = "notebooks" if words is ENGLISH else f"notebooks/{words.code}"
+    path = f"{folder}/{name}"
     colab = f"https://colab.research.google.com/github/{REPOSITORY}/blob/{BRANCH}/{path}"
     binder = f"https://mybinder.org/v2/gh/{REPOSITORY}/{BRANCH}?urlpath=lab/tree/{path}"
     source = f"https://github.com/{REPOSITORY}/blob/{BRANCH}/{path}"
     badges = _badge("colab", "Open in Colab", colab), _badge("binder", "Open in Binder", binder)
-    links = f"{' '.join(badges)} [source]({source})"
-    install = f"!pip install git+https://github.com/{REPOSITORY} netcal relplot"
-    first = f"In Colab, first run `{install}` in a cell of its own."
-    return f"*Run this notebook: {links}. {first} See its {here}.*\n"
+    links = f"{' '.join(badges)} [{words.source}]({source})"
+    command = f"!pip install git+https://github.com/{REPOSITORY} netcal relplot"
+    install = words.install.format(command=command)
+    return f"{words.run.format(links=links, install=install, slides=slides)}\n"
 
 
 def _badge(name: str, text: str, address: str) -> str:
@@ -210,6 +234,7 @@ def write_reference(room: ModuleType, folder: Path) -> str:
             lines += [""]
         lines.append("```")
     page = name.rpartition(".")[2]
+    folder.mkdir(exist_ok=True)
     (folder / f"{page}.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return page
 

@@ -6,6 +6,7 @@ hidden part hands the answer in. It is judged outside of the student's kernel (`
 inputs that students see their messages for and on others, drawn by a seed that only the hidden part
 holds. Where nbgrader is installed, the students' version is made as well. A folder that already
 holds a course is brought up to date: what students handed in and the gradebook stay as they are.
+With `--language zh` the notebooks, and what the checks say, are Chinese.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+import translations
 from build import INTERACTIVE, sources, unexecuted
 from nbformat import NotebookNode
 
@@ -51,6 +53,16 @@ c.OverwriteCells.add_missing_cells = True
 # What students do must not end up in the grader's own record of progress.
 os.environ["COURSEKIT_PROGRESS"] = os.path.join(tempfile.mkdtemp(), "progress.json")
 '''
+# The last line of the configuration, and a cell of an assignment that is not in English: it stands
+# in a folder of its own name, from which the course cannot tell the language.
+SPEAK = 'os.environ["COURSEKIT_LANGUAGE"] = "{language}"'
+# What a graded cell says, in each language for one point and for more.
+COMMENTS = {
+    "en": [
+        f'# {points} where the check above says "Correct."' for points in ("1 point", "2 points")
+    ],
+    "zh": [f"# 上面的检查说“正确”时，得 {points} 分" for points in (1, 2)],
+}
 
 
 def exercises_by_number() -> dict[str, dict[str, Exercise]]:
@@ -62,7 +74,11 @@ def exercises_by_number() -> dict[str, dict[str, Exercise]]:
 
 
 def assignment(
-    notebook: NotebookNode, chapter: str, exercises: dict[str, Exercise], seed: int
+    notebook: NotebookNode,
+    chapter: str,
+    exercises: dict[str, Exercise],
+    seed: int,
+    language: str = "en",
 ) -> NotebookNode:
     """The teacher's version of a chapter's notebook, which it changes.
 
@@ -75,7 +91,8 @@ def assignment(
         cells.append(cell)
         if cell.cell_type == "markdown":
             # Every assignment is a folder of its own.
-            cell.source = re.sub(r"\]\((\d\d_\w+)\.ipynb\)", r"](../\1/\1.ipynb)", cell.source)
+            link = r"\]\((?:\.\./)?(\d\d_\w+)\.ipynb\)"
+            cell.source = re.sub(link, r"](../\1/\1.ipynb)", cell.source)
             continue
         if INTERACTIVE.search(cell.source):
             # Nobody moves a slider while a notebook is graded, and some would wait for a browser.
@@ -86,9 +103,12 @@ def assignment(
             graded.append(name)
             cell.source = with_solution(cell.source, exercises[name])
             cell.metadata["nbgrader"] = _metadata(name, solution=True)
-            cells.append(graded_cell(chapter, exercises[name], seed))
+            cells.append(graded_cell(chapter, exercises[name], seed, language))
     if sorted(graded) != sorted(exercises):
         raise ValueError(f"exercises checked in cells: {graded}; expected {list(exercises)} once.")
+    if language != "en":
+        speak = f"import os\n\n{SPEAK.format(language=language)}"
+        cells.insert(1, nbformat.v4.new_code_cell(speak, id="language"))
     notebook.cells = cells
     return notebook
 
@@ -104,10 +124,10 @@ def with_solution(source: str, exercise: Exercise) -> str:
     return source.replace(stub, f"{stub}\n### BEGIN SOLUTION\n{solution}\n### END SOLUTION")
 
 
-def graded_cell(chapter: str, exercise: Exercise, seed: int) -> NotebookNode:
+def graded_cell(chapter: str, exercise: Exercise, seed: int, language: str = "en") -> NotebookNode:
     """The cell that gives points. What it does is hidden, so that *Run All* reaches the end."""
     points = 1 if isinstance(exercise, ChoiceExercise) else 2
-    comment = f'# {points} point{"s"[: points - 1]} where the check above says "Correct."'
+    comment = COMMENTS[language][points - 1]
     hidden = [
         "### BEGIN HIDDEN TESTS",
         "from coursekit.exercises.handed_in import hand_in",
@@ -141,13 +161,14 @@ def _metadata(grade_id: str, *, solution: bool = False, points: int | None = Non
     return found if solution else found | {"points": points, "cell_type": "code"}
 
 
-def export(folder: Path, chosen: list[Path], seed: int | None = None) -> None:
+def export(folder: Path, chosen: list[Path], seed: int | None = None, language: str = "en") -> None:
     """Write the teacher's version of some sources and, unless it is there, the configuration.
 
     Args:
         folder: Of the course.
         chosen: The sources of its notebooks.
         seed: Of the inputs that students do not know; by default another one for each assignment.
+        language: Of the notebooks, and of what students are told about their answers.
 
     Raises:
         SystemExit: if a notebook and its exercises do not fit each other.
@@ -157,7 +178,8 @@ def export(folder: Path, chosen: list[Path], seed: int | None = None) -> None:
         try:
             drawn = secrets.randbelow(2**32) if seed is None else seed
             exercises = known.get(path.name[:2], {})
-            made = assignment(unexecuted(path), path.stem[3:], exercises, drawn)
+            notebook = unexecuted(path, language)
+            made = assignment(notebook, path.stem[3:], exercises, drawn, language)
         except ValueError as error:
             raise SystemExit(f"{path.name}: {error}") from error
         target = folder / "source" / path.stem / f"{path.stem}.ipynb"
@@ -166,7 +188,8 @@ def export(folder: Path, chosen: list[Path], seed: int | None = None) -> None:
         nbformat.write(made, target)
     configuration = folder / "nbgrader_config.py"
     if not configuration.exists():
-        configuration.write_text(CONFIGURATION, encoding="utf-8")
+        text = f"{CONFIGURATION}{SPEAK.format(language=language)}\n"
+        configuration.write_text(text, encoding="utf-8")
 
 
 def release(folder: Path, names: list[str]) -> None:
@@ -199,10 +222,12 @@ def main(arguments: list[str]) -> int:
         type=int,
         help="of the inputs that students do not know; by default drawn anew for each assignment",
     )
+    languages = ("en", *translations.LANGUAGES)
+    parser.add_argument("--language", choices=languages, default="en", help="default: en")
     options = parser.parse_args(arguments)
     folder = options.folder.resolve()
     chosen = sources(options.prefix)
-    export(folder, chosen, options.seed)
+    export(folder, chosen, options.seed, options.language)
     print(f"{len(chosen)} assignments with solutions: {folder / 'source'}")
     if importlib.util.find_spec("nbgrader") is None:
         print("For the students' version, install nbgrader and run this again:")

@@ -5,16 +5,20 @@ that `build.py` gives it, in a comment, and below it the translation. The id is 
 English text, so a cell that changes loses its translation: nothing can go stale unseen. Code cells
 are taken from the English notebook. What is missing is printed, to be translated, by
 `python notebooks/translations.py NN`.
+
+The pages of `docs/zh` are kept in the same way, section by section of `docs`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import sys
 from pathlib import Path
 
 from nbformat import NotebookNode
 
+DOCS = Path(__file__).resolve().parents[1] / "docs"
 LANGUAGES = {"zh": "简体中文"}
 #: What marks a cell in a translation: `<!-- 0f5a31c2d4e6 -->`, alone on its line.
 MARK = re.compile(r"^<!-- ([0-9a-f]{12}(?:-\d+)?) -->\n", re.MULTILINE)
@@ -45,6 +49,18 @@ def read(path: Path) -> dict[str, str]:
     if twice:
         raise ValueError(f"{path.name}: more than one translation of {', '.join(twice)}.")
     return {id: text.strip() for id, text in zip(ids, parts[1::2], strict=True)}
+
+
+def sections(page: str) -> dict[str, str]:
+    """The sections of a page of `docs` by ids made from their text, as those of cells are.
+
+    The entries of a glossary are no part of it: they have all languages.
+    """
+    text = page.partition("```{glossary}")[0]
+    parts = [
+        part.strip() for part in re.split(r"^(?=#+ )", text, flags=re.MULTILINE) if part.strip()
+    ]
+    return {hashlib.sha256(part.encode()).hexdigest()[:12]: part for part in parts}
 
 
 def missing(english: NotebookNode, translated: dict[str, str]) -> list[NotebookNode]:
@@ -94,11 +110,24 @@ def _with_links_from_below(text: str, there: set[str]) -> str:
     return TARGET.sub(moved, text)
 
 
+def missing_sections(page: Path) -> dict[str, str]:
+    """The sections of a translated page of `docs` that it lacks, by their ids."""
+    english = sections((DOCS / page.name).read_text(encoding="utf-8"))
+    return {id: text for id, text in english.items() if id not in read(page)}
+
+
 def main(prefixes: list[str]) -> int:
-    """Print the cells to be translated, each below its mark, and what is left over; 1 if any."""
+    """Print what is to be translated, each piece below its mark, and what is left over; 1 if any.
+
+    Without prefixes that means all notebooks, and the pages of `docs`.
+    """
     from build import sources, unexecuted
 
     found = 0
+    for page in [] if prefixes else sorted((DOCS / "zh").glob("*.md")):
+        for id, text in missing_sections(page).items():
+            print(f"{page.name}\n<!-- {id} -->\n{text}\n")
+            found = 1
     for source in sources(prefixes):
         english, path = unexecuted(source), translation_path(source, "zh")
         translated = read(path)

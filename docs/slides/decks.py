@@ -11,12 +11,14 @@ import importlib
 import re
 from functools import cache
 from pathlib import Path
+from string import Template
 
 import nbformat
 from nbconvert import SlidesExporter
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 from traitlets.config import Config
+from wording import ENGLISH, Words, switch, words_of
 
 from slides.outline import Slide, slides_of
 from slides.speaker import notes_of
@@ -47,8 +49,8 @@ class Lecture(Preprocessor):
 def deck_of(notebook: NotebookNode) -> NotebookNode:
     """The notebook as the template expects it: a cell for each piece, with what frames it."""
     deck = nbformat.v4.new_notebook(metadata=notebook.metadata)
-    slides = slides_of(notebook)
-    for number, (slide, notes) in enumerate(zip(slides, notes_of(slides), strict=True)):
+    words, slides = words_of(notebook), slides_of(notebook)
+    for number, (slide, notes) in enumerate(zip(slides, notes_of(slides, words), strict=True)):
         cells = cells_of(slide)
         opens = slide.starts in ("title", "section")
         last = number + 1 == len(slides) or slides[number + 1].starts in ("title", "section")
@@ -61,6 +63,7 @@ def deck_of(notebook: NotebookNode) -> NotebookNode:
         )
         deck.cells += cells
     deck.metadata["title"] = slides[0].heading
+    deck.metadata["language"] = words.html
     return deck
 
 
@@ -75,6 +78,8 @@ def cells_of(slide: Slide) -> list[NotebookNode]:
         else:
             # A link to another notebook leads to its deck.
             text = re.sub(r"\]\((\d\d_\w+)\.ipynb\)", r"](\1.html)", piece.text)
+            # One that is there in English only, from `zh/slides`.
+            text = re.sub(r"\]\(\.\./(\d\d_\w+)\.ipynb\)", r"](../../slides/\1.html)", text)
             cells.append(nbformat.v4.new_markdown_cell(text))
     return cells
 
@@ -83,8 +88,15 @@ def _running(slide: Slide) -> str:
     return html.escape(slide.heading.replace("**", "").replace("*", "").replace("`", ""))
 
 
-def write(notebooks: list[Path], folder: Path) -> None:
-    """Write the decks, a page that lists them, and all files that they need, into a folder."""
+def write(notebooks: list[Path], folder: Path, words: Words = ENGLISH, elsewhere: str = "") -> None:
+    """Write the decks, a page that lists them, and all files that they need, into a folder.
+
+    Args:
+        notebooks: All in one language.
+        folder: Where to write.
+        words: Of that language.
+        elsewhere: Where the same page is in the other language, as a link says it; none if empty.
+    """
     (folder / "assets").mkdir(parents=True, exist_ok=True)
     for name, content in assets().items():
         (folder / name).write_bytes(content)
@@ -94,8 +106,16 @@ def write(notebooks: list[Path], folder: Path) -> None:
         (folder / f"{path.stem}.html").write_text(page, encoding="utf-8")
         title = re.search("<title>(.*?)</title>", page)[1]
         listed.append(f'<li><a href="{path.stem}.html">{title}</a></li>')
-    index = (HERE / "index.html").read_text(encoding="utf-8")
-    (folder / "index.html").write_text(index.replace("<!-- decks -->", "\n".join(listed)), "utf-8")
+    index = Template((HERE / "index.html").read_text(encoding="utf-8"))
+    page = index.substitute(
+        language=words.html,
+        title=words.decks,
+        course=words.title,
+        text=words.decks_are,
+        decks="\n".join(listed),
+        switch=switch(words, elsewhere) if elsewhere else "",
+    )
+    (folder / "index.html").write_text(page, encoding="utf-8")
 
 
 @cache

@@ -4,7 +4,8 @@ A notebook is written to be read; a slide is looked at while somebody talks. So 
 apart into pieces, and the pieces are laid on slides again: one figure, one question or one idea on
 each, as much as fits, in the order of the notebook. Sections run from left to right, the slides of
 a section from top to bottom. Heights are estimates in pixels of a slide of 1280 x 720; the page
-itself shrinks what turns out too high.
+itself shrinks what turns out too high. What every notebook writes, such as "Predict first", is
+known in each language of the course.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from nbformat import NotebookNode
+from wording import ENGLISH, LANGUAGES, Words, marks, words_of
+
+from coursekit._language import columns, translation
 
 #: Room for pieces on a slide, its heading not counted, in pixels.
 ROOM = 550
@@ -60,6 +64,7 @@ class Slide:
 
 def slides_of(notebook: NotebookNode) -> list[Slide]:
     """Lay out a notebook."""
+    words = words_of(notebook)
     title, *cells = notebook.cells
     slides = title_slides(title.source)
     for cell in cells:
@@ -75,7 +80,7 @@ def slides_of(notebook: NotebookNode) -> list[Slide]:
                 else:
                     _lay(slides, [piece])
         elif cell.cell_type == "code":
-            for group in together(pieces_of_code(cell)):
+            for group in together(pieces_of_code(cell, words)):
                 _lay(slides, group)
     return [slide for slide in slides if slide.pieces or slide.starts]
 
@@ -92,7 +97,7 @@ def _lay(slides: list[Slide], group: list[Piece]) -> None:
     if not slides[-1].takes(group):
         before = slides[-1].pieces
         slides.append(Slide(slides[-1].heading, ""))
-        if group[0].closes and before[-1].text.startswith("**Predict"):
+        if group[0].closes and before[-1].text.startswith(marks("predict")):
             slides[-1].pieces.append(before.pop())
     slides[-1].pieces += group
 
@@ -101,12 +106,13 @@ def title_slides(source: str) -> list[Slide]:
     """The first cell: its title and first paragraph, then what the learner will be able to do."""
     title, paragraph, *rest = blocks_of(source)
     first = Slide(title.removeprefix("# "), "title", [prose(paragraph)])
-    goals = Slide("You will be able to", "part")
+    goals = Slide("", "part")
     for block in rest:
-        if block.startswith("**You will be able to**"):
-            items = block.partition("\n")[2].strip()
-            goals.pieces += [prose(items)] if items else []
-        elif re.match(r"\*\*(Time|On the map)", block):
+        if block.startswith(marks("aims")):
+            heading, _, items = block.partition("\n")
+            goals.heading = heading.strip("* ")
+            goals.pieces += [prose(items.strip())] if items.strip() else []
+        elif block.startswith((*marks("time"), *marks("map"))):
             first.notes.append(block)
         else:
             goals.pieces.append(prose(block))
@@ -136,7 +142,7 @@ def pieces_of_markdown(source: str) -> list[Piece | Slide]:
     """Headings begin slides; a list or table that is too long for one goes on over the next."""
     found: list[Piece | Slide] = []
     for block in blocks_of(source):
-        if block.startswith("Stuck?"):
+        if block.startswith(marks("stuck")):
             continue  # how to get a hint: for those who sit at the keyboard
         heading = re.match(r"(#{1,6}) (.+)", block)
         if heading:
@@ -154,18 +160,23 @@ def prose(block: str) -> Piece:
     """A paragraph, list, table or formula."""
     lines = block.splitlines()
     if lines[0].startswith("|"):
-        height = 20 + sum(46 * ceil(len(line) / 110) for line in lines if "---" not in line)
+        height = 20 + sum(46 * ceil(columns(line) / 110) for line in lines if "---" not in line)
     elif re.match(r"[-*] |\d+\. ", block):
         items = re.split(r"\n(?=(?:[-*]|\d+\.) )", block)
-        height = 16 + sum(LINE * ceil(len(" ".join(i.split())) / CHARACTERS) + 8 for i in items)
+        height = 16 + sum(LINE * ceil(columns(" ".join(i.split())) / CHARACTERS) + 8 for i in items)
     elif block.startswith("$$"):
         height = 100
     else:
-        height = 16 + LINE * ceil(len(" ".join(lines)) / CHARACTERS)
-    minutes = len(block.split()) / 120
+        height = 16 + LINE * ceil(columns(" ".join(lines)) / CHARACTERS)
+    minutes = words_in(block) / 120
     plain = re.sub(r"[*`]", "", " ".join(block.split()))
-    asked = re.findall(r"(?:(?<=[.!?:] )|^)([A-Z][^.!?|]*\?)", plain)
+    asked = [q for words in LANGUAGES.values() for q in re.findall(words.question_pattern, plain)]
     return Piece("prose", block, height, minutes, ask=asked)
+
+
+def words_in(text: str) -> float:
+    """How many words of English a text is worth when it is spoken: a Chinese sign is half a one."""
+    return len(text.split()) + (columns(text) - len(text)) / 2
 
 
 def table(block: str) -> list[Piece]:
@@ -185,21 +196,21 @@ def table(block: str) -> list[Piece]:
     ]
 
 
-def pieces_of_code(cell: NotebookNode) -> list[Piece]:
+def pieces_of_code(cell: NotebookNode, words: Words = ENGLISH) -> list[Piece]:
     """What a code cell shows: its code where that is the lesson, its question, its output."""
     tree = ast.parse(re.sub(r"^[%!].*$", "", cell.source, flags=re.MULTILINE))
     names = {_name(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     text = "".join(o.get("text", "") for o in cell.outputs).rstrip("\n")
     if "ask" in names:
-        return [question(text.partition("\nNot attempted yet")[0])]
+        return [question(text, words)]
     if "check" in names:
         return [*code(cell.source, minutes=2.0, closes=True)]
     if statements := predictions(tree):
-        return [prediction(statement) for statement in statements]
+        return [prediction(statement, words) for statement in statements]
     if names & {"hint", "solution", "progress", "my_predictions"}:
         return []
     if "nbval-ignore-output" in cell.metadata.get("tags", []) and not cell.outputs:
-        return [*code(cell.source, minutes=2.0, closes=True, ask=["Run this cell in JupyterLab."])]
+        return [*code(cell.source, minutes=2.0, closes=True, ask=[words.move])]
 
     figures = [o for o in cell.outputs if "image/png" in o.get("data", {})]
     lesson = without_show(cell.source, tree)
@@ -278,31 +289,32 @@ def output(text: str) -> list[Piece]:
         Piece(
             "html",
             f'<pre class="output">{html.escape(chr(10).join(chunk))}</pre>',
-            28 + CODE_LINE * sum(max(1, ceil(len(line) / 98)) for line in chunk),
+            28 + CODE_LINE * sum(max(1, ceil(columns(line) / 98)) for line in chunk),
             0.4,
         )
         for chunk in chunks
     ]
 
 
-def question(text: str) -> Piece:
-    """A question with its options; the class votes."""
-    options = re.split(r"\n(?=[a-z]\) )", text.strip())
+def question(text: str, words: Words) -> Piece:
+    """A question with its options, without what the checker says below them; the class votes."""
+    whole = re.match(r"(?:.*\n)*?(?:[a-z]\) .*(?:\n +.*)*\n?)+", text.strip())
+    options = re.split(r"\n(?=[a-z]\) )", (whole[0] if whole else text).strip())
     asked, *choices = [html.escape(" ".join(option.split())) for option in options]
     listed = "".join(f"<li>{choice[3:]}</li>" for choice in choices)
     shown = f'<div class="question"><p>{asked}</p><ol type="a">{listed}</ol></div>'
-    height = 60 + LINE * sum(ceil(len(option) / 76) + 0.4 for option in options)
-    vote = "Let everybody vote before you run the check; ask one voter of each option why."
-    return Piece("html", shown, height, 1.5, closes=True, ask=[vote])
+    height = 60 + LINE * sum(ceil(columns(option) / 76) + 0.4 for option in options)
+    return Piece("html", shown, height, 1.5, closes=True, ask=[words.vote])
 
 
-def prediction(statement: str) -> Piece:
+def prediction(statement: str, words: Words) -> Piece:
     """A statement, to be given a probability before the result is shown."""
+    statement = translation(statement, words.code)
     shown = (
-        f'<div class="predict"><p class="label">Before you see it: how probable is this?</p>'
+        f'<div class="predict"><p class="label">{words.how_probable}</p>'
         f"<p>{html.escape(statement)}</p></div>"
     )
-    ask = f"Collect probabilities from 0 to 1: “{statement}” Who is above one half, and why?"
+    ask = words.collect.format(statement=statement)
     return Piece("html", shown, 190, 1.0, closes=True, ask=[ask])
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-import re
+
+from wording import ENGLISH, Words, minutes
 
 from slides.outline import Slide
 
@@ -13,20 +14,20 @@ DEFAULT_MINUTES = 60
 def minutes_of(slides: list[Slide]) -> int:
     """The time that the notebook says it takes."""
     text = " ".join(note for slide in slides[:2] for note in slide.notes)
-    found = re.search(r"\*\*Time:?\*\*:? about (\d+) minutes", text)
-    return int(found[1]) if found else DEFAULT_MINUTES
+    return minutes(text) or DEFAULT_MINUTES
 
 
-def notes_of(slides: list[Slide]) -> list[str]:
+def notes_of(slides: list[Slide], words: Words = ENGLISH) -> list[str]:
     """The notes of each slide, as HTML. The clock shares the notebook's time out by weight."""
     total, weight = minutes_of(slides), sum(slide.minutes for slide in slides)
     before, pages = 0.0, []
     for slide in slides:
         minute = round(total * before / weight)
-        lines = [f"<p><strong>Minute {minute} of {total}.</strong></p>"]
+        clock = words.minute.format(now=minute, all=total)
+        lines = [f"<p><strong>{clock}</strong></p>"]
         for piece in slide.pieces:
-            lines += [f"<p>Ask: {html.escape(text)}</p>" for text in piece.ask]
-            lines += [f"<p>To see: {html.escape(text)}</p>" for text in piece.see]
+            lines += [f"<p>{html.escape(words.ask.format(text=text))}</p>" for text in piece.ask]
+            lines += [f"<p>{html.escape(words.see.format(text=text))}</p>" for text in piece.see]
         lines += [f"<p>{html.escape(_plain(note))}</p>" for note in slide.notes]
         pages.append("".join(lines))
         before += slide.minutes
