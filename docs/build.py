@@ -59,14 +59,15 @@ def build_site(chosen: list[Path], output: Path) -> int:
 
         source = Path(folder) / CHINESE.code
         pages.stage(DOCS, in_chinese, source, CHINESE)
-        partial = len(in_chinese) < len(notebooks([]))
-        code += run_sphinx(source, output / CHINESE.code, both, "-t", CHINESE.code, partial=partial)
+        code += run_sphinx(source, output / CHINESE.code, both, "-t", CHINESE.code)
     (output / "llms.txt").write_text(listed, encoding="utf-8")
     extras.write_redirects(output, "notebooks")
     return code
 
 
-def run_sphinx(source: Path, output: Path, both: list[str], *options: str, partial: bool) -> int:
+def run_sphinx(
+    source: Path, output: Path, both: list[str], *options: str, partial: bool = False
+) -> int:
     """Make one site; `both` names the pages that the site of the other language has as well."""
     from sphinx.cmd.build import main as sphinx
 

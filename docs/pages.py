@@ -31,7 +31,7 @@ BRANCH = os.environ.get("GITHUB_REF_NAME") or "main"
 #: What stands in `docs` and is no page.
 NO_PAGES = ("slides", "claims", "zh", "__pycache__", "*.png", "build.py")
 #: A link to a page that is in English only, from a page of another language.
-TO_ENGLISH = re.compile(r"\[([^\]]+)\]\(\.\./([\w/]+)\.(md|ipynb)\)")
+TO_ENGLISH = re.compile(r"\[([^\]]+)\]\(\.\./([\w/]+)\.md\)")
 
 
 def stage(docs: Path, notebooks: list[Path], target: Path, words: Words = ENGLISH) -> None:
@@ -50,6 +50,8 @@ def stage(docs: Path, notebooks: list[Path], target: Path, words: Words = ENGLIS
     for path in notebooks:
         notebook = nbformat.read(path, as_version=4)
         contents[words.parts[part_of(notebook)]].append(f"notebooks/{path.stem}")
+        if words is not ENGLISH:
+            with_english_pages(notebook, {path.stem for path in notebooks})
         nbformat.write(page_of(notebook, path.name), target / "notebooks" / path.name)
     more = sorted(f"{path.stem}" for path in target.glob("*.md") if path.stem != "index")
     index = target / "index.md"
@@ -76,6 +78,18 @@ def write_translated(docs: Path, target: Path, words: Words) -> None:
     # The entries have both languages.
     with (target / "glossary.md").open("a", encoding="utf-8") as file:
         file.write("\n" + glossary[glossary.index("```{glossary}") :])
+
+
+def with_english_pages(notebook: NotebookNode, there: set[str]) -> None:
+    """Let links to notebooks that the language does not have lead to the English ones, in place."""
+
+    def moved(link: re.Match[str]) -> str:
+        address = f"../../notebooks/{link[2]}.html"
+        return link[0] if link[2] in there else f'<a href="{address}" hreflang="en">{link[1]}</a>'
+
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = re.sub(r"\[([^\]]+)\]\((?:\.\./)?(\d\d_\w+)\.ipynb\)", moved, cell.source)
 
 
 def as_page(text: str) -> str:
@@ -107,8 +121,7 @@ def page_of(notebook: NotebookNode, name: str) -> NotebookNode:
     page.cells.append(_markdown(f"{title}\n\n{run_it(name, words)}\n{rest}"))
     for cell in others:
         if cell.cell_type != "code":
-            to_english = r'<a href="../../notebooks/\2.html" hreflang="en">\1</a>'
-            page.cells.append(_markdown(TO_ENGLISH.sub(to_english, cell.source)))
+            page.cells.append(_markdown(cell.source))
             continue
         page.cells.extend(_with_alt_text(cell))
         if shows_widget(cell):

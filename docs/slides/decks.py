@@ -77,9 +77,7 @@ def cells_of(slide: Slide) -> list[NotebookNode]:
             cells.append(nbformat.v4.new_code_cell(piece.text))
         else:
             # A link to another notebook leads to its deck.
-            text = re.sub(r"\]\((\d\d_\w+)\.ipynb\)", r"](\1.html)", piece.text)
-            # One that is there in English only, from `zh/slides`.
-            text = re.sub(r"\]\(\.\./(\d\d_\w+)\.ipynb\)", r"](../../slides/\1.html)", text)
+            text = re.sub(r"\]\((?:\.\./)?(\d\d_\w+)\.ipynb\)", r"](\1.html)", piece.text)
             cells.append(nbformat.v4.new_markdown_cell(text))
     return cells
 
@@ -103,6 +101,8 @@ def write(notebooks: list[Path], folder: Path, words: Words = ENGLISH, elsewhere
     to_slides, listed = SlidesExporter(config=configuration()), []
     for path in notebooks:
         page, _ = to_slides.from_filename(str(path))
+        if words is not ENGLISH:
+            page = with_english_decks(page, {path.stem for path in notebooks})
         (folder / f"{path.stem}.html").write_text(page, encoding="utf-8")
         title = re.search("<title>(.*?)</title>", page)[1]
         listed.append(f'<li><a href="{path.stem}.html">{title}</a></li>')
@@ -116,6 +116,15 @@ def write(notebooks: list[Path], folder: Path, words: Words = ENGLISH, elsewhere
         switch=switch(words, elsewhere) if elsewhere else "",
     )
     (folder / "index.html").write_text(page, encoding="utf-8")
+
+
+def with_english_decks(page: str, there: set[str]) -> str:
+    """A page of `zh/slides` whose links to decks that are not there lead to the English ones."""
+
+    def moved(link: re.Match[str]) -> str:
+        return link[0] if link[1] in there else f'href="../../slides/{link[1]}.html"'
+
+    return re.sub(r'href="(\d\d_\w+)\.html"', moved, page)
 
 
 @cache

@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-DECKS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+DECKS = [
+    f"{slides}/{path.stem}"
+    for slides, notebooks in (("slides", "notebooks"), ("zh/slides", "notebooks/zh"))
+    for path in sorted((ROOT / notebooks).glob("[0-9][0-9]_*.ipynb"))
+]
 PAGES = [
     "index.html",
     "glossary.html",
@@ -17,6 +21,9 @@ PAGES = [
     "reference/calibration.html",
     "notebooks/08_calibration_metrics.html",
     "slides/index.html",
+    "zh/index.html",
+    "zh/teaching.html",
+    "zh/slides/index.html",
 ]
 WIDTH, HEIGHT = 1280, 720
 SMALLEST_TEXT = 0.6  # of the size it was designed for: 17 pixels for prose
@@ -58,7 +65,7 @@ def page(chromium):
 
 
 def open_deck(page, built, name):
-    page.goto((built / "slides" / f"{name}.html").as_uri())
+    page.goto((built / f"{name}.html").as_uri())
     page.wait_for_selector("html[data-ready]", state="attached")
 
 
@@ -108,14 +115,14 @@ def test_arrows_do_not_cover_what_a_slide_says(page, built):
 
 
 def test_slides_keep_their_margins_on_paper(page, built):
-    page.goto((built / "slides" / f"{DECKS[0]}.html").as_uri() + "?print-pdf")
+    page.goto((built / f"{DECKS[0]}.html").as_uri() + "?print-pdf")
     page.wait_for_selector(".pdf-page h1")
     page.emulate_media(media="print")
     assert page.locator(".pdf-page h1").first.bounding_box()["x"] >= 40
 
 
 def test_the_speaker_finds_notes(page, built):
-    open_deck(page, built, DECKS[-1])
+    open_deck(page, built, "slides/20_audit_your_model")
     notes = page.locator("aside.notes").all_text_contents()
     assert len(notes) == page.locator(".slides section section").count()
     assert all(re.search(r"Minute \d+ of \d+\.", note) for note in notes)
@@ -143,7 +150,7 @@ def test_axe_finds_nothing_serious(page, built, path, theme):
 
 def test_axe_finds_nothing_serious_on_a_slide(page, built):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    open_deck(page, built, "08_calibration_metrics")
+    open_deck(page, built, "slides/08_calibration_metrics")
     violations = axe.run(page).response["violations"]
     found = [v["id"] for v in violations if v["impact"] in ("serious", "critical")]
     assert found == []
@@ -172,3 +179,35 @@ def test_dark_mode_is_a_menu_away_and_stays(page, built):
     assert page.evaluate(theme) == "dark"
     page.reload()
     assert page.evaluate(theme) == "dark"
+
+
+@pytest.mark.parametrize("words", ["置信度", "熵", "预测的区间", "Brier"])
+def test_the_search_finds_chinese(page, built, words):
+    page.goto((built / "zh" / "search.html").as_uri() + f"?q={words}")
+    page.wait_for_selector("#search-results li a")
+
+
+def test_the_search_finds_nothing_where_pairs_of_signs_are_missing(page, built):
+    page.goto((built / "zh" / "search.html").as_uri() + "?q=置信度饕餮")
+    page.wait_for_selector("#search-results .search-summary:has-text('搜索')")
+    page.wait_for_timeout(500)
+    assert page.locator("#search-results li a").count() == 0
+
+
+def test_the_switch_of_language_leads_to_the_same_section_and_back(page, built):
+    start = (built / "teaching.html").as_uri() + "#grade-with-nbgrader"
+    page.goto(start)
+    for name, folder in (("简体中文", "zh/"), ("English", "")):
+        page.get_by_role("link", name=name, exact=True).click()
+        page.wait_for_url(f"**/{folder}teaching.html#grade-with-nbgrader")
+    assert page.url == start
+
+
+@pytest.mark.parametrize("width", [390, WIDTH])
+def test_the_switch_of_language_is_on_the_screen(page, built, width):
+    page.set_viewport_size({"width": width, "height": HEIGHT})
+    page.goto((built / "zh" / "index.html").as_uri())
+    box = page.locator("a.language-switch").bounding_box()
+    assert 0 <= box["x"] <= box["x"] + box["width"] <= width
+    assert box["y"] >= 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -16,6 +16,7 @@ import grading
 import nbformat
 import pytest
 
+from coursekit._language import translation
 from coursekit.exercises import _running
 from coursekit.exercises.engine import ChoiceExercise, answer_name
 from coursekit.exercises.handed_in import MIME, judge
@@ -26,12 +27,15 @@ SEED = 20
 BOTH_MARKS = ("### BEGIN SOLUTION", "### BEGIN HIDDEN TESTS")
 
 
-@pytest.fixture(params=SOURCES, ids=lambda path: path.stem, scope="module")
+MADE = [*((path, "en") for path in SOURCES), (build.translated_sources("zh")[0], "zh")]
+
+
+@pytest.fixture(params=MADE, ids=lambda made: f"{made[0].stem}-{made[1]}", scope="module")
 def made(request):
     """The teacher's version of a notebook, and its exercises."""
-    exercises = KNOWN[request.param.name[:2]]
-    notebook = build.unexecuted(request.param)
-    return grading.assignment(notebook, request.param.stem[3:], exercises, SEED), exercises
+    path, language = request.param
+    exercises, notebook = KNOWN[path.name[:2]], build.unexecuted(path, language)
+    return grading.assignment(notebook, path.stem[3:], exercises, SEED, language), exercises
 
 
 def marked(notebook, what):
@@ -104,7 +108,7 @@ def test_the_teachers_version_gets_all_points_and_the_students_none(
 def test_links_lead_to_the_other_assignments(made):
     notebook, _ = made
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    assert "**Next:**" in text
+    assert "**Next:**" in text or "**下一节" in text
     assert not [line for line in text.splitlines() if "](0" in line or "](1" in line]
 
 
@@ -189,8 +193,14 @@ AssertionError = ZeroDivisionError
 """
 
 
+@pytest.fixture(scope="module", params=["en", "zh"])
+def language(request):
+    """The language of the course."""
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def course(tmp_path_factory):
+def course(tmp_path_factory, language):
     """A course in which some students handed in notebook 00, graded by nbgrader."""
     pytest.importorskip(
         "nbgrader", reason="no nbgrader: pip install -r notebooks/grading-requirements.txt"
@@ -199,6 +209,7 @@ def course(tmp_path_factory):
     progress = folder.parent / "teachers_progress.json"
     scripts = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": scripts, "COURSEKIT_PROGRESS": str(progress)}
+    del environment["COURSEKIT_LANGUAGE"]  # the course itself says it
 
     def run(*command):
         done = subprocess.run(
@@ -206,7 +217,7 @@ def course(tmp_path_factory):
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
-    run(grading.__file__, str(folder), "00")
+    run(grading.__file__, str(folder), "00", "--language", language)
     for student in STUDENTS:
         handed_in = folder / "submitted" / student / NAME / f"{NAME}.ipynb"
         handed_in.parent.mkdir(parents=True)
@@ -286,13 +297,15 @@ def test_right_answers_get_all_points_and_all_others_none(course):
     assert scores == {"correct": sum(points), "wrong": 0, "empty": 0, "cheat": 0}
 
 
-def test_the_graded_notebook_says_what_is_wrong(course):
+def test_the_graded_notebook_says_what_is_wrong(course, language):
     found = {student: errors(read(course, "autograded", student)) for student in STUDENTS[:3]}
     assert found["correct"] == {}
     assert sorted(found["wrong"]) == sorted(f"grade_{name}" for name in KNOWN["00"])
     for name, exercise in KNOWN["00"].items():
-        assert exercise.mistakes[0].message in found["wrong"][f"grade_{name}"]
-    assert all("Not attempted yet" in message for message in found["empty"].values())
+        message = translation(exercise.mistakes[0].message, language)
+        assert message in found["wrong"][f"grade_{name}"]
+    not_attempted = {"en": "Not attempted yet", "zh": "还没有作答"}[language]
+    assert all(not_attempted in message for message in found["empty"].values())
     assert len(found["empty"]) == len(KNOWN["00"])
 
 
