@@ -25,7 +25,7 @@ class SearchPairs(SearchEnglish):
     """
 
     lang = CHINESE.code
-    language_name = "Chinese"
+    language_name = "English"  # so Sphinx calls the stemmer
     js_splitter_code = """
 function splitQuery(query) {
   const runs = query.match(/[\\u3400-\\u9fff]+|(?:(?![\\u3400-\\u9fff])[\\p{L}\\p{N}_])+/gu) || [];

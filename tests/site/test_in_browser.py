@@ -198,7 +198,8 @@ def test_the_switch_of_language_leads_to_the_same_section_and_back(page, built):
     start = (built / "teaching.html").as_uri() + "#grade-with-nbgrader"
     page.goto(start)
     for name, folder in (("简体中文", "zh/"), ("English", "")):
-        page.get_by_role("link", name=name, exact=True).click()
+        # A click by the mouse would first scroll to where the bar stands that sticks to the top.
+        page.get_by_role("link", name=name, exact=True).evaluate("link => link.click()")
         page.wait_for_url(f"**/{folder}teaching.html#grade-with-nbgrader")
     assert page.url == start
 
