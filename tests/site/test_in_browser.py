@@ -195,13 +195,15 @@ def test_the_search_finds_nothing_where_pairs_of_signs_are_missing(page, built):
 
 
 def test_the_switch_of_language_leads_to_the_same_section_and_back(page, built):
-    start = (built / "teaching.html").as_uri() + "#grade-with-nbgrader"
-    page.goto(start)
-    for name, folder in (("简体中文", "zh/"), ("English", "")):
+    english, chinese = (
+        f"{(built / folder / 'teaching.html').as_uri()}#grade-with-nbgrader"
+        for folder in ("", "zh")
+    )
+    page.goto(english)
+    for name, there in (("简体中文", chinese), ("English", english)):
         # A click by the mouse would first scroll to where the bar stands that sticks to the top.
         page.get_by_role("link", name=name, exact=True).evaluate("link => link.click()")
-        page.wait_for_url(f"**/{folder}teaching.html#grade-with-nbgrader")
-    assert page.url == start
+        page.wait_for_url(there)
 
 
 @pytest.mark.parametrize("width", [390, WIDTH])
