@@ -12,13 +12,16 @@ import random
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
 from torch import Tensor, nn
 
 from coursekit.data import Question, benchmarks
 from coursekit.llm import LanguageModel
+
+if TYPE_CHECKING:
+    from peft import PeftModel
 
 LAST_LAYERS = 2
 N_OPTIONS = 4
@@ -197,6 +200,8 @@ def fine_tune(
 
 
 def _adapted(top: nn.Module, rank: int, seed: int) -> PeftModel:
+    from peft import LoraConfig, get_peft_model  # takes seconds: only where it is needed
+
     config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=list(ADAPTED))
     state = random.getstate()
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
