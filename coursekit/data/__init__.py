@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         currency_questions,
         element_questions,
         invented_countries,
+        question_bank,
         quiz,
     )
     from coursekit.data.languages import (
@@ -73,6 +74,7 @@ _HOMES = {
     "names_left_out": "tasks",
     "normalise": "questions",
     "permuted_names": "tasks",
+    "question_bank": "facts",
     "quiz": "facts",
     "reference_documents": "corpora",
     "source_documents": "corpora",
@@ -107,6 +109,7 @@ __all__ = [
     "names_left_out",
     "normalise",
     "permuted_names",
+    "question_bank",
     "quiz",
     "reference_documents",
     "source_documents",

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from coursekit import calibration as cal, llm
-from coursekit.data import capital_questions
-from docs.claims.ledger import Ledger
+from coursekit.chapters.start_here.rounds import overconfidence
+from coursekit.data import capital_questions, question_bank
+from docs.claims.ledger import IN_NOTEBOOK, Ledger
 from docs.claims.subjects import lm
 
 LEDGER = Ledger("start_here")
@@ -119,6 +120,34 @@ def hundred_times_the_answers(
     return 7.5 <= ratio < 10.5, f"{ratio:.1f} times narrower"
 
 
+@LEDGER.measured(
+    "Intervals made for one look, looked at ten times, accuse more than 5 % of honest people of "
+    "overconfidence; those made for ten looks at most 5 %, and find most of the overconfident.",
+    stands=(
+        "Who looks again and again needs a wider interval",
+        "Looked at ten times, intervals made for one look accuse",
+    ),
+    refuted_by="of 300 honest people, fewer than 5 % ever accused at one look, or more than 5 % at "
+    "ten; or fewer than half of those of whose claim half is missing",
+    variations={f"seed {seed}": {"seed": seed} for seed in range(3)}
+    | {"any confidence": {"says": "anything"}},
+)
+def many_looks(seed: int = 0, says: str = "in steps") -> tuple[bool, str]:
+    def accused(missing: float, looks: int) -> float:
+        found = 0
+        for i in range(300):
+            sure, right = (
+                x.tolist() for x in simulated_answers(100, 1000 * seed + i, missing, says)
+            )
+            gaps = (overconfidence(sure[:n], right[:n], looks=looks) for n in range(10, 101, 10))
+            found += any(gap.low > 0 for gap in gaps)
+        return found / 300
+
+    one, ten, caught = accused(0.0, 1), accused(0.0, 10), accused(0.5, 10)
+    held = one >= 0.05 >= ten and caught >= 0.5
+    return held, f"honest {one:.3f} at one look, {ten:.3f} at ten; overconfident {caught:.2f}"
+
+
 # SmolLM2 and the capitals
 
 PROMPTS = {
@@ -177,3 +206,31 @@ def sure_and_wrong(**asked: object) -> tuple[bool, str]:
     sure = confidence > 0.9
     wrong = int((sure & ~correct).sum())
     return wrong > 0, f"{wrong} wrong of {int(sure.sum())} sure ones"
+
+
+@LEDGER.measured(
+    "On the bank of 100 questions SmolLM2 is little better than a coin, and far surer than right.",
+    stands="Asked either way, SmolLM2 is right hardly more often than a coin",
+    refuted_by="fewer than 48 or more than 68 right, or a gap whose interval begins below 0.05",
+    variations={
+        "raw text": {"way": "raw"},
+        "chat": {"way": "chat"},
+        "raw text, answers not named": {"way": "raw", "named": False},
+        "chat, answers not named": {"way": "chat", "named": False},
+    },
+    quick=IN_NOTEBOOK,
+)
+def the_bank(way: str, named: bool = True) -> tuple[bool, str]:
+    bank = question_bank()
+    asked = [f"{q.question} ({' or '.join(q.options)})" if named else q.question for q in bank]
+    prompts = (
+        llm.few_shot_prompts(asked)
+        if way == "raw"
+        else llm.chat_prompts(asked, reply="The answer is")
+    )
+    scores = llm.score_choices(lm(), prompts, llm.continuations(prompts, [q.options for q in bank]))
+    confidence, answer = torch.stack(scores).softmax(dim=-1).max(dim=-1)
+    right = answer == torch.tensor([q.correct for q in bank])
+    gap = overconfidence(confidence.tolist(), right.tolist(), looks=1)
+    n = int(right.sum())
+    return 48 <= n <= 68 and gap.low >= 0.05, f"{n} right, surer by {gap:.2f}"

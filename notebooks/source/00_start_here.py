@@ -40,8 +40,8 @@ import torch
 
 from coursekit import calibration as cal, doctor, expect, llm, plots, predict
 from coursekit.chapters import progress
-from coursekit.chapters.start_here import exercises, widget
-from coursekit.data import capital_questions, comparison_questions, quiz
+from coursekit.chapters.start_here import exercises, rounds, widget
+from coursekit.data import capital_questions, comparison_questions, question_bank
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A first bet
@@ -151,10 +151,12 @@ exercises.brier_score.hint()
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Ten questions
 #
-# Here is a quiz: two options each, some easy, some hard.
+# Here is a quiz: two options each, some easy, some hard. They are the first of ten rounds, a hundred
+# questions in all.
 
 # %%
-questions = quiz(seed=0, n=10)
+bank = question_bank()
+questions = bank[:10]
 for number, question in enumerate(questions, start=1):
     choice = "" if " or " in question.question else f" {' or '.join(question.options)}?"
     print(f"{number:2}. {question.question}{choice}")
@@ -206,13 +208,14 @@ print(f"95 % interval: {score.low:.2f} to {score.high:.2f}")
 #
 # Run the next cell. Choose an answer to each question and slide how sure you are. If you have no
 # idea, say 50 %. Then press the button. You may leave questions out, and press it again as often as
-# you like. Your answers stay on this machine and are here when you come back.
+# you like. Your answers stay on this machine and are here when you come back. Then take another round,
+# today or next week: all your answers are put together, until they decide something.
 #
 # Without a mouse: *Tab* goes on, the arrow keys choose and slide, *Space* presses the button.
 
 # %% tags=["nbval-ignore-output"]
 
-widget.ConfidenceQuiz(questions)
+widget.QuestionRounds(bank)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Ten answers say little
@@ -271,6 +274,39 @@ plots.show(axes[0])
 expect("how sure Sim is", says.mean(), 0.75, within=0.02)
 expect("how often Sim is right", right.mean(), 0.625, within=0.03)
 expect("Sim's Brier score", cal.binary_brier_score(says, right), 0.25, within=0.02)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### When is it decided?
+#
+# Somebody who looks after every round and stops as soon as the interval leaves out zero has ten chances
+# to be fooled, not one. So below your rounds each interval is made wider: each look may be wrong only
+# once in 200 times, so all ten together are wrong in at most 5 % of the cases. Let 200 people like Sim
+# answer ten rounds, and 200 who are honest: of whom would we *ever* say "overconfident"?
+
+
+# %%
+def ever_decided(missing, looks, people=200):
+    """Share of people whom one of ten looks calls overconfident; `missing` of their claim is not so."""
+    random, caught = np.random.default_rng(0), 0
+    for _ in range(people):
+        says_100 = random.choice([0.5, 0.6, 0.7, 0.8, 0.9, 1.0], 100)
+        right_100 = random.random(100) < 0.5 + (1 - missing) * (says_100 - 0.5)
+        gaps = (
+            rounds.overconfidence(says_100[:n], right_100[:n], looks=looks)
+            for n in range(10, 101, 10)
+        )
+        caught += any(gap.low > 0 for gap in gaps)
+    return caught / people
+
+
+expect("honest people, each look at 95 %", ever_decided(0.0, looks=1), 0.09, within=0.06)
+expect("honest people, made for ten looks", ever_decided(0.0, looks=10), at_most=0.05)
+expect("people like Sim, made for ten looks", ever_decided(0.5, looks=10), 0.66, within=0.12)
+
+# %% [markdown]
+# Looked at ten times, intervals made for one look accuse nearly one honest person in ten; those made for
+# ten looks hardly anyone. The price: of people like Sim, of whose claim half is missing, a third get
+# through a hundred questions undecided. "Not decided" is no acquittal.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### The price of overconfidence
@@ -392,6 +428,60 @@ for q, choice, sure, is_right in zip(asked, answer, confidence, correct, strict=
     if sure > 0.9 and not is_right:
         print(f"{q.subject:>14}: said {q.options[choice]}, {sure:.0%} sure; it is {q.answer}")
 
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### You against SmolLM2
+#
+# Now SmolLM2 takes *your* quiz, all hundred questions, asked in two ways: as plain text (*raw*), and in
+# the format of a chat that it was trained for. In each it says how probable the two answers are.
+#
+# **Predict first:**
+
+# %%
+my_probability = ...
+guess = predict(
+    "smollm2-bank",
+    "In both formats SmolLM2 is right in fewer than 70 of the 100 questions.",
+    my_probability,
+)
+
+# %%
+asked_bank = [f"{q.question} ({' or '.join(q.options)})" for q in bank]
+asking = {
+    "raw": llm.few_shot_prompts(asked_bank),
+    "chat": llm.chat_prompts(asked_bank, reply="The answer is"),
+}
+machine = {}
+for way, prompts in asking.items():
+    found = llm.score_choices(lm, prompts, llm.continuations(prompts, [q.options for q in bank]))
+    sure, picked = torch.stack(found).softmax(dim=-1).max(dim=-1)
+    machine[way] = sure, picked == torch.tensor([q.correct for q in bank])
+guess.resolve(all(right.sum() < 70 for _, right in machine.values()))
+
+# %% [markdown]
+# Beside them you, as far as you have answered; until you have, Sim in your place.
+
+# %% tags=["nbval-ignore-output"]
+mine = widget.answered(bank)
+who = f"You, {len(mine[1])} answers" if mine[1] else "Sim (simulated), 100 answers"
+axes = plots.new_axes(15, 5.6, ncols=3, sharey=True)
+plots.answers_diagram(*(mine if mine[1] else (says[:100], right[:100])), who, ax=axes[0])
+for ax, (way, answers) in zip(axes[1:], machine.items(), strict=True):
+    plots.answers_diagram(*answers, f"SmolLM2, {way}, 100 answers", ax=ax)
+    ax.label_outer()
+plots.show(axes[0])
+
+# %%
+for way, (sure, is_right) in machine.items():
+    gap = rounds.overconfidence(sure.tolist(), is_right.tolist(), looks=1)
+    expect(f"{way}: right of 100", int(is_right.sum()), 55, within=7)
+    expect(f"{way}: surer than right by", gap.estimate, 0.255, within=0.05)
+    expect(f"{way}: lower end of its 95 % interval", gap.low, at_least=0.08)
+
+# %% [markdown]
+# Asked either way, SmolLM2 is right hardly more often than a coin, and about 80 % sure. On the capitals it
+# was right in 80 % and 91 % sure: here the accuracy falls by a quarter, the confidence by a tenth. Are you
+# closer to the dashed line? Then you know something that this model does not: how much you know.
+
 # %% [markdown]
 # What will we do about it? First build such a model, to see where its probabilities come from (Part
 # I). Then learn to measure calibration well, and to repair it, at times with a single number (Part
@@ -484,6 +574,7 @@ print(f"problems found: {len(problems)}")
 # - The Brier score is the mean of $(p - y)^2$: 0 is perfect, 0.25 is what always saying 50 % gets.
 # - Overconfidence can cost as much as not knowing anything.
 # - Ten answers say little. A hundred times as many make an interval eight to ten times narrower.
+# - Who looks again and again needs a wider interval, or is fooled more often than it says.
 # - SmolLM2 knows most of the 80 capitals, and is surer of them than it should be.
 #
 # ## Common misconceptions

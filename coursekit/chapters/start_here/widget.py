@@ -18,7 +18,9 @@ from matplotlib.axes import Axes
 
 from coursekit import progress
 from coursekit.calibration.brier import brier_interval
-from coursekit.data import Question
+from coursekit.chapters.start_here.rounds import overconfidence, pooled
+from coursekit.data import Question, question_bank
+from coursekit.data.facts.bank import ROUND
 from coursekit.plots.answers import answers_diagram
 from coursekit.plots.describing import description
 from coursekit.plots.style import image_html
@@ -91,7 +93,7 @@ class ConfidenceQuiz(ipywidgets.VBox):
                 text: {"option": answer.option, "confidence": answer.confidence}
                 for text, answer in answers.items()
             }
-            progress.update(lambda data: data.update(quiz=record))
+            progress.update(lambda data: data.update(quiz={**_saved(data), **record}))
         self._show(answers)
 
     def _show(self, answers: dict[str, Answer]) -> None:
@@ -105,16 +107,73 @@ class ConfidenceQuiz(ipywidgets.VBox):
 
     def _restore(self) -> None:
         """Show the answers of an earlier session; whatever does not fit is left out."""
-        saved = progress.read().get("quiz")
+        saved = _saved(progress.read())
         for question, option, slider in zip(
             self.questions, self.options, self.sliders, strict=True
         ):
-            entry = saved.get(question.question) if isinstance(saved, dict) else None
+            entry = saved.get(question.question)
             if entry is not None and _is_answer(entry, question):
                 option.value = entry["option"]
                 slider.value = round(100 * entry["confidence"])
         if self.answers():
             self._show(self.answers())
+
+
+class QuestionRounds(ipywidgets.VBox):
+    """A bank of questions in rounds of ten; what all rounds show together, over all sessions.
+
+    It opens at the first round that is not answered in full.
+
+    Attributes:
+        quiz: The round that is shown.
+        pooled: What all answers so far say together.
+        next: The button for another round.
+    """
+
+    def __init__(self, bank: Sequence[Question] | None = None) -> None:
+        bank = question_bank() if bank is None else list(bank)
+        self.rounds = [bank[i : i + ROUND] for i in range(0, len(bank), ROUND)]
+        self.pooled = ipywidgets.HTML()
+        self.next = ipywidgets.Button(description="Another ten questions", layout={"width": "14em"})
+        self.next.on_click(lambda _: self._open(self._number + 1))
+        super().__init__()
+        saved = _saved(progress.read())
+        open_rounds = [
+            number
+            for number, asked in enumerate(self.rounds)
+            if not all(_is_answer(saved.get(q.question), q) for q in asked)
+        ]
+        self._open(open_rounds[0] if open_rounds else 0)
+
+    def _open(self, number: int) -> None:
+        self._number = number % len(self.rounds)
+        self.quiz = ConfidenceQuiz(self.rounds[self._number])
+        self.quiz.result.observe(lambda _: self._pool(), names="value")
+        title = f"<b>Round {self._number + 1} of {len(self.rounds)}</b>"
+        self.children = [ipywidgets.HTML(title), self.quiz, self.pooled, self.next]
+        self._pool()
+
+    def _pool(self) -> None:
+        confidence, right = answered([q for asked in self.rounds for q in asked])
+        n = len(right)
+        self.pooled.value = (
+            f"<p>{escape(pooled(overconfidence(confidence, right), n))}</p>" if n else ""
+        )
+
+
+def answered(questions: Sequence[Question]) -> tuple[list[float], list[bool]]:
+    """Return how sure the learner was of each saved answer to these questions, and if it was right.
+
+    Example:
+        >>> answered([])
+        ([], [])
+    """
+    saved = _saved(progress.read())
+    entries = [(q, saved[q.question]) for q in questions if _is_answer(saved.get(q.question), q)]
+    return (
+        [entry["confidence"] for _, entry in entries],
+        [entry["option"] == q.answer for q, entry in entries],
+    )
 
 
 def feedback(questions: Sequence[Question], answers: Mapping[str, Answer]) -> str:
@@ -197,6 +256,12 @@ def _slider() -> ipywidgets.IntSlider:
         style={"description_width": "initial"},
         layout={"width": "26em"},
     )
+
+
+def _saved(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the answers in a progress file, by question; none if they are no table."""
+    saved = data.get("quiz")
+    return saved if isinstance(saved, dict) else {}
 
 
 def _is_answer(entry: Any, question: Question) -> bool:

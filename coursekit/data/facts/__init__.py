@@ -16,6 +16,7 @@ kind of question.
 from __future__ import annotations
 
 from coursekit.data.facts.arithmetic import arithmetic_questions
+from coursekit.data.facts.bank import question_bank
 from coursekit.data.facts.capitals import capital_questions
 from coursekit.data.facts.controls import control_questions, invented_countries
 from coursekit.data.facts.countries import gives_away
@@ -34,5 +35,6 @@ __all__ = [
     "element_questions",
     "gives_away",
     "invented_countries",
+    "question_bank",
     "quiz",
 ]

@@ -10,8 +10,8 @@ import matplotlib.pyplot as plt
 import pytest
 
 from coursekit import progress
-from coursekit.chapters.start_here.widget import ConfidenceQuiz
-from coursekit.data import capital_questions, quiz
+from coursekit.chapters.start_here.widget import ConfidenceQuiz, QuestionRounds, answered
+from coursekit.data import capital_questions, question_bank, quiz
 
 QUESTIONS = quiz(seed=0, n=10)
 
@@ -186,3 +186,36 @@ def test_the_sliders_go_from_guessing_to_certain():
 def test_four_options_are_refused():
     with pytest.raises(ValueError, match="two options"):
         ConfidenceQuiz(capital_questions()[:3])
+
+
+def test_rounds_are_pooled_over_sessions_until_they_decide():
+    first = QuestionRounds()
+    assert first.pooled.value == ""
+    for number in range(10):
+        answer(first.quiz, number, percent=95, right=number < 5)
+    first.quiz.submit.click()
+    assert "All 10 answers so far: confidence minus accuracy +45%" in first.pooled.value
+
+    later = QuestionRounds()  # another session: the second round is next
+    assert later.quiz.questions == tuple(question_bank()[10:20])
+    assert "All 10 answers" in later.pooled.value
+    for number in range(10):
+        answer(later.quiz, number, percent=95, right=number < 5)
+    later.quiz.submit.click()
+    assert "All 20 answers so far" in later.pooled.value
+    assert "Decided: you are overconfident" in later.pooled.value
+    confidence, right = answered(question_bank())
+    assert (sum(confidence), sum(right)) == (pytest.approx(19), 10)
+
+
+def test_another_round_can_be_opened_and_the_first_comes_after_the_last():
+    widget = QuestionRounds()
+    for number in (*range(1, 10), 0):
+        widget.next.click()
+        assert widget.quiz.questions == tuple(question_bank()[10 * number : 10 * number + 10])
+
+
+def test_a_spoilt_file_is_no_answer():
+    progress.update(lambda data: data.update(quiz="nonsense"))
+    assert answered(question_bank()) == ([], [])
+    assert QuestionRounds().pooled.value == ""
