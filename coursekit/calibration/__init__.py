@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         corp_reliability,
     )
     from coursekit.calibration.crossed import CrossedMean, crossed_mean
+    from coursekit.calibration.decisions import expense, regret
     from coursekit.calibration.decompositions import (
         ScoreDecomposition,
         TruthDecomposition,
@@ -63,6 +64,8 @@ if TYPE_CHECKING:
         effective_sample_size,
         wilson_interval,
     )
+    from coursekit.calibration.judged import prediction_powered_mean, rogan_gladen
+    from coursekit.calibration.monitoring import cusum, run_lengths
     from coursekit.calibration.multicalibration import Multicalibration, Patch
     from coursekit.calibration.multiclass import (
         adaptive_calibration_error,
@@ -128,6 +131,7 @@ _NAMES = {
         "brier_decomposition",
         "known_truth_decomposition",
     ),
+    "decisions": ("expense", "regret"),
     "ece_intervals": ("ece_interval",),
     "errors": (
         "debiased_calibration_error",
@@ -137,6 +141,8 @@ _NAMES = {
         "true_calibration_error",
     ),
     "intervals": ("Interval", "bootstrap_interval", "effective_sample_size", "wilson_interval"),
+    "judged": ("prediction_powered_mean", "rogan_gladen"),
+    "monitoring": ("cusum", "run_lengths"),
     "multicalibration": ("Multicalibration", "Patch"),
     "multiclass": (
         "adaptive_calibration_error",
@@ -214,12 +220,14 @@ __all__ = [
     "corp_reliability",
     "coverage",
     "crossed_mean",
+    "cusum",
     "debiased_calibration_error",
     "ece_interval",
     "ece_null_distribution",
     "effective_sample_size",
     "entropy",
     "expected_calibration_error",
+    "expense",
     "f1_score",
     "gap",
     "group_p_values",
@@ -231,10 +239,14 @@ __all__ = [
     "negative_log_likelihood",
     "perplexity",
     "precision",
+    "prediction_powered_mean",
     "probability_error",
     "recall",
+    "regret",
     "reliability_bins",
     "risk_coverage_curve",
+    "rogan_gladen",
+    "run_lengths",
     "selective_accuracy",
     "selective_threshold",
     "smooth_calibration_error",

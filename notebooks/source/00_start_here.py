@@ -563,6 +563,7 @@ print(f"problems found: {len(problems)}")
 # | | [16 Safety](16_safety.ipynb) | leaks, groups, pronouns |
 # | | [17 Limits](17_limits.ipynb) | size, data, falsehoods |
 # | | [18 Training for calibration](18_training_for_calibration.ipynb) | what a reward teaches |
+# | | [19 Judges and decisions](19_judges_and_decisions.ipynb) | who grades, who pays, who notices |
 # | | [20 Audit your model](20_audit_your_model.ipynb) | a model of your choice |
 #
 # In a hurry, and at home with language models? Go to 11 at once.

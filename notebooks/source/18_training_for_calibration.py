@@ -31,8 +31,7 @@
 # **Time:** about 90 minutes; all cells together run in about two and a half minutes on two processor
 # cores.
 #
-# **On the map:** Part III, a real LLM. Before it: limits (17). After it: the audit of a model of your
-# choice (20).
+# **On the map:** Part III, a real LLM. Before it: limits (17). After it: judges and decisions (19).
 
 # %%
 import os
@@ -776,4 +775,5 @@ plots.my_predictions()
 progress()
 
 # %% [markdown]
-# **Next:** [20 Audit your model](20_audit_your_model.ipynb), where all of this becomes one command.
+# **Next:** [19 Judges and decisions](19_judges_and_decisions.ipynb): who grades, who pays, and who
+# notices.

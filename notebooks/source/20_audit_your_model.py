@@ -31,8 +31,8 @@
 # **Time:** about 90 minutes; all cells together run in about two and a half minutes on two processor
 # cores.
 #
-# **On the map:** Part III, a real LLM, and the end of the course. Before it: training for
-# calibration (18), the last of many measurements of a single model; here everything comes together.
+# **On the map:** Part III, a real LLM, and the end of the course. Before it: judges and decisions (19),
+# the last of many measurements of single models; here everything comes together.
 
 # %%
 from pathlib import Path

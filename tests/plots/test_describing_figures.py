@@ -314,6 +314,14 @@ CASES = {
         lambda f, k: f({"plain": [(0.1, 12.0 * k), (0.2, 4.0)]}, 1.44, "T"),
         ["plain: 2 points, from 0.1 to 0.2 across and from 4 to 12 upward", "Chance: 1.44 bits"],
     ),
+    "judges_and_decisions.curves": (
+        lambda f, k: f([1, 2], {"PPI": [0.3, 0.2 * k]}, "grades", "error", "T", levels={"h": 0.1}),
+        ["error against grades", "PPI: 0.3 at 1, 0.2 at 2", "h, 0.1"],
+    ),
+    "judges_and_decisions.judged_against_true": (
+        lambda f, k: f(0.9 * k, 0.7, "T"),
+        ["what the judge says: from 0.3 at 0 to 0.9 at 1", "an unerring judge: from 0 at 0"],
+    ),
     "limits.scaling_curves": (
         lambda f, k: f([10, 100], {"GPT": [4, 2 * k]}, "tokens", "nats", "T"),
         ["GPT: 4 at 10, 2 at 100", "nats, logarithmic against tokens, logarithmic"],

@@ -1,0 +1,1 @@
+"""Notebook 19 Judges and decisions: what it checks, draws and moves."""
