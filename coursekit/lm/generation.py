@@ -94,10 +94,79 @@ def keep_top_p(logits: Tensor, p: float) -> Tensor:
     return logits.masked_fill(in_tail.scatter(-1, ids, in_tail), -math.inf)
 
 
+def keep_min_p(logits: Tensor, p: float) -> Tensor:
+    """Return logits `(..., V)` with -inf for tokens less than p times as probable as the best one.
+
+    Raises:
+        ValueError: If p is not in (0, 1].
+
+    Reference:
+        Nguyen et al. 2024, Turning up the heat: min-p sampling for creative and coherent LLM
+        outputs.
+
+    Example:
+        >>> keep_min_p(torch.tensor([0.1, 0.6, 0.3]).log(), 0.5).softmax(dim=-1)
+        tensor([0.0000, 0.6667, 0.3333])
+    """
+    if not 0 < p <= 1:
+        raise ValueError(f"min_p must be a share in (0, 1], found {p}.")
+    probs = logits.softmax(dim=-1)
+    return logits.masked_fill(probs < p * probs.amax(dim=-1, keepdim=True), -math.inf)
+
+
+def tokens_seen(ids: Tensor, vocab_size: int) -> Tensor:
+    """Return for each position of ids `(B, T)` the tokens so far, itself among them: `(B, T, V)`.
+
+    Example:
+        >>> tokens_seen(torch.tensor([[2, 0]]), vocab_size=3).int()
+        tensor([[[0, 0, 1],
+                 [1, 0, 1]]], dtype=torch.int32)
+    """
+    return torch.nn.functional.one_hot(ids, vocab_size).cumsum(dim=1) > 0
+
+
+def penalise_repetition(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
+    """Return logits `(..., V)`, those of the tokens seen made smaller, by a factor.
+
+    A positive logit is divided by the penalty, a negative one multiplied: divided, it would grow.
+    Logits that differ by a constant state one law, but are penalised differently.
+
+    Args:
+        logits: `(..., V)`.
+        seen: Which tokens the text has already, booleans `(..., V)`.
+        penalty: 1 changes nothing; below 1 repetition is favoured.
+
+    Raises:
+        ValueError: If the shapes differ, or the penalty is not a positive, finite number.
+
+    Reference:
+        Keskar et al. 2019, CTRL: a conditional transformer language model for controllable
+        generation, section 4.1. It has the division alone; the sign is treated as in
+        `transformers`.
+
+    Example:
+        >>> seen = torch.tensor([True, True, False])
+        >>> penalise_repetition(torch.tensor([2.0, -1.0, 0.5]), seen, penalty=2.0)
+        tensor([ 1.0000, -2.0000,  0.5000])
+    """
+    if not 0 < penalty < math.inf:
+        raise ValueError(f"repetition_penalty must be a positive, finite number, found {penalty}.")
+    if seen.shape != logits.shape:
+        raise ValueError(
+            f"seen must have the shape of logits, {tuple(logits.shape)}, found {tuple(seen.shape)}."
+        )
+    weaker = torch.where(logits > 0, logits / penalty, logits * penalty)
+    return torch.where(seen, weaker, logits)
+
+
 def adjust_logits(
-    logits: Tensor, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
+    logits: Tensor,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    min_p: float | None = None,
 ) -> Tensor:
-    """Return logits `(..., V)` of the law that is sampled: temperature, then top-k, then top-p.
+    """Return logits `(..., V)` of the law that is sampled: temperature, top-k, top-p, min-p.
 
     The order matters, and is that of `transformers`: the temperature changes the nucleus.
 
@@ -110,6 +179,8 @@ def adjust_logits(
         logits = keep_top_k(logits, top_k)
     if top_p is not None:
         logits = keep_top_p(logits, top_p)
+    if min_p is not None:
+        logits = keep_min_p(logits, min_p)
     return logits
 
 
@@ -265,6 +336,8 @@ def generate(
     temperature: float = 1.0,
     top_k: int | None = None,
     top_p: float | None = None,
+    min_p: float | None = None,
+    repetition_penalty: float = 1.0,
     seed: int | torch.Generator | None = None,
     n_beams: int | None = None,
     stop: Collection[int] = (),
@@ -286,6 +359,9 @@ def generate(
         temperature: For sampling: divides the logits.
         top_k: For sampling: keep the k most probable tokens.
         top_p: For sampling: keep the fewest tokens that have this probability together.
+        min_p: For sampling: keep tokens this many times as probable as the best one.
+        repetition_penalty: For sampling and greedy decoding: makes tokens that the text has
+            already, prompt included, less probable; before all other rules.
         seed: For sampling: a seed, or a generator on the CPU; PyTorch's global one if None.
         n_beams: For beam search: number of texts to keep.
         stop: Ids that end a text.
@@ -317,7 +393,7 @@ def generate(
         check_prompt(f"prompts[{row}]", prompt, model, max_new_tokens)
         for row, prompt in enumerate(prompts)
     ]
-    _check_options(method, temperature, top_k, top_p, seed, n_beams)
+    _check_options(method, temperature, top_k, top_p, min_p, repetition_penalty, seed, n_beams)
     stop = check_stop(stop)
     if method == "beam" and n_beams is not None:
         search = partial(beam_search, stop=stop, use_cache=use_cache)
@@ -334,10 +410,14 @@ def generate(
         read = _Reader(model, total, use_cache)
         for position in range(int(lengths.min()), total):
             logits = read(ids[:, :position])
+            if repetition_penalty != 1.0:
+                seen = torch.zeros_like(logits, dtype=torch.bool)
+                seen.scatter_(-1, ids[:, :position].to(logits.device), True)
+                logits = penalise_repetition(logits, seen, repetition_penalty)
             if uniform is None:
                 token = greedy(logits).cpu()
             else:
-                adjusted = adjust_logits(logits, temperature, top_k, top_p)
+                adjusted = adjust_logits(logits, temperature, top_k, top_p, min_p)
                 token = sample(adjusted, uniform[:, position]).cpu()
             is_read = lengths <= position  # the whole prompt: what follows is chosen
             ids[:, position] = torch.where(is_read, token, ids[:, position])
@@ -401,22 +481,27 @@ def _check_options(
     temperature: float,
     top_k: int | None,
     top_p: float | None,
+    min_p: float | None,
+    repetition_penalty: float,
     seed: int | torch.Generator | None,
     n_beams: int | None,
 ) -> None:
     if method not in get_args(Method):
         raise ValueError(f"method must be one of {get_args(Method)}, found {method!r}.")
     given = {
-        "temperature": ("sample", temperature != 1.0),
-        "top_k": ("sample", top_k is not None),
-        "top_p": ("sample", top_p is not None),
-        "seed": ("sample", seed is not None),
-        "n_beams": ("beam", n_beams is not None),
+        "temperature": (("sample",), temperature != 1.0),
+        "top_k": (("sample",), top_k is not None),
+        "top_p": (("sample",), top_p is not None),
+        "min_p": (("sample",), min_p is not None),
+        "repetition_penalty": (("sample", "greedy"), repetition_penalty != 1.0),
+        "seed": (("sample",), seed is not None),
+        "n_beams": (("beam",), n_beams is not None),
     }
-    for name, (owner, is_given) in given.items():
-        if is_given and owner != method:
+    for name, (owners, is_given) in given.items():
+        if is_given and method not in owners:
+            owner = " or ".join(map(repr, owners))
             raise ValueError(
-                f"method must be {owner!r} where {name} is given, found {method!r}. "
+                f"method must be {owner} where {name} is given, found {method!r}. "
                 f"Leave {name} out, or change the method."
             )
     if method == "beam" and n_beams is None:

@@ -12,6 +12,8 @@ from scipy.stats import chisquare
 from transformers import (
     GPT2Config,
     GPT2LMHeadModel,
+    MinPLogitsWarper,
+    RepetitionPenaltyLogitsProcessor,
     TemperatureLogitsWarper,
     TopKLogitsWarper,
     TopPLogitsWarper,
@@ -23,9 +25,12 @@ from coursekit.lm.generation import (
     beam_search,
     generate,
     greedy,
+    keep_min_p,
     keep_top_k,
     keep_top_p,
+    penalise_repetition,
     sample,
+    tokens_seen,
 )
 from coursekit.lm.gpt import GPT, GPTConfig
 
@@ -200,13 +205,49 @@ def test_top_p_equals_transformers(logits, p):
     assert torch.equal(keep_top_p(logits, p), expected)
 
 
-@given(some_logits, st.floats(0.1, 5), st.integers(1, 15), st.floats(0.05, 1.0))
-def test_together_they_equal_transformers(logits, temperature, k, p):
+@given(some_logits, st.floats(0.001, 1.0))
+def test_min_p_equals_transformers(logits, p):
+    logits = torch.tensor([logits, logits[::-1]])
+    assert torch.equal(keep_min_p(logits, p), MinPLogitsWarper(p)(None, logits))
+
+
+@given(some_logits, st.lists(st.integers(0, 11), min_size=1, max_size=6), st.floats(0.5, 3.0))
+def test_the_penalty_equals_transformers(logits, ids, penalty):
+    ids = torch.tensor([[i % len(logits) for i in ids]])
+    logits = torch.tensor([logits])
+    seen = tokens_seen(ids, logits.shape[-1])[:, -1]
+    expected = RepetitionPenaltyLogitsProcessor(penalty)(ids, logits.clone())
+    torch.testing.assert_close(penalise_repetition(logits, seen, penalty), expected)
+
+
+def test_a_penalty_never_makes_a_seen_token_more_probable():
+    logits = torch.tensor([2.0, -1.0, 0.0, 0.5])
+    seen = torch.tensor([True, True, True, False])
+    weaker = penalise_repetition(logits, seen, 1.5)
+    assert (weaker <= logits).all() and weaker[3] == 0.5
+    # The same law with another constant: other probabilities come out.
+    law = weaker.softmax(-1)
+    other = penalise_repetition(logits - 5, seen, 1.5).softmax(-1)
+    assert (law - other).abs().sum() > 0.1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_greedy_with_a_penalty_equals_transformers(seed):
+    model = gpt2(seed)
+    expected = [theirs(model, prompt, 12, repetition_penalty=1.7)[0] for prompt in PROMPTS]
+    ours = GPT.from_transformers(model)
+    assert generate(ours, PROMPTS, 12, method="greedy", repetition_penalty=1.7) == expected
+    assert generate(ours, PROMPTS, 12, method="greedy") != expected
+
+
+@given(some_logits, st.floats(0.1, 5), st.integers(1, 15), st.floats(0.05, 1.0), st.floats(0.01, 1))
+def test_together_they_equal_transformers(logits, temperature, k, p, min_p):
     logits = torch.tensor([logits])
     expected = logits
-    for warper in (TemperatureLogitsWarper(temperature), TopKLogitsWarper(k), TopPLogitsWarper(p)):
+    warpers = (TemperatureLogitsWarper(temperature), TopKLogitsWarper(k), TopPLogitsWarper(p))
+    for warper in (*warpers, MinPLogitsWarper(min_p)):
         expected = warper(None, expected)
-    ours = adjust_logits(logits, temperature, k, p).softmax(-1)
+    ours = adjust_logits(logits, temperature, k, p, min_p).softmax(-1)
     torch.testing.assert_close(ours, expected.softmax(-1), rtol=0, atol=0)
 
 
@@ -425,6 +466,19 @@ LAW = torch.zeros(3, 4)
         (lambda: keep_top_p(LAW, 0.0), ValueError, r"top_p must be .* \(0, 1\], found 0.0"),
         (lambda: keep_top_p(LAW, 1.5), ValueError, "top_p must .*found 1.5"),
         (lambda: keep_top_p(LAW, math.nan), ValueError, "top_p must .*found nan"),
+        (lambda: keep_min_p(LAW, 0.0), ValueError, r"min_p must be .* \(0, 1\], found 0.0"),
+        (lambda: keep_min_p(LAW, math.nan), ValueError, "min_p must .*found nan"),
+        (lambda: penalise_repetition(LAW, LAW > 0, 0), ValueError, "penalty must .*found 0"),
+        (
+            lambda: penalise_repetition(LAW, torch.ones(4) > 0, 2),
+            ValueError,
+            r"seen must have the shape .*\(3, 4\), found \(4,\)",
+        ),
+        (
+            lambda: generate(MODEL, [[1]], 3, method="beam", n_beams=2, repetition_penalty=1.2),
+            ValueError,
+            "method must be 'sample' or 'greedy' where repetition_penalty",
+        ),
         (lambda: sample(LAW, torch.zeros(4)), ValueError, r"uniform must have .* found \(4,\)"),
         (lambda: sample(LAW, torch.ones(3)), ValueError, r"uniform must lie in \[0, 1\)"),
         (lambda: generate(MODEL, [], 3), ValueError, "prompts must .*found none"),
@@ -490,7 +544,9 @@ def test_bad_input_is_named(call, error, message):
 
 
 @pytest.mark.parametrize(
-    "option", [{"temperature": 0.7}, {"top_k": 5}, {"top_p": 0.9}, {"seed": 0}], ids=str
+    "option",
+    [{"temperature": 0.7}, {"top_k": 5}, {"top_p": 0.9}, {"min_p": 0.1}, {"seed": 0}],
+    ids=str,
 )
 @pytest.mark.parametrize(
     "method", [{"method": "greedy"}, {"method": "beam", "n_beams": 2}], ids=str

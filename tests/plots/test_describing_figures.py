@@ -216,6 +216,10 @@ CASES = {
         ),
         ["True: a 0.75, b 0.25", "Left: greedy.", "Sampled: a 1, b 0; 1 never", "a 0.5, b 0.5"],
     ),
+    "generation.trade_off": (
+        lambda f, k: f({"top-p": {"0.9": (0.1, 2.0), "1": (0.25, 4.0 * k)}}, "T"),
+        ["top-p: 0.9 0.10 and 2, 1 0.25 and 4."],
+    ),
     "generation.surprise_histogram": (
         lambda f, k: f(k * tensor(1.0, 1.0, 2.0), {"beam": 0.5}, "T"),
         ["true texts: 3 in all, from 1 to 2, most, 2,", "beam, 0.5"],

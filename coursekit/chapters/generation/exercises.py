@@ -262,6 +262,144 @@ top_p_probs = FunctionExercise(
 )
 
 
+def _relative(probs, p):
+    keep = probs >= p * probs.max()
+    return torch.where(keep, probs, torch.zeros_like(probs)) / probs[keep].sum()
+
+
+min_p_probs = FunctionExercise(
+    name="min_p_probs",
+    title="Min-p: the probabilities that are sampled",
+    reference=_relative,
+    inputs=lambda rng: (_probs_and_p(rng)[0], float(rng.choice([0.15, 0.4, 0.55]))),
+    edges=[
+        (torch.tensor([0.125, 0.5, 0.125, 0.25]), 0.5),  # just as probable as that is kept
+        (torch.tensor([0.3, 0.3, 0.4]), 1.0),
+        (torch.tensor([0.02, 0.03, 0.95]), 0.1),  # the best word alone
+        (torch.tensor([0.05] * 20), 0.2),  # all alike: all are kept
+    ],
+    mistakes=[
+        Mistake(
+            name="threshold for all laws alike",
+            wrong=lambda probs, p: (
+                torch.where(probs >= p, probs, torch.zeros_like(probs))
+                / probs[probs >= p].sum().clamp(min=1e-12)
+            ),
+            message="You compared each probability with p itself. The threshold is p times the "
+            "largest probability, so that it falls where the model is undecided.",
+        ),
+        Mistake(
+            name="not normalised",
+            wrong=lambda probs, p: torch.where(
+                probs >= p * probs.max(), probs, torch.zeros_like(probs)
+            ),
+            message="The right words, but their probabilities no longer sum to 1: divide by what "
+            "is left.",
+        ),
+        Mistake(
+            name="top-p",
+            wrong=lambda probs, p: _nucleus(probs, p),
+            message="That is top-p: it adds up from the most probable word down. Min-p compares "
+            "each word with the most probable one, and adds nothing up.",
+        ),
+    ],
+    hints=[
+        "What is the largest probability, and what is p times that?",
+        "Put 0 where a probability is below it, then divide by the sum.",
+    ],
+    stub="""
+        def my_min_p_probs(probs, p):
+            \"\"\"Return the law (V,) that min-p samples from, given the model's law (V,).\"\"\"
+            ...
+    """,
+    solution="""
+        def my_min_p_probs(probs, p):
+            law = probs.clone()
+            law[probs < p * probs.max()] = 0
+            return law / law.sum()
+    """,
+    insight="On logits it is one comparison: keep what is at least the largest plus log p.",
+)
+
+
+def _weaker(logits, ids, penalty):
+    found = logits.clone()
+    for i in set(ids):
+        found[i] = min(logits[i] / penalty, logits[i] * penalty)
+    return found
+
+
+penalised = FunctionExercise(
+    name="penalised",
+    title="Logits after a repetition penalty",
+    reference=_weaker,
+    inputs=lambda rng: (
+        torch.tensor(rng.permutation([2.5, 1.2, 0.7, -0.4, -1.5, -3.0])),
+        rng.permutation([0, 1, 2, 3, 4]).tolist() + rng.integers(0, 5, 3).tolist(),
+        float(rng.choice([1.2, 1.5, 2.0])),
+    ),
+    edges=[
+        (torch.tensor([1.0, -1.0, 0.5, -2.0]), [0, 1, 1], 2.0),
+        (torch.tensor([-1.0, -2.0, -4.0]), [2], 1.3),  # all are negative, as log-probabilities are
+        (torch.tensor([3.0, 2.0, -1.0]), [0, 2], 1.0),  # no penalty
+        (torch.tensor([0.0, 1.0]), [0], 5.0),
+    ],
+    mistakes=[
+        Mistake(
+            name="divided whatever the sign",
+            wrong=lambda logits, ids, penalty: torch.stack(
+                [z / penalty if i in ids else z for i, z in enumerate(logits)]
+            ),
+            message="You divided negative logits, too: -2 became -1, so a repeated word got more "
+            "probable. Multiply where the logit is negative.",
+        ),
+        Mistake(
+            name="multiplied whatever the sign",
+            wrong=lambda logits, ids, penalty: torch.stack(
+                [z * penalty if i in ids else z for i, z in enumerate(logits)]
+            ),
+            message="You multiplied positive logits, too, and made repeated words more probable. "
+            "Divide where the logit is positive.",
+        ),
+        Mistake(
+            name="once for each occurrence",
+            wrong=lambda logits, ids, penalty: torch.stack(
+                [
+                    z / penalty ** ids.count(i) if z > 0 else z * penalty ** ids.count(i)
+                    for i, z in enumerate(logits)
+                ]
+            ),
+            message="You penalised a word once for each time it occurred. The rule asks only "
+            "whether it occurred.",
+        ),
+        Mistake(
+            name="all words",
+            wrong=lambda logits, ids, penalty: torch.where(
+                logits > 0, logits / penalty, logits * penalty
+            ),
+            message="You penalised every word. Only those that the text has already are meant.",
+        ),
+    ],
+    hints=[
+        "Dividing moves a number towards zero: down if it is positive, and if it is negative?",
+        "For each word that has occurred: `z / penalty if z > 0 else z * penalty`.",
+    ],
+    stub="""
+        def my_penalised(logits, ids, penalty):
+            \"\"\"Return logits (V,), those of the words in the list ids made smaller.\"\"\"
+            ...
+    """,
+    solution="""
+        def my_penalised(logits, ids, penalty):
+            found = logits.clone()
+            for i in set(ids):
+                found[i] = logits[i] / penalty if logits[i] > 0 else logits[i] * penalty
+            return found
+    """,
+    insight="The paper that introduced it has the division alone; libraries look at the sign.",
+)
+
+
 def _beam_step(totals, log_probs):
     rows, words = log_probs.shape
     pairs = [(r, w) for r in range(rows) for w in range(words)]

@@ -95,6 +95,42 @@ def law_grid(words: Sequence[str], truth: Tensor, bent: Mapping[str, Tensor], ti
     return figure
 
 
+def trade_off(curves: Mapping[str, Mapping[str, tuple[float, float]]], title: str) -> Axes:
+    """Draw for several rules, each at several settings, its slips against its distance.
+
+    Args:
+        curves: For each rule, by the name of a setting, its distance from the truth and its slips,
+            the forbidden words in 1,000; at most four rules.
+        title: Title of the figure.
+
+    Raises:
+        ValueError: There are no rules, or more than four.
+    """
+    if not 0 < len(curves) <= 4:
+        raise ValueError(f"curves must have one to four rules, found {len(curves)}.")
+    ax = new_axes(9.5, 5.6)
+    looks = zip(("blue", "orange", "green", "vermillion"), ("o-", "s--", "^-", "D--"), strict=True)
+    told = []
+    with style():
+        for (rule, points), (color, mark) in zip(curves.items(), looks, strict=False):
+            distance, slips = zip(*points.values(), strict=True)
+            ax.plot(distance, slips, mark, color=COLORS[color], label=rule)
+            for (setting, xy), up in zip(points.items(), (True, False) * len(points), strict=False):
+                shift = (0, 8 if up else -18)
+                ax.annotate(setting, xy, shift, textcoords="offset points", ha="center", size=10)
+            each = ", ".join(f"{name} {x:.2f} and {y:.2g}" for name, (x, y) in points.items())
+            told.append(f"{rule}: {each}.")
+        ax.set_yscale("symlog", linthresh=0.1)
+        ax.set(xlabel="distance from the truth (total variation)", ylabel="slips in 1,000 words")
+        ax.set_xlim(left=0)
+        ax.set_ylim(bottom=-0.02)
+        ax.margins(y=0.1)
+        ax.legend(loc="upper right")
+        ax.set_title(title)
+    describe(ax, f"Distance from the truth and slips in 1,000 words. {' '.join(told)}")
+    return ax
+
+
 def surprise_histogram(surprise: Tensor, marks: Mapping[str, float], title: str) -> Axes:
     """Draw how surprising whole texts are, and where single texts fall.
 

@@ -13,6 +13,7 @@ from coursekit.chapters.generation.figures import (
     panels_against_temperature,
     report_matrix,
     surprise_histogram,
+    trade_off,
 )
 
 WORDS = ["a", "b", "c", "d"]
@@ -132,3 +133,16 @@ def test_panels_against_temperature_draw_each_curve_and_mark_the_fitted():
 def test_panels_against_temperature_need_a_value_for_each_temperature():
     with pytest.raises(ValueError, match="must have 2 values, one for each temperature, found 1"):
         panels_against_temperature([1.0, 2.0], {"NLL": [1.0]}, 1.0, "wrong")
+
+
+def test_trade_off_draws_each_rule_at_each_setting():
+    ax = trade_off({"top-p": {"0.9": (0.1, 2.0), "1": (0.2, 4.0)}, "min-p": {"0.1": (0.1, 1)}}, "T")
+    assert list(ax.lines[0].get_xdata()) == [0.1, 0.2]
+    assert list(ax.lines[0].get_ydata()) == [2.0, 4.0]
+    assert [text.get_text() for text in ax.texts] == ["0.9", "1", "0.1"]
+    assert legend(ax) == ["top-p", "min-p"]
+
+
+def test_trade_off_needs_one_to_four_rules():
+    with pytest.raises(ValueError, match="one to four rules, found 0"):
+        trade_off({}, "wrong")

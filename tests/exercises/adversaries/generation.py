@@ -26,6 +26,12 @@ def nucleus_by_heap(probs, p):
     return torch.tensor([x / total for x in law])
 
 
+def weakened(logits, ids, penalty):
+    where = torch.tensor(sorted(set(ids)), dtype=torch.int64)
+    some = logits[where]
+    return logits.index_copy(0, where, torch.where(some < 0, some * penalty, some / penalty))
+
+
 def ranked(totals, log_probs):
     pairs = [(r, w) for r in range(len(totals)) for w in range(log_probs.shape[1])]
     return sorted(pairs, key=lambda rw: float(totals[rw[0]] + log_probs[rw]), reverse=True)
@@ -89,6 +95,40 @@ WRONG = {
         ),
         "never all": lambda q, p: nucleus(q, min(p, 0.9)),
         "least probable first": lambda q, p: (k := q * (q <= q.median())) / k.sum(),
+    },
+    "min_p_probs": {
+        "strictly above": lambda q, p: (k := q * (q > p * q.max())) / k.sum(),
+        "softmax": lambda q, p: q.masked_fill(q < p * q.max(), -math.inf).softmax(0),
+        "share of the smallest": lambda q, p: (k := q * (q * p >= q.min())) / k.sum(),
+        "distance from the best": lambda q, p: (k := q * (q >= q.max() - p)) / k.sum(),
+        "one minus p": lambda q, p: (k := q * (q >= (1 - p) * q.max())) / k.sum(),
+        "even": lambda q, p: (k := (q >= p * q.max()).double()) / k.sum(),
+        "of the mean": lambda q, p: (k := q * (q >= p * q.mean())) / k.sum(),
+        "at least two": lambda q, p: (
+            (k := q * (q >= torch.minimum(p * q.max(), q.sort().values[-2]))) / k.sum()
+        ),
+    },
+    "penalised": {
+        "subtracted": lambda z, ids, t: torch.stack(
+            [x - t if i in ids else x for i, x in enumerate(z)]
+        ),
+        "upside down": lambda z, ids, t: torch.stack(
+            [(x * t if x > 0 else x / t) if i in ids else x for i, x in enumerate(z)]
+        ),
+        "absolute": lambda z, ids, t: torch.stack(
+            [abs(x) / t if i in ids else x for i, x in enumerate(z)]
+        ),
+        "last word only": lambda z, ids, t: weakened(z, ids[-1:], t),
+        "first word only": lambda z, ids, t: weakened(z, ids[:1], t),
+        "new words": lambda z, ids, t: weakened(z, [i for i in range(len(z)) if i not in ids], t),
+        "squared": lambda z, ids, t: weakened(z, ids, t * t),
+        "nothing": lambda z, ids, t: z,
+        "forbidden": lambda z, ids, t: torch.stack(
+            [torch.full_like(x, -1e9) if i in ids else x for i, x in enumerate(z)]
+        ),
+        "positive ones alone": lambda z, ids, t: torch.stack(
+            [x / t if i in ids and x > 0 else x for i, x in enumerate(z)]
+        ),
     },
     "beam_step": {
         "word before row": lambda s, x: [[w, r] for r, w in beams(s, x)],
@@ -168,6 +208,29 @@ RIGHT = {
         ),
         "logits": lambda q, p: q.log().masked_fill(nucleus(q, p) == 0, -math.inf).softmax(0),
         "list": (lambda q, p: nucleus_by_heap(q, p).tolist(), "found a list"),
+    },
+    "min_p_probs": {
+        "loop": lambda q, p: (
+            torch.tensor([float(x) if x >= p * max(q) else 0.0 for x in q])
+            / sum(float(x) for x in q if x >= p * max(q))
+        ),
+        "numpy": lambda q, p: (
+            (k := np.where(q.numpy() >= p * q.numpy().max(), q.numpy(), 0)) / k.sum()
+        ),
+        "logits": lambda q, p: q.log().masked_fill(q < p * q.max(), -math.inf).softmax(0),
+        "multiplied": lambda q, p: (k := q * (q >= p * q.amax())) / k.sum(),
+    },
+    "penalised": {
+        "loop": lambda z, ids, t: torch.stack(
+            [(x / t if x > 0 else x * t) if i in ids else x for i, x in enumerate(z)]
+        ),
+        "minimum": lambda z, ids, t: torch.where(
+            torch.isin(torch.arange(len(z)), torch.tensor(ids)), torch.minimum(z / t, z * t), z
+        ),
+        "numpy": lambda z, ids, t: np.where(
+            np.isin(np.arange(len(z)), ids), np.where(z > 0, z / t, z * t), z
+        ),
+        "index": lambda z, ids, t: weakened(z, ids, t),
     },
     "beam_step": {
         "sorted": beams,
