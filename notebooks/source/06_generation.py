@@ -1630,6 +1630,7 @@ MEASURES = {
 }
 
 
+# %%
 def measured(form):
     """Of each measure the interval of each rule, over the openings."""
     return {
@@ -1663,8 +1664,8 @@ for form, found in by_format.items():
 
 # %%
 for rule in study.RULES:
-    text = kept[rule, "chat", few[0]]
-    print(f"{rule}: {few[0]}|{lm.tokenizer.decode(text.ids)!r}\n")
+    text = kept[rule, "chat", few[3]]
+    print(f"{rule}: {few[3]}|{lm.tokenizer.decode(text.ids)!r}\n")
 
 
 # %%
