@@ -639,6 +639,10 @@ plots.temperature_slider(logits.flatten(0, 1).cpu(), targets.flatten().cpu())
 # - S. Kadavath et al., *Language models (mostly) know what they know*, arXiv:2207.05221, 2022.
 # - A. T. Kalai, S. S. Vempala, *Calibrated language models must hallucinate*, STOC 2024.
 # - L. Ben Allal et al., *SmolLM2: when Smol goes big*, arXiv:2502.02737, 2025.
+# - P. Nakkiran et al., *Trained on tokens, calibrated on concepts: the emergence of semantic
+#   calibration in LLMs*, arXiv:2511.04869, 2025: base models are well calibrated about the meaning
+#   of their answers too; instruction tuning by reinforcement learning breaks this, and so does a
+#   chain of thought.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## And you?

@@ -1034,6 +1034,10 @@ widget.prompt_explorer(lm, few[:12])
 #   2018.
 # - A. Talmor, J. Herzig, N. Lourie, J. Berant, *CommonsenseQA: a question answering challenge targeting
 #   commonsense knowledge*, NAACL 2019.
+# - F. M. Molfese et al., *Right answer, wrong score: uncovering the inconsistencies of LLM
+#   evaluation in multiple-choice question answering*, Findings of ACL 2025: the usual ways to read
+#   a choice off a written reply often count a model below what it can do, and language models that
+#   read it off make systematic errors.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## And you?

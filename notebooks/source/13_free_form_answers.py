@@ -1054,6 +1054,9 @@ plots.show(
 #   K. Tian et al., *Just ask for calibration*, EMNLP 2023.
 # - X. Wang et al., *Self-consistency improves chain of thought reasoning in language models*, ICLR
 #   2023.
+# - L. H. McCabe et al., *Estimating semantic alphabet size for LLM uncertainty quantification*,
+#   arXiv:2509.14478, 2025: from few samples the semantic entropy comes out too low, and a
+#   correction for the meanings not sampled yet makes it more accurate.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## And you?

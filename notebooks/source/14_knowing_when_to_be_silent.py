@@ -764,6 +764,10 @@ widget.abstention_explorer(sure, right)
 #   predictive algorithms to achieve risk control*, arXiv:2110.01052, 2021 (fixed-sequence testing).
 # - V. Quach et al., *Conformal language modeling*, ICLR 2024: sets of sampled answers, with a rule for
 #   when to stop sampling.
+# - Q. Wang, Y. Fan, X. E. Wang, *SAFER: risk-constrained sample-then-filter in large language
+#   models*, arXiv:2510.10193, 2025: sampling may never find a right answer, so a Clopper-Pearson
+#   bound first says how many samples are enough, or to abstain; conformal risk control then filters
+#   them, and both limits held on three sets of questions.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## And you?

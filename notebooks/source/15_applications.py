@@ -1068,6 +1068,10 @@ widget.task_explorer(tasks)
 # - Ú. Hébert-Johnson et al., *Multicalibration: calibration for the (computationally-identifiable)
 #   masses*, ICML 2018.
 # - Z. Jiang et al., *How can we know when language models know?*, TACL 2021.
+# - E. Zhou et al., *Beyond the final layer: intermediate representations for better multilingual
+#   calibration in large language models*, arXiv:2510.03136, 2025: in over 100 languages and six
+#   families of models, calibration was worse outside English, and late middle layers gave a better
+#   calibrated confidence than the last layer.
 
 # %% tags=["nbval-ignore-output"]
 from coursekit.chapters import progress

@@ -738,6 +738,9 @@ expect("your reports and those of the checker, farthest apart", diagnosis.farthe
 # - P. Liang et al., *Holistic evaluation of language models*, arXiv:2211.09110, 2022.
 # - H. Zhang, J. Da, D. Lee et al., *A careful examination of large language model performance on grade
 #   school arithmetic*, NeurIPS 2024: a fresh twin of a public test.
+# - S. Bowyer, L. Aitchison, D. R. Ivanova, *Position: don't use the CLT in LLM evals with fewer
+#   than a few hundred datapoints*, ICML 2025: on small benchmarks, error bars by the central limit
+#   theorem (CLT) were usually far too short.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## And you?
