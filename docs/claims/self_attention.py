@@ -243,6 +243,8 @@ def needed_to_repeat(seed: int, **of_lists: int) -> tuple[bool, str]:
     stands=(
         "Head (16, 0) is the worst of all 270 on the first lists",
         "**Whoever searches among many must try again on new data.**",
+        "six may cost nothing",
+        "eight lists are too few for them",
     ),
     refuted_by="another head that costs most, an interval of (16, 0) on eight new lists that holds "
     "0, or none of the ten whose interval does",
