@@ -35,6 +35,15 @@ def test_every_claim_stands_in_its_notebook(chapter):
     assert [words for words in ledger_of(chapter).excerpts if plain(words) not in prose] == []
 
 
+def test_the_readme_counts_the_variations_and_names_the_notebooks_without_a_ledger():
+    said = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    tried = sum(len(found) for chapter in CHAPTERS for found in stored(chapter).values())
+    assert f"was tried under variations, in all {tried:,}, and" in said
+    numbers = {path.name[:2] for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")}
+    assert numbers - set(chapters()) == {"13", "15", "16"}
+    assert "notebooks 00 to 12, 14 and 17 to 20" in said
+
+
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_every_claim_was_tried_and_stands(chapter):
     ledger, results = ledger_of(chapter), stored(chapter)
