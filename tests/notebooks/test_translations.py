@@ -61,6 +61,14 @@ def catalogue(request):
     return messages.read(request.param.stem)
 
 
+def test_every_notebook_is_translated():
+    assert TRANSLATED == build.sources([])
+
+
+def test_every_message_is_translated(catalogue):
+    assert [english for english, chinese in catalogue.items() if not chinese] == []
+
+
 def test_no_translation_is_missing_or_stale(source):
     english = build.unexecuted(source)
     translated = translations.read(translations.translation_path(source, "zh"))
