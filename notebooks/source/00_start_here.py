@@ -479,8 +479,8 @@ for way, (sure, is_right) in machine.items():
 
 # %% [markdown]
 # Asked either way, SmolLM2 is right hardly more often than a coin, and about 80 % sure. On the capitals it
-# was right in 80 % and 91 % sure: here the accuracy falls by a quarter, the confidence by a tenth. Are you
-# closer to the dashed line? Then you know something that this model does not: how much you know.
+# was right in 80 % and 91 % sure: here the accuracy is lower by some 25 points, the confidence by some 10.
+# Are you closer to the dashed line? Then you know something that this model does not: how much you know.
 
 # %% [markdown]
 # What will we do about it? First build such a model, to see where its probabilities come from (Part
