@@ -105,7 +105,7 @@ def keep_min_p(logits: Tensor, p: float) -> Tensor:
         outputs.
 
     Example:
-        >>> keep_min_p(torch.tensor([0.1, 0.6, 0.3]).log(), 0.5).softmax(dim=-1)
+        >>> keep_min_p(torch.tensor([0.1, 0.6, 0.3]).log(), 0.4).softmax(dim=-1)
         tensor([0.0000, 0.6667, 0.3333])
     """
     if not 0 < p <= 1:
