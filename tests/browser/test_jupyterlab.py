@@ -15,7 +15,7 @@ def test_the_first_notebook(notebook):
     notebook.run_all()
 
     # Answer the quiz, and see one's own diagram. At first nothing is chosen.
-    quiz = notebook.cell("ConfidenceQuiz(questions)")
+    quiz = notebook.cell("QuestionRounds(bank)")
     result = quiz.locator("img[alt^='Your 10 answers; ']")
     assert quiz.get_by_role("radio").count() == 2 * TEN
     assert result.count() == 0
@@ -29,9 +29,10 @@ def test_the_first_notebook(notebook):
     assert "You answered 10 of 10 questions." in quiz.inner_text()
     notebook.until(lambda: "You were 75% sure on average" in quiz.inner_text())
 
-    # One who comes back finds the answers again.
-    quiz = notebook.rerun("ConfidenceQuiz(questions)")
-    quiz.locator("img[alt^='Your 10 answers; ']").wait_for()
+    # One who comes back finds the next round, and what the answers so far say together.
+    quiz = notebook.rerun("QuestionRounds(bank)")
+    quiz.get_by_text("Round 2 of 10").wait_for()
+    quiz.get_by_text("All 10 answers so far").wait_for()
 
     # Solve an exercise, wrongly at first.
     check = "exercises.calibrated_or_accurate.check"
