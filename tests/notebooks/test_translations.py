@@ -10,6 +10,7 @@ from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 
+import nbformat
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -62,7 +63,7 @@ def catalogue(request):
 
 
 def test_every_notebook_is_translated():
-    assert TRANSLATED == build.sources([])
+    assert build.sources([]) == TRANSLATED
 
 
 def test_every_message_is_translated(catalogue):
@@ -74,6 +75,16 @@ def test_no_translation_is_missing_or_stale(source):
     translated = translations.read(translations.translation_path(source, "zh"))
     assert [cell.source for cell in translations.missing(english, translated)] == []
     assert translations.left_over(english, translated) == []
+
+
+def test_the_notebook_is_built_of_them_and_ran_in_its_language(source):
+    assert build.differences(source, "zh") == []
+    cells = nbformat.read(build.notebook_path(source, "zh"), as_version=4).cells
+    code = [cell for cell in cells if cell.cell_type == "code" and cell.source.strip()]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    outputs = [output for cell in code for output in cell.outputs]
+    assert not [output for output in outputs if output.output_type == "error"]
+    assert "还没有作答" in "".join(output.get("text", "") for output in outputs)
 
 
 def test_a_changed_cell_loses_its_translation(source, tmp_path):
