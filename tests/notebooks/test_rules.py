@@ -19,7 +19,7 @@ MACHINE_DEPENDENT = re.compile(
     r"/tmp/|/home/|/root/|/Users/|[A-Z]:\\|\b0x[0-9a-f]{6,}|\b20\d\d-\d\d-\d\d\b"
 )
 
-sys.path.append(str(ROOT / "notebooks"))
+sys.path.insert(0, str(ROOT / "notebooks"))
 import build  # noqa: E402 (it stands in that folder)
 
 

@@ -14,7 +14,7 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT / "notebooks"))
+sys.path.insert(0, str(ROOT / "notebooks"))
 import build  # noqa: E402 (they stand in that folder)
 import messages  # noqa: E402
 import translations  # noqa: E402
