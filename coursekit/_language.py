@@ -123,9 +123,11 @@ def _forms(language: str) -> list[tuple[str, re.Pattern[str]]]:
 
 def _form(message: str) -> re.Pattern[str]:
     literal, *rest = FIELD.split(message)
-    pieces = [re.escape(literal)]
+    pieces, seen = [re.escape(literal)], set[str]()
     for name, literal in zip(rest[::2], rest[1::2], strict=True):
-        pieces += [f"(?P<{name}>.+)", re.escape(literal)]
+        # Where a field stands again, its value does.
+        pieces += [f"(?P={name})" if name in seen else f"(?P<{name}>.+)", re.escape(literal)]
+        seen.add(name)
     return re.compile("".join(pieces), re.DOTALL)
 
 
@@ -156,7 +158,7 @@ def wrapped(text: str, width: int, indent: str = "") -> str:
         >>> wrapped("校准与置信度", width=8)
         '校准与置\n信度'
     """
-    if text.isascii() or not any(map(_is_wide, text)):
+    if not any(map(_is_wide, text)):
         return textwrap.fill(text, width, subsequent_indent=indent, break_long_words=False)
     lines, line = [], ""
     for piece in _pieces(text):

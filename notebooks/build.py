@@ -23,12 +23,14 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from tqdm import tqdm
 
+from coursekit._language import LANGUAGES
+
 FOLDER = Path(__file__).resolve().parent
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 CELL_TIMEOUT_S = 3600  # a busy machine may take its time
 #: A cell that a learner moves, or that shows what they did: its output is theirs alone.
 INTERACTIVE = re.compile(
-    r"\bwidget\.(\w+_explorer|forecaster_dial|ConfidenceQuiz)\("
+    r"\bwidget\.(\w+_explorer|forecaster_dial|QuestionRounds)\("
     r"|\bplots\.(temperature_slider|my_predictions)\("
 )
 
@@ -153,8 +155,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("prefix", nargs="*", help="which notebooks, as 00 or 11_next; default all")
     parser.add_argument("--check", action="store_true", help="build nothing, report differences")
-    languages = ("en", *translations.LANGUAGES)
-    parser.add_argument("--language", choices=languages, default="en", help="default: en")
+    parser.add_argument("--language", choices=LANGUAGES, default="en", help="default: en")
     options = parser.parse_args(arguments)
     chosen = sources(options.prefix)
 

@@ -20,10 +20,10 @@ import sys
 from pathlib import Path
 
 import nbformat
-import translations
 from build import INTERACTIVE, sources, unexecuted
 from nbformat import NotebookNode
 
+from coursekit._language import LANGUAGES
 from coursekit.chapters import exercises_of, modules, title_of
 from coursekit.exercises.engine import ChoiceExercise, Exercise, answer_name
 
@@ -222,8 +222,7 @@ def main(arguments: list[str]) -> int:
         type=int,
         help="of the inputs that students do not know; by default drawn anew for each assignment",
     )
-    languages = ("en", *translations.LANGUAGES)
-    parser.add_argument("--language", choices=languages, default="en", help="default: en")
+    parser.add_argument("--language", choices=LANGUAGES, default="en", help="default: en")
     options = parser.parse_args(arguments)
     folder = options.folder.resolve()
     chosen = sources(options.prefix)

@@ -19,7 +19,6 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-LANGUAGES = {"zh": "简体中文"}
 #: What marks a cell in a translation: `<!-- 0f5a31c2d4e6 -->`, alone on its line.
 MARK = re.compile(r"^<!-- ([0-9a-f]{12}(?:-\d+)?) -->\n", re.MULTILINE)
 #: The target of a link of Markdown, as in `[text](target)`.
@@ -113,7 +112,8 @@ def _with_links_from_below(text: str, there: set[str]) -> str:
 def missing_sections(page: Path) -> dict[str, str]:
     """The sections of a translated page of `docs` that it lacks, by their ids."""
     english = sections((DOCS / page.name).read_text(encoding="utf-8"))
-    return {id: text for id, text in english.items() if id not in read(page)}
+    translated = read(page)
+    return {id: text for id, text in english.items() if id not in translated}
 
 
 def main(prefixes: list[str]) -> int:

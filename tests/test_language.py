@@ -83,10 +83,13 @@ def test_a_filled_text_gets_the_message_that_says_most(monkeypatch):
         "{name} falls": "{name} 下降",
         "{name}: the ECE falls": "{name}：ECE 下降",
         "{name}": "?",
+        "{a} against {b}, then {a}": "{a} 对 {b}，再 {a}",
     }
     monkeypatch.setattr(_language, "_catalogue", lambda language: known)
     _language._forms.cache_clear()
     assert tr_filled("seed 3: the ECE falls") == "seed 3：ECE 下降"
     assert tr_filled("the NLL falls") == "the NLL 下降"
+    assert tr_filled("raw against chat, then raw") == "raw 对 chat，再 raw"
+    assert tr_filled("raw against chat, then PMI") == "raw against chat, then PMI"
     assert tr_filled("nothing of the kind") == "nothing of the kind"
     _language._forms.cache_clear()

@@ -267,14 +267,11 @@ def extended_rotary(
         raise ValueError(f"factor must be a finite number of at least 1, found {factor}.")
     if as_count(width, "width", least=4) % 2:
         raise ValueError(f"width must be even, found {width}. Coordinates come in pairs.")
-    pair = torch.arange(width // 2)
     if scheme == "ntk":
-        base = base * factor ** (width / (width - 2))
-    angle = 1.0 / base ** (2 * pair / width)
+        return _frequencies(width, base * factor ** (width / (width - 2))), 1.0
+    angle = _frequencies(width, base)
     if scheme == "interpolation":
         return angle / factor, 1.0
-    if scheme == "ntk":
-        return angle, 1.0
 
     def with_turns(turns: float) -> float:
         """Return the number of the pair, not a whole one, that turns so often in training."""
@@ -282,6 +279,7 @@ def extended_rotary(
         return width * math.log(tokens) / (2 * math.log(base))
 
     often, once = max(math.floor(with_turns(32)), 0), min(math.ceil(with_turns(1)), width - 1)
+    pair = torch.arange(width // 2)
     slowed = ((pair - often) / max(once - often, 0.001)).clamp(0, 1)
     return angle * (1 - slowed) + angle / factor * slowed, 0.1 * math.log(factor) + 1
 
@@ -290,8 +288,18 @@ def _angles(positions: Tensor, width: int, base: float) -> Tensor:
     """Return position times frequency, `(T, width / 2)`."""
     if as_count(width, "width") % 2:
         raise ValueError(f"width must be even, found {width}. Coordinates come in pairs.")
-    exponent = torch.arange(0, width, 2, dtype=positions.dtype, device=positions.device) / width
-    return positions[:, None] * (1.0 / base**exponent)
+    return positions[:, None] * _frequencies(width, base, positions.dtype, positions.device)
+
+
+def _frequencies(
+    width: int,
+    base: float,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | None = None,
+) -> Tensor:
+    """Return by how much each pair of coordinates turns a token, `(width / 2,)`."""
+    exponent = torch.arange(0, width, 2, dtype=dtype, device=device) / width
+    return 1.0 / base**exponent
 
 
 def _positions(length: int, device: torch.device | str | None = None) -> Tensor:

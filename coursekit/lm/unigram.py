@@ -107,8 +107,9 @@ class UnigramLM:
         Raises:
             TypeError, ValueError: As `segment`.
         """
-        whole = self.log_likelihood(word)
-        before = self._forward(word)
+        before = self._forward(_as_word(word))
+        whole = before[-1]
+        self._require_spelled(word, whole)
         after = [_NEVER] * len(word) + [0.0]
         counts = dict[str, float]()
         for end in range(len(word), 0, -1):  # whatever leads from `end` to the end is summed by now

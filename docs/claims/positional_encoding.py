@@ -500,6 +500,14 @@ def _guess(model: GPT, angles: Tensor, ids: Tensor, sharper: float = 1.0) -> Ten
     return best
 
 
+def _right_after_jump(model: GPT, jump: Tensor) -> float:
+    """Return the share right on *two back* when each hand (H,) jumps by so many places half way."""
+    ids = torch.randint(12, (512, 16), generator=torch.Generator().manual_seed(100))
+    place = torch.arange(16)[:, None]
+    guess = _guess(model, (place + jump * (place >= 8)) * _frequencies(model), ids)
+    return (guess[:, 10:] == ids[:, 8:-2]).double().mean().item()
+
+
 @LEDGER.measured(
     "One hand ruins *two back*: the fastest of those that do not come round in training. A jump of "
     "it alone does, a jump of any other alone does not.",
@@ -517,12 +525,8 @@ def _guess(model: GPT, angles: Tensor, ids: Tensor, sharper: float = 1.0) -> Ten
 )
 def one_hand_is_guilty(seed: int, gap: int = 48, **options: int) -> tuple[bool, str]:
     model = _trained("rotary", "two back", seed, **options)
-    ids = torch.randint(12, (512, 16), generator=torch.Generator().manual_seed(100))
-    frequency, place, found = _frequencies(model), torch.arange(16)[:, None], []
-    for hand in range(len(frequency)):
-        jump = gap * (torch.arange(len(frequency)) == hand)
-        guess = _guess(model, (place + jump * (place >= 8)) * frequency, ids)
-        found.append((guess[:, 10:] == ids[:, 8:-2]).double().mean().item())
+    hands = torch.eye(len(_frequencies(model)))
+    found = [_right_after_jump(model, gap * hand) for hand in hands]
     held = found[1] < 0.5 and min(found[:1] + found[2:]) > 0.9
     return held, "right with a jump of one hand: " + ", ".join(f"{share:.2f}" for share in found)
 
@@ -541,13 +545,10 @@ def one_hand_is_guilty(seed: int, gap: int = 48, **options: int) -> tuple[bool, 
 )
 def a_full_circle_is_harmless(seed: int, circles: int = 1, **options: int) -> tuple[bool, str]:
     model = _trained("rotary", "two back", seed, **options)
-    ids = torch.randint(12, (512, 16), generator=torch.Generator().manual_seed(100))
-    frequency, place = _frequencies(model), torch.arange(16)[:, None]
-    hand, found = torch.arange(len(frequency)) == 1, []
-    for turns in (circles - 0.25, circles):
-        jump = round(math.tau * turns / frequency[1].item()) * hand
-        guess = _guess(model, (place + jump * (place >= 8)) * frequency, ids)
-        found.append((guess[:, 10:] == ids[:, 8:-2]).double().mean().item())
+    frequency = _frequencies(model)
+    circle, hand = math.tau / frequency[1].item(), torch.arange(len(frequency)) == 1
+    jumps = [round(circle * turns) for turns in (circles - 0.25, circles)]
+    found = [_right_after_jump(model, jump * hand) for jump in jumps]
     held = found[0] < 0.5 and found[1] > 0.9
     return held, f"right {found[0]:.2f} short of it, {found[1]:.2f} at a full circle"
 

@@ -200,17 +200,24 @@ def _silenced(heads: Sequence[tuple[int, int]]) -> Iterator[None]:
 
 
 @torch.inference_mode()
-def _second_copy(ids: Tensor, heads: Sequence[tuple[int, int]]) -> float:
-    """Return the mean loss on the second copy of each list (N, L), in nats a token."""
+def _second_copies(ids: Tensor, heads: Sequence[tuple[int, int]]) -> Tensor:
+    """Return the mean loss on the second copy of each list (N, L), in nats a token, (N,)."""
     twice, length = torch.cat([ids, ids], dim=1), ids.shape[1]
     with _silenced(heads):
         log_probs = lm().model(twice).logits[:, :-1].log_softmax(dim=-1)
-    return -log_probs.gather(-1, twice[:, 1:, None])[:, length:].mean().item()
+    return -log_probs.gather(-1, twice[:, 1:, None])[:, length:, 0].mean(dim=1)
 
 
-def _lists(seed: int, length: int = 25, low: int = 1000, high: int = 20000) -> Tensor:
+def _second_copy(ids: Tensor, heads: Sequence[tuple[int, int]]) -> float:
+    """Return the same for all lists together."""
+    return _second_copies(ids, heads).mean().item()
+
+
+def _lists(
+    seed: int, length: int = 25, low: int = 1000, high: int = 20000, n_lists: int = 4
+) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
-    return torch.randint(low, high, (4, length), generator=generator)
+    return torch.randint(low, high, (n_lists, length), generator=generator)
 
 
 _LISTS = {f"seed {seed}": {"seed": seed} for seed in range(1, 5)} | {
@@ -257,26 +264,14 @@ def needed_to_repeat(seed: int, **of_lists: int) -> tuple[bool, str]:
     quick=IN_NOTEBOOK,
 )
 def screened_and_tried_again(seeds: tuple[int, int]) -> tuple[bool, str]:
-    def two_copies(n_lists: int, seed: int) -> Tensor:
-        generator = torch.Generator().manual_seed(seed)
-        return torch.randint(1000, 20000, (n_lists, 16), generator=generator).repeat(1, 2)
-
-    @torch.inference_mode()
-    def loss(heads: Sequence[tuple[int, int]], ids: Tensor) -> Tensor:
-        with _silenced(heads):
-            logits = lm().model(ids).logits[:, 16:-1]
-        return F.cross_entropy(logits.mT, ids[:, 17:], reduction="none").mean(dim=1)
-
-    first, fresh = two_copies(2, seeds[0]), two_copies(8, seeds[1])
-    costs = (losses_without_each_head(lm(), first, start=17) - loss([], first)).mean(dim=-1)
+    first, fresh = (_lists(seed, 16, n_lists=n) for seed, n in zip(seeds, (2, 8), strict=True))
+    without = losses_without_each_head(lm(), first.repeat(1, 2), start=17)
+    costs = (without - _second_copies(first, [])).mean(dim=-1)
     worst = [divmod(i, 9) for i in costs.flatten().topk(10).indices.tolist()]
-    whole = loss([], fresh)
-    again = {
-        head: cal.bootstrap_interval(
-            torch.mean, loss([head], fresh) - whole, level=0.995, method="t"
-        )
-        for head in worst
-    }
+    whole, again = _second_copies(fresh, []), {}
+    for head in worst:
+        more = _second_copies(fresh, [head]) - whole
+        again[head] = cal.bootstrap_interval(torch.mean, more, level=0.995, method="t")
     unsure = sum(cost.low < 0 for cost in again.values())
     held = worst[0] == (16, 0) and again[16, 0].low > 0 and unsure >= 1
     found = f"{worst[0]} costs most, on new lists {again[worst[0]]:.1f}"
