@@ -90,6 +90,12 @@ def test_cells_that_may_change_are_not_compared(notebook):
             assert "nbval-ignore-output" in cell.metadata.get("tags", []), cell.source
 
 
+def test_the_builder_knows_every_widget(notebook):
+    for cell in code_cells(notebook):
+        if not cell.outputs and re.search(r"^widget\.", cell.source, re.M):
+            assert build.INTERACTIVE.search(cell.source), cell.source
+
+
 def test_every_figure_has_alt_text(notebook):
     figures = [o for o in outputs(notebook) if "image/png" in o.get("data", {})]
     for figure in figures:
