@@ -343,6 +343,7 @@ penalised = FunctionExercise(
         (torch.tensor([-1.0, -2.0, -4.0]), [2], 1.3),  # all are negative, as log-probabilities are
         (torch.tensor([3.0, 2.0, -1.0]), [0, 2], 1.0),  # no penalty
         (torch.tensor([0.0, 1.0]), [0], 5.0),
+        (torch.tensor([0.1, -0.1, 0.02, -0.02]), [0, 1, 2, 3], 2.0),  # close to where signs change
     ],
     mistakes=[
         Mistake(

@@ -129,6 +129,12 @@ WRONG = {
         "positive ones alone": lambda z, ids, t: torch.stack(
             [x / t if i in ids and x > 0 else x for i, x in enumerate(z)]
         ),
+        "border above zero": lambda z, ids, t: torch.stack(
+            [(x / t if x > 0.4 else x * t) if i in ids else x for i, x in enumerate(z)]
+        ),
+        "border below zero": lambda z, ids, t: torch.stack(
+            [(x / t if x > -0.3 else x * t) if i in ids else x for i, x in enumerate(z)]
+        ),
     },
     "beam_step": {
         "word before row": lambda s, x: [[w, r] for r, w in beams(s, x)],
