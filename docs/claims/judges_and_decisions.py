@@ -207,14 +207,17 @@ def _tried_weights(kind: tuple[float, float, float], n: int, seed: int) -> float
 
 # A model as the judge
 
+
+def _asked(q: str, a: str, b: str, letters: str) -> str:
+    first, second = sorted(letters)
+    return f"{llm.lettered(q, [a, b], letters)}\nWhich answer is right, {first} or {second}?"
+
+
 FORMS = {
     "raw text": lambda q, a, b, ab: llm.few_shot_prompts([llm.lettered(q, [a, b], ab)])[0],
-    "chat": lambda q, a, b, ab: llm.Chat(
-        f"{llm.lettered(q, [a, b], ab)}\nWhich answer is right, A or B?"
-    ),
+    "chat": lambda q, a, b, ab: llm.Chat(_asked(q, a, b, ab)),
     "chat, reply begun": lambda q, a, b, ab: llm.Chat(
-        f"{llm.lettered(q, [a, b], ab)}\nWhich answer is right, A or B?",
-        reply="The right answer is",
+        _asked(q, a, b, ab), reply="The right answer is"
     ),
     "raw text, two examples": lambda q, a, b, ab: llm.few_shot_prompts(
         [llm.lettered(q, [a, b], ab)],
@@ -275,7 +278,7 @@ def changes_with_the_order(form: str, name: str, seed: int) -> tuple[bool, str]:
 @LEDGER.measured(
     "Where the first answer is called B and the second A, the verdict goes with the letter.",
     stands=(
-        "The verdict goes with the letter, and hardly with the place.",
+        "Between A and B the verdict goes with the letter, and hardly with the place.",
         "nor does a list whose first letter is always A",
     ),
     refuted_by="the first answer, now B, named in more than half of the prompts",
@@ -289,6 +292,20 @@ def changes_with_the_order(form: str, name: str, seed: int) -> tuple[bool, str]:
 def letter_not_place(form: str, name: str, seed: int) -> tuple[bool, str]:
     share = (_first(form, name, seed, "BA") > 0.5).double().mean()
     return bool(share < 0.5), f"names the first, now B, in {share:.2f}"
+
+
+@LEDGER.measured(
+    "Between C and D the verdict goes with the place: the first answer is named more often than "
+    "not, whichever of the two letters it has.",
+    stands="between C and D the first is named more often, whichever letter it has",
+    refuted_by="the first answer named in half of the prompts or fewer, as C or as D",
+    variations={name: of for name, of in PAIRS.items() if of["form"] in ("raw text", "chat")},
+    quick=IN_NOTEBOOK,
+    was="The verdict goes with the letter, and hardly with the place: tried with A and B alone.",
+)
+def place_with_other_letters(form: str, name: str, seed: int) -> tuple[bool, str]:
+    shares = [(_first(form, name, seed, ab) > 0.5).double().mean().item() for ab in ("CD", "DC")]
+    return min(shares) > 0.5, f"names the first, C, in {shares[0]:.2f}, D in {shares[1]:.2f}"
 
 
 @LEDGER.measured(

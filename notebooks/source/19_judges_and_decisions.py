@@ -520,8 +520,9 @@ expect("raw text: names the first, now B", (renamed["raw text"] > 0.5).double().
 expect("chat: names the first, now B", (renamed["chat"] > 0.5).double().mean(), at_most=0.4)
 
 # %% [markdown]
-# The verdict goes with the letter, and hardly with the place. An order alone does not tell these
-# two apart, nor does a list whose first letter is always A.
+# Between A and B the verdict goes with the letter, and hardly with the place. An order alone does not
+# tell these two apart, nor does a list whose first letter is always A. And two letters do not speak for
+# all: between C and D the first is named more often, whichever letter it has.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Averaged over both orders
@@ -817,9 +818,9 @@ expect("options in reverse: largest change of a probability", change, at_most=0.
 
 # %% [markdown]
 # **The verdict.** Asked about a text that it is given, as it is meant to be, the decider is
-# calibrated within what 997 questions can show, on a public set of science questions. It has no
-# liking for a place, which our judge had. Asked what no text tells, it is too sure, by a tenth to a
-# fifth; the vendor's own list of weaknesses allows for that, the word "calibrated" alone does not.
+# calibrated within what 997 questions can show, on a public set of science questions. The order of its
+# options does not change its verdict, as it did our judge's. Asked what no text tells, it is too sure, by
+# a tenth to a fifth; the vendor's own list of weaknesses allows for that, the word "calibrated" alone does not.
 # *Calibrated* is a statement about a model **and** a kind of question. We tried one of its models,
 # in one language, and not the tasks that it advertises most.
 
